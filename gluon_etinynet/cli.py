@@ -1,0 +1,78 @@
+"""What the command line tools share: how they end, what they print, how they show progress."""
+
+import os
+import signal
+import sys
+
+from tqdm import tqdm
+
+from .files import InputError
+
+__all__ = ["run", "progress", "table"]
+
+
+def run(main):
+    """Call `main()` and end the process as a well-behaved command does.
+
+    A user's mistake (`InputError`) is one line on standard error and exit status 2; Ctrl-C is
+    exit status 130; a closed pipe (`tool | head`) is silent. Anything else is a defect of this
+    package and keeps its traceback.
+    """
+    name = os.path.basename(sys.argv[0])
+    try:
+        status = main()
+        sys.stdout.flush()
+        sys.exit(status)
+    except InputError as error:
+        print(f"{name}: error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:
+        # The interpreter would complain once more when it flushes standard output at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def progress(iterable=None, **options):
+    """A tqdm bar on a terminal, nothing where standard error is a file or a pipe."""
+    return tqdm(iterable, disable=not sys.stderr.isatty(), leave=False, dynamic_ncols=True, **options)
+
+
+def table(header, rows):
+    """Format `rows` below `header` as a Markdown table with aligned columns.
+
+    Parameters
+    ----------
+    header : sequence of str
+    rows : iterable of sequences
+        Cells are shown with `str`; numbers are set flush right.
+
+    Returns
+    -------
+    str
+        Lines without a trailing newline.
+    """
+    rows = [list(row) for row in rows]
+    texts = [[str(cell) for cell in row] for row in [list(header)] + rows]
+    widths = [max(map(len, column)) for column in zip(*texts)]
+    right = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(widths))]
+
+    def line(cells):
+        return "| " + " | ".join(c.rjust(w) if r else c.ljust(w)
+                                 for c, w, r in zip(cells, widths, right)) + " |"
+
+    rule = "|" + "|".join("-" * (w + 1) + (":" if r else "-") for w, r in zip(widths, right)) + "|"
+    return "\n".join([line(texts[0]), rule] + [line(cells) for cells in texts[1:]])
+
+
+def _is_number(cell):
+    text = str(cell).replace(",", "").strip()
+    if text in ("", "-"):
+        return True
+    try:
+        float(text.rstrip("%"))
+        return True
+    except ValueError:
+        return False
