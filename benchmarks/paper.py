@@ -16,16 +16,16 @@ and ``recipe``, the script that measures it.
                comparison that follows from other rows; such a row names no recipe
 =============  ======================================================================================
 
-A number that the paper repeats at the same precision in its text stands here once, under its table;
-what a table marks as unreported has no row, and of the figures stand here the axes, the legend and
-what the text says of them, not points read off the picture. Memory in KB is 1024 bytes (245 KB, 576 KB, the
-microcontrollers' SRAM and flash), size of parameters in MB or KB is 10^6 or 10^3 bytes: so the
+A number that the paper repeats at the same precision in its text stands here once, under its table.
+What a table marks as unreported has no row. Of the figures stand here the axes, the legend and what
+the text says of them, not points read off the picture. Memory in KB is 1024 bytes (245 KB, 576 KB,
+the microcontrollers' SRAM and flash), size of parameters in MB or KB is 10^6 or 10^3 bytes: so the
 paper's figures come out.
 
 How wide an agreement is: counts to the digit the paper prints, except 680K (the network has
 681,304: 0.2 %) and 3.92 MB (4 bytes times 0.98M, not times 976,360); other authors' networks as
-GluonCV builds them to 5 %; full ImageNet evaluations to half a point and VOC mAP to one, about what
-a second training run moves; memory and time are bounds, since using less is no disagreement.
+GluonCV builds them to 5 %; full ImageNet evaluations to half a point and VOC mAP to one, our margin
+for another training run; memory and time are bounds, since using less is no disagreement.
 
 A measured value, as the recipes write it under ``"measurements"`` of their ``metrics.json``, is a
 dictionary of ``table``, ``row``, ``quantity`` and ``value`` (in the unit of ``paper.csv``), and of these
