@@ -202,7 +202,10 @@ def comparison(measurements):
         entry = entries[measurement["table"], measurement["row"], measurement["quantity"]]
         rows.append([entry.row, entry.quantity, entry.unit, shown(entry.value), shown(measurement["value"]),
                      verdict(entry, measurement), measurement.get("note", "")])
-    return cli.table(["row", "quantity", "unit", "paper", "measured", "verdict", "note"], rows)
+    header = ["row", "quantity", "unit", "paper", "measured", "verdict", "note"]
+    if not any(row[-1] for row in rows):
+        header, rows = header[:-1], [row[:-1] for row in rows]
+    return cli.table(header, rows)
 
 
 def shown(number):
