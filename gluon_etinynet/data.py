@@ -1,0 +1,223 @@
+"""Where batches come from: arrays in memory, folders of pictures, RecordIO files.
+
+Every source has one face, which is all the training loop knows:
+
+* ``samples``, ``classes``, ``batch_size``: pictures in the set, size of the label space, batch;
+* ``samples_per_epoch``: how many of them one epoch of this source really yields;
+* ``epoch(number)``: an iterator over pairs ``(data, label)`` of NDArrays on the CPU, float32,
+  shapes (n, 3, height, width) and (n,). Data is ``pixel - 128`` in RGB ("8 bit signed integer with no
+  standardization").
+
+An epoch depends on (seed, number) alone, not on the epochs before it: a training run that was killed
+goes on with the batches it would have seen. In training the samples are shuffled and augmented and
+the incomplete last batch is left out, because batch normalisation over a few samples disturbs the
+running statistics; in evaluation each sample comes exactly once, in order, the last batch smaller.
+With `num_parts` workers each sample is in exactly one part, and in training every part has the same
+number of batches, without which synchronous workers would wait for each other for ever.
+"""
+
+import collections
+
+import cv2
+import numpy as np
+
+from ._mxnet import mx
+from .files import InputError
+
+__all__ = ["ArraySource", "LabelledArrays", "digits", "cifar_npz"]
+
+LabelledArrays = collections.namedtuple("LabelledArrays", "x_train y_train x_test y_test classes")
+LabelledArrays.__doc__ = "uint8 RGB pictures (n, height, width, 3), int64 labels (n,), and the class names."
+
+
+class Source:
+    """What the sources have in common: counting, order and sharding.
+
+    Parameters
+    ----------
+    samples : int
+        Pictures in the whole set.
+    classes : int
+        Labels are 0 .. classes - 1.
+    batch_size : int
+        Of this part; the global batch is `num_parts` times as large.
+    train : bool
+        Shuffle, augment and drop the incomplete last batch; otherwise each sample once, in order.
+    seed : int
+    part_index, num_parts : int
+        This worker's share of the samples.
+
+    Raises
+    ------
+    InputError
+        If there are too few samples for one batch in every part.
+    """
+
+    def __init__(self, samples, classes, batch_size, train, seed, part_index, num_parts, name):
+        if batch_size < 1:
+            raise InputError(f"batch size {batch_size}: it must be at least 1")
+        if not 0 <= part_index < num_parts:
+            raise InputError(f"part {part_index} of {num_parts}: it must be from 0 to {num_parts - 1}")
+        self.samples, self.classes, self.batch_size = samples, classes, batch_size
+        self.train, self.seed = train, seed
+        self.part_index, self.num_parts = part_index, num_parts
+        if train:
+            # The smallest part decides, so that all parts have as many batches.
+            self.samples_per_epoch = samples // num_parts // batch_size * batch_size
+        else:
+            self.samples_per_epoch = len(range(part_index, samples, num_parts))
+        if not self.samples_per_epoch:
+            raise InputError(f"{name} has {samples} samples, too few for {num_parts} x one batch of "
+                             f"{batch_size}; choose a smaller batch")
+
+    def __len__(self):
+        """Batches in an epoch."""
+        return -(-self.samples_per_epoch // self.batch_size)
+
+    def _batches(self, number):
+        """Lists of sample indices: the batches of epoch `number` of this part."""
+        order = np.arange(self.samples)
+        if self.train:
+            order = np.random.RandomState(_seed(self.seed, number)).permutation(self.samples)
+        order = order[self.part_index::self.num_parts][:self.samples_per_epoch]
+        return [order[start:start + self.batch_size] for start in range(0, len(order), self.batch_size)]
+
+
+def _seed(*numbers):
+    """A 31-bit seed that depends on all the numbers; neighbours get unrelated seeds."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
+
+
+def _to_ndarrays(pictures, labels):
+    """uint8 pictures (n, height, width, 3) and labels (n,) as the network wants them."""
+    data = np.stack(pictures).transpose(0, 3, 1, 2).astype(np.float32)
+    data -= 128
+    return mx.nd.array(data, ctx=mx.cpu()), mx.nd.array(np.asarray(labels, np.float32), ctx=mx.cpu())
+
+
+class ArraySource(Source):
+    """Batches from pictures in memory.
+
+    Parameters
+    ----------
+    images : numpy.ndarray
+        uint8 RGB, shape (n, height, width, 3).
+    labels : numpy.ndarray
+        Integers, shape (n,).
+    batch_size, train, seed, part_index, num_parts
+        See `Source`.
+    size : int, optional
+        Side in pixels to which the pictures are brought, bilinearly; by default they stay as they are.
+    shift : int
+        In training: move the picture by up to so many of its own pixels each way (pad and crop).
+    flip : bool
+        In training: mirror half of the pictures.
+    classes : int, optional
+        By default the largest label plus one.
+    """
+
+    def __init__(self, images, labels, batch_size, size=None, train=False, seed=0, shift=0, flip=False,
+                 classes=None, part_index=0, num_parts=1):
+        labels = np.asarray(labels)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+            raise InputError(f"pictures must be uint8 (n, height, width, 3), not {images.dtype} {images.shape}")
+        if labels.shape != images.shape[:1]:
+            raise InputError(f"{len(images)} pictures have labels of shape {labels.shape}")
+        classes = classes or int(labels.max(initial=-1)) + 1
+        super().__init__(len(images), classes, batch_size, train, seed, part_index, num_parts, "the array")
+        self.size, self.flip, self.shift = size, train and flip, shift if train else 0
+        self.height, self.width = images.shape[1:3]
+        border = (self.shift, self.shift)
+        self.images = np.pad(images, ((0, 0), border, border, (0, 0)), mode="edge") if self.shift else images
+        self.labels = labels
+
+    def epoch(self, number=0):
+        """Iterate over the batches of epoch `number`."""
+        random = np.random.RandomState(_seed(self.seed, number, 1))
+        corners = random.randint(2 * self.shift + 1, size=(self.samples, 2))
+        flips = random.randint(2, size=self.samples) * self.flip
+        for indices in self._batches(number):
+            pictures = []
+            for index in indices:
+                top, left = corners[index]
+                image = self.images[index, top:top + self.height, left:left + self.width]
+                if self.size:
+                    image = cv2.resize(image, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
+                pictures.append(image[:, ::-1] if flips[index] else image)
+            yield _to_ndarrays(pictures, self.labels[indices])
+
+
+def digits(size=32):
+    """scikit-learn's handwritten digits, 1437 for training and 360 for testing.
+
+    Parameters
+    ----------
+    size : int
+        Side in pixels, to which the 8x8 pictures are enlarged bilinearly.
+
+    Returns
+    -------
+    LabelledArrays
+        Grey values 0..16 stretched to 0..255, in three equal channels. The split is fixed and
+        has the classes in proportion.
+
+    Raises
+    ------
+    InputError
+        If scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise InputError("the handwritten digits come with scikit-learn: "
+                         "pip install 'gluon_etinynet[demo]'") from error
+    pictures, labels = load_digits(return_X_y=True)
+    grey = np.rint(pictures.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    images = np.stack([cv2.cvtColor(cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR),
+                                    cv2.COLOR_GRAY2RGB) for image in grey])
+    # Every fifth of the shuffled digits sorted by class: a fifth of each class.
+    order = np.random.RandomState(0).permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    test, train = order[::5], np.delete(order, np.s_[::5])
+    return LabelledArrays(images[train], labels[train], images[test], labels[test], [str(i) for i in range(10)])
+
+
+def cifar_npz(path):
+    """Read CIFAR-10, or any set of its form, from a NumPy archive.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.npz`` with x_train, x_test (uint8 RGB, n x height x width x 3), y_train, y_test (integers) and
+        classes (the names). Nothing in it is unpickled.
+
+    Returns
+    -------
+    LabelledArrays
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or not of that form.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in LabelledArrays._fields if key in archive.files}
+    except Exception as error:  # zipfile, zlib, numpy and the file system each raise their own
+        raise InputError(f"cannot read {path}: {error}; it must be an .npz archive") from error
+    missing = [key for key in LabelledArrays._fields if key not in arrays]
+    if missing:
+        raise InputError(f"{path} lacks {', '.join(missing)}; it must hold {', '.join(LabelledArrays._fields)}")
+    classes = [str(name) for name in arrays["classes"].ravel()]
+    for part in ("train", "test"):
+        images, labels = arrays["x_" + part], arrays["y_" + part]
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+            raise InputError(f"{path}: x_{part} must be uint8 (n, height, width, 3), "
+                             f"not {images.dtype} {images.shape}")
+        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+            raise InputError(f"{path}: y_{part} must be integers ({len(images)},), not {labels.dtype} {labels.shape}")
+        if len(labels) and not (0 <= labels.min() and labels.max() < len(classes)):
+            raise InputError(f"{path}: y_{part} has labels from {labels.min()} to {labels.max()}, "
+                             f"but there are {len(classes)} classes")
+    return LabelledArrays(arrays["x_train"], arrays["y_train"].astype(np.int64),
+                          arrays["x_test"], arrays["y_test"].astype(np.int64), classes)

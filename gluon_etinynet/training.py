@@ -1,0 +1,368 @@
+"""The one training loop: float training, quantisation-aware training, distillation, ablations.
+
+The defaults of `Config` are the paper's "Training details": SGD with momentum 0.9, weight decay 1e-4,
+a cosine from learning rate 0.1, 300 epochs, cross-entropy, no mixup and no label smoothing.
+
+An epoch depends on the seed and its own number alone, and a checkpoint follows each: a training that
+was killed and resumed ends, on the same machine, with the same bits as one that ran through.
+"""
+
+import collections
+import dataclasses
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ._mxnet import mx
+from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint, save_net
+from .cli import progress
+from .curves import draw_curves, tensorboard_writer, write_metrics
+from .files import InputError, atomic_path
+
+__all__ = ["Config", "train", "evaluate", "cross_entropy", "learning_rate", "contexts"]
+
+# Batches that the loop is ahead of the devices. Reading a loss waits for it; the wait must not
+# leave a device without work.
+LAG = 4
+LR_MODES = ("cosine", "linear", "constant")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What a training is, apart from network and data; a resumed one must have the same.
+
+    Attributes
+    ----------
+    epochs : int
+    lr : float
+        Learning rate after the warm-up, for the whole (global) batch.
+    lr_mode : {"cosine", "linear", "constant"}
+        How it goes to zero, batch by batch, or that it stays.
+    warmup_epochs : float
+        Epochs in which it first rises linearly from zero.
+    momentum, wd : float
+        Momentum and weight decay.
+    no_wd : bool
+        No weight decay on biases, gamma and beta.
+    optimizer : {"sgd", "nag"}
+    dtype : {"float32", "float16"}
+        float16 keeps float32 master weights in the optimizer.
+    mode : {"hybrid", "imperative"}
+    seed : int
+        Of the initial weights and of whatever the network draws; the sources have their own.
+    """
+
+    epochs: int = 300
+    lr: float = 0.1
+    lr_mode: str = "cosine"
+    warmup_epochs: float = 0
+    momentum: float = 0.9
+    wd: float = 1e-4
+    no_wd: bool = False
+    optimizer: str = "sgd"
+    dtype: str = "float32"
+    mode: str = "hybrid"
+    seed: int = 0
+
+    def __post_init__(self):
+        choices = {"lr_mode": LR_MODES, "optimizer": ("sgd", "nag"), "dtype": ("float32", "float16"),
+                   "mode": ("hybrid", "imperative")}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise InputError(f"{name} {getattr(self, name)!r}: it must be one of {', '.join(allowed)}")
+        if self.epochs < 1 or not self.lr > 0 or not 0 <= self.momentum < 1 or self.wd < 0:
+            raise InputError(f"epochs {self.epochs}, lr {self.lr}, momentum {self.momentum}, wd {self.wd}: epochs and "
+                             "lr must be positive, momentum in [0, 1), wd not negative")
+        if not 0 <= self.warmup_epochs < self.epochs:
+            raise InputError(f"{self.warmup_epochs} warm-up epochs must be fewer than the {self.epochs} epochs")
+
+
+def contexts(num_gpus=0):
+    """Return the first `num_gpus` GPUs, or the CPU for 0; InputError if there are fewer."""
+    found = mx.context.num_gpus() if num_gpus else 0
+    if num_gpus > found:
+        raise InputError(f"{num_gpus} GPUs wanted, MXNet sees {found}; install the mxnet-cu* build for your driver, "
+                         "or give --num-gpus 0")
+    return [mx.gpu(index) for index in range(num_gpus)] or [mx.cpu()]
+
+
+def learning_rate(config, epochs_done):
+    """Learning rate after `epochs_done` epochs, a fraction within an epoch included."""
+    if epochs_done < config.warmup_epochs:
+        return config.lr * epochs_done / config.warmup_epochs
+    done = (epochs_done - config.warmup_epochs) / (config.epochs - config.warmup_epochs)
+    factor = {"cosine": (1 + math.cos(math.pi * done)) / 2, "linear": 1 - done, "constant": 1}
+    return config.lr * factor[config.lr_mode]
+
+
+def cross_entropy(net, data, label):
+    """Softmax cross-entropy of each sample, shape (n,), and the logits, shape (n, classes)."""
+    logits = net(data).astype("float32")
+    return -mx.nd.pick(mx.nd.log_softmax(logits), label), logits
+
+
+def evaluate(net, source, ctx=None, dtype="float32", loss=cross_entropy):
+    """Loss and accuracy of a network on every sample of a source.
+
+    Parameters
+    ----------
+    net : HybridBlock
+        Initialised on `ctx`.
+    source : source of `gluon_etinynet.data`
+    ctx : list of Context, optional
+        The CPU by default.
+    dtype : str
+        What the data is cast to.
+    loss : callable
+        As for `train`.
+
+    Returns
+    -------
+    dict
+        "loss" (mean), "top1" and "top5" (fractions), "samples". Top-5 among fewer classes is top-all.
+    """
+    sums = _Sums(top5=True)
+    for data, label in progress(source.epoch(0), desc="validation", total=_batches(source)):
+        for x, y in zip(*_split(data, label, ctx or [mx.cpu()], dtype)):
+            values, logits = loss(net, x, y)
+            sums.add(values, logits, y)
+        sums.read(keep=LAG)
+    return sums.means()
+
+
+class _Sums:
+    """Sums of loss and hits that stay on the devices until `LAG` batches later."""
+
+    def __init__(self, top5=False):
+        self.top5 = top5
+        self.pending = collections.deque()
+        self.totals = np.zeros(3)
+        self.samples = 0
+
+    def add(self, values, logits, label, note=None):
+        best = logits.argmax(axis=1)
+        sums = [values.astype("float32").sum(), (best == label).sum()]
+        if self.top5:
+            five = logits.topk(axis=1, k=min(5, logits.shape[1]))
+            sums.append((five == label.expand_dims(1)).sum())
+        self.pending.append((len(label), sums, note))
+
+    def read(self, keep=0):
+        """Add up all but the newest `keep`; return the note of the first whose loss is not finite."""
+        while len(self.pending) > keep:
+            samples, sums, note = self.pending.popleft()
+            sums = [float(value.asscalar()) for value in sums]
+            if note is not None and not math.isfinite(sums[0]):
+                return note
+            self.totals[:len(sums)] += sums
+            self.samples += samples
+        return None
+
+    def means(self):
+        self.read()
+        loss, top1, top5 = (float(total) / self.samples for total in self.totals)
+        means = {"loss": loss, "top1": top1, "samples": self.samples}
+        return dict(means, top5=top5) if self.top5 else means
+
+
+def _batches(source):
+    return -(-source.samples_per_epoch // source.batch_size)
+
+
+def _split(data, label, ctx, dtype):
+    used = ctx[:max(1, min(len(ctx), len(label)))]
+    return [mx.gluon.utils.split_and_load(array, used, even_split=False)
+            for array in (data.astype(dtype, copy=False), label)]
+
+
+def train(net, train_source, validation_source, config, save_dir, ctx=None, loss=cross_entropy, kvstore="device",
+          resume=False, log=print, log_interval=50, arguments=None, tensorboard=None):
+    """Train a network; a checkpoint, a log line and a point of the curve follow every epoch.
+
+    Parameters
+    ----------
+    net : HybridBlock
+        All its shapes are known. Parameters that hold no values yet are initialised, each with its own
+        initialiser.
+    train_source : source of `gluon_etinynet.data`
+        With several workers, this worker's part.
+    validation_source : source of `gluon_etinynet.data` or None
+    config : Config
+    save_dir : str or Path
+        Gets the checkpoints of the last two epochs, ``best.params``, ``metrics.jsonl`` and ``training.png``.
+    ctx : list of Context, optional
+        Devices that share each batch; the CPU by default.
+    loss : callable
+        ``loss(net, data, label)`` gives the loss of each sample, shape (n,), and the logits; the place
+        for distillation.
+    kvstore : str or mxnet.kvstore.KVStore
+        "local", "device"; or a dist_sync store, made beforehand since the sources need its rank.
+    resume : bool
+        Go on from the newest whole checkpoint in `save_dir`, or start if there is none.
+    log : callable
+        Gets each line.
+    log_interval : int
+        Batches between two lines within an epoch; 0 for none.
+    arguments : dict, optional
+        Kept in the checkpoint, as JSON.
+    tensorboard : str or Path, optional
+        Folder for a TensorBoard log.
+
+    Returns
+    -------
+    list of dict
+        One for each epoch: epoch, learning_rate, training_loss, training_accuracy, seconds,
+        samples_per_second; with validation also validation_loss, validation_top1, validation_top5.
+
+    Raises
+    ------
+    InputError
+        If the loss is not finite, a checkpoint does not fit, or `save_dir` cannot be written. The
+        last good checkpoint is intact.
+    """
+    save_dir, ctx = Path(save_dir), list(ctx or [mx.cpu()])
+    workers, rank = (1, 0) if isinstance(kvstore, str) else (kvstore.num_workers, kvstore.rank)
+    if train_source.batch_size < len(ctx):
+        raise InputError(f"a batch of {train_source.batch_size} cannot be shared by {len(ctx)} devices")
+    settings = dict(dataclasses.asdict(config), batch_size=train_source.batch_size * workers,
+                    samples=train_source.samples)
+    _prepare(net, ctx, config)
+    trainer, names = _make_trainer(net, config, kvstore)
+
+    found = newest_checkpoint(save_dir, log)
+    history = []
+    if found and not resume:
+        raise InputError(f"{save_dir} holds a training already ({found[0].name}); add --resume to go on with it, "
+                         "or choose another --save-dir")
+    if found:
+        folder, record = found
+        check_fits(folder, record, net, settings)
+        restore(folder, net, trainer, names)
+        history = record["history"]
+        log(f"resuming after epoch {record['epoch']} from {folder}")
+    elif resume:
+        log(f"no checkpoint in {save_dir} to resume from: starting at epoch 0")
+    _check_agreement(kvstore, len(history), _batches(train_source))
+    if rank == 0:
+        write_metrics(save_dir, history)  # a first write: an unwritable folder shows now, not after an epoch
+    board = tensorboard_writer(tensorboard, len(history)) if tensorboard and rank == 0 else None
+
+    for epoch in range(len(history), config.epochs):
+        started = time.time()
+        row = _train_epoch(net, trainer, train_source, config, epoch, ctx, loss, workers, rank, log, log_interval)
+        seconds = time.time() - started
+        row.update(seconds=seconds, samples_per_second=train_source.samples_per_epoch * workers / seconds)
+        history.append(row)
+        if rank != 0:
+            continue
+        log(f"[Epoch {epoch}] training: accuracy={row['training_accuracy']:.6f} loss={row['training_loss']:.6f}")
+        log(f"[Epoch {epoch}] speed: {row['samples_per_second']:.0f} samples/sec\ttime cost: {seconds:.6f}")
+        if validation_source is not None:
+            means = evaluate(net, validation_source, ctx, config.dtype)
+            row.update({f"validation_{name}": means[name] for name in ("loss", "top1", "top5")})
+            log(f"[Epoch {epoch}] validation: err-top1={1 - means['top1']:.6f} err-top5={1 - means['top5']:.6f}")
+            # Before the checkpoint: killed in between, the resumed epoch writes the same best weights again.
+            if means["top1"] > max([past["validation_top1"] for past in history[:-1]], default=-1):
+                with atomic_path(save_dir / "best.params") as temporary:
+                    save_net(net, temporary)
+        save_checkpoint(save_dir, net, trainer, names, {"epoch": epoch, "settings": settings, "history": history,
+                                                        "arguments": arguments or {}})
+        write_metrics(save_dir, history)
+        draw_curves(save_dir / "training.png", history)
+        if board:
+            for name, value in row.items():
+                board.add_scalar(name, value, epoch)
+            board.flush()
+    return history
+
+
+def _prepare(net, ctx, config):
+    """Give every parameter a value on every device, in the wanted type."""
+    unknown = [name for name, shape in architecture(net).items() if not shape or 0 in shape]
+    if unknown:
+        raise ValueError(f"the shape of {unknown[0]} is not known before a first forward pass; give in_channels")
+    mx.random.seed(config.seed)
+    np.random.seed(config.seed)
+    for parameter in net.collect_params().values():
+        if parameter._data is None:
+            parameter.initialize(ctx=ctx)
+        else:
+            parameter.reset_ctx(ctx)
+    net.cast(config.dtype)
+    if config.mode == "hybrid":
+        net.hybridize(static_alloc=True, static_shape=True)
+
+
+def _make_trainer(net, config, kvstore):
+    """A trainer of all parameters that have a gradient, and their structural names."""
+    trained, names = [], []
+    for name, parameter in net._collect_params_with_prefix().items():
+        if parameter.grad_req != "null" and parameter not in trained:
+            trained.append(parameter)
+            names.append(name)
+            if config.no_wd and name.endswith(("bias", "gamma", "beta")):
+                parameter.wd_mult = 0.0
+    options = {"learning_rate": config.lr, "momentum": config.momentum, "wd": config.wd,
+               "multi_precision": config.dtype == "float16"}
+    # With the update in the workers, the state of the optimizer is where the checkpoint is written.
+    return mx.gluon.Trainer(trained, config.optimizer, options, kvstore=kvstore, update_on_kvstore=False), names
+
+
+def _check_agreement(kvstore, start, batches):
+    """Workers that start at other epochs or have other numbers of batches would wait for ever."""
+    if isinstance(kvstore, str):
+        return
+    key = 1 << 20  # beyond the numbers that the trainer gives the parameters
+    mine = np.zeros((kvstore.num_workers, 2), np.float32)
+    mine[kvstore.rank] = start, batches
+    kvstore.init(key, mx.nd.zeros(mine.shape))
+    kvstore.push(key, mx.nd.array(mine))
+    everyone = mx.nd.zeros(mine.shape)
+    kvstore.pull(key, out=everyone)
+    everyone = everyone.asnumpy().astype(int)
+    for rank, (epoch, count) in enumerate(everyone):
+        if epoch != start:
+            raise InputError(f"worker {rank} would start at epoch {epoch}, worker {kvstore.rank} at {start}: "
+                             "--save-dir must be one folder that all machines see")
+        if count != batches:
+            raise InputError(f"worker {rank} has {count} batches an epoch, worker {kvstore.rank} has {batches}: "
+                             "all machines must have the same data")
+
+
+def _train_epoch(net, trainer, source, config, epoch, ctx, loss, workers, rank, log, log_interval):
+    seed = int(np.random.SeedSequence((config.seed, epoch)).generate_state(1)[0] >> 1)
+    mx.random.seed(seed)
+    np.random.seed(seed)
+    sums, batches, lr, ticked = _Sums(), _batches(source), config.lr, time.time()
+
+    def check(bad):
+        if bad is not None:
+            raise InputError(f"the loss is not finite at epoch {epoch}, batch {bad[0]}, learning rate {bad[1]:.6g}; "
+                             "lower --lr, or lengthen --warmup-epochs, and resume from the last checkpoint")
+
+    with progress(total=batches, desc=f"epoch {epoch}", unit="batch") as bar:
+        for batch, (data, label) in enumerate(source.epoch(epoch)):
+            lr = learning_rate(config, epoch + batch / batches)
+            trainer.set_learning_rate(lr)
+            shares = list(zip(*_split(data, label, ctx, config.dtype)))
+            with mx.autograd.record():
+                results = [loss(net, x, y) for x, y in shares]
+            mx.autograd.backward([values for values, _ in results])
+            trainer.step(len(label) * workers)
+            for (values, logits), (_, y) in zip(results, shares):
+                sums.add(values, logits, y, note=(batch, lr))
+            check(sums.read(keep=LAG * len(ctx)))
+            bar.update()
+            if log_interval and rank == 0 and bar.disable and (batch + 1) % log_interval == 0:
+                speed = log_interval * len(label) * workers / (time.time() - ticked)
+                ticked = time.time()
+                log(f"Epoch[{epoch}] Batch [{batch}]\tSpeed: {speed:.2f} samples/sec\t"
+                    f"accuracy={sums.totals[1] / max(1, sums.samples):.6f}\tlr={lr:.6f}")
+        check(sums.read())
+    for parameter in trainer._params:
+        if not math.isfinite(parameter.list_data()[0].astype("float32").sum().asscalar()):
+            check((batches - 1, lr))
+    means = sums.means()
+    return {"epoch": epoch, "learning_rate": lr, "training_loss": means["loss"], "training_accuracy": means["top1"]}
