@@ -300,6 +300,18 @@ class RecordSource(Source):
             yield batch.data[0][:count].copy(), batch.label[0][:count].copy()
 
 
+def imagenet_classes():
+    """The 1000 classes of ImageNet, in the order of the networks' outputs.
+
+    Returns
+    -------
+    wnids, names : list of str
+    """
+    from gluoncv.data import ImageNet1kAttr
+    classes = ImageNet1kAttr()
+    return list(classes.synset), list(classes.classes)
+
+
 def digits(size=32):
     """scikit-learn's handwritten digits, 1437 for training and 360 for testing.
 
