@@ -172,7 +172,7 @@ def _whole(groups, graph):
     placed = []
     for name, kind, size, begin, end in sorted(wanted, key=lambda w: -w[2]):
         offset = 0
-        for other, b, e in sorted(placed):
+        for other, b, e in placed:
             if b <= end and begin <= e and other.offset < offset + size and offset < other.offset + other.size:
                 offset = _align(other.offset + other.size)
         placed.append((Buffer(name, kind, offset, size), begin, end))

@@ -30,11 +30,12 @@ def pack(values, bits):
     ValueError
         If a value does not fit.
     """
-    values = np.asarray(values)
-    if values.size and np.abs(values.astype(np.int64)).max() > weight_limit(bits):
-        raise ValueError(f"a weight exceeds +-{weight_limit(bits)}, the range of {bits} bits")
-    streams = (values[..., None].astype(np.int64) >> np.arange(bits)) & 1
-    return np.packbits(streams.astype(np.uint8).reshape(len(values), -1), axis=1, bitorder="little")
+    values, limit = np.asarray(values).astype(np.int64), weight_limit(bits)
+    if np.abs(values).max(initial=0) > limit:
+        raise ValueError(f"a weight exceeds +-{limit}, the range of {bits} bits")
+    rows, n = values.shape
+    streams = (values[..., None] >> np.arange(bits)) & 1
+    return np.packbits(streams.astype(np.uint8).reshape(rows, n * bits), axis=1, bitorder="little")
 
 
 def unpack(packed, bits, n):
