@@ -10,5 +10,5 @@ from .packing import pack, unpack, weight_limit
 from .requantise import RequantiseParams, requantise_params
 
 __all__ = ["Graph", "Node", "QuantParams", "Tensor", "accumulator_bound", "run", "pixels_to_input",
-           "first_difference", "Difference", "SCHEDULES", "Buffer", "Plan", "Step", "plan", "stages", "pack", "unpack",
-           "weight_limit", "RequantiseParams", "requantise_params"]
+           "first_difference", "Difference", "SCHEDULES", "Buffer", "Plan", "Step", "plan", "stages", "pack",
+           "unpack", "weight_limit", "RequantiseParams", "requantise_params"]

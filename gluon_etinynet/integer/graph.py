@@ -3,9 +3,9 @@
 A node is named by its output tensor. Its attributes are exactly these; arrays have exactly these dtypes.
 
 conv2d : inputs [x] or [x, shortcut]
-    weight (int8, output channels x input channels / groups x rows x columns), weight_quant (QuantParams, axis 0),
-    bias (int32 per output channel, or None), stride, pad, groups (int), relu ("none", "before" or "after" the
-    requantisation), multiplier (int16 per output channel), shift (int), offset (int32 per output channel),
+    weight (int8, output channels x input channels / groups x rows x columns),
+    weight_quant (QuantParams, axis 0), bias (int32 per output channel, or None), stride, pad, groups (int),
+    relu ("none", "before" or "after" the requantisation), multiplier (int16 per output channel), shift (int), offset (int32 per output channel),
     shortcut_multiplier (int with a shortcut, else None).
     An output of 32 bits (logits) takes neither shortcut nor relu "after".
 maxpool : inputs [x]
@@ -31,8 +31,8 @@ __all__ = ["QuantParams", "Tensor", "Node", "Graph", "accumulator_bound"]
 
 VERSION = 1
 _ATTRIBUTES = {
-    "conv2d": ("weight", "weight_quant", "bias", "stride", "pad", "groups", "relu", "multiplier", "shift", "offset",
-               "shortcut_multiplier"),
+    "conv2d": ("weight", "weight_quant", "bias", "stride", "pad", "groups", "relu", "multiplier", "shift",
+               "offset", "shortcut_multiplier"),
     "maxpool": ("kernel", "stride"),
     "avgpool": ("multiplier", "shift", "offset"),
 }
@@ -168,7 +168,8 @@ class Graph:
         if recorded != _digest(members):
             raise InputError(f"{path} has been altered (its checksum differs); write it anew")
         if version != VERSION:
-            raise InputError(f"{path} is of graph version {version}, this program reads {VERSION}; write it anew")
+            raise InputError(f"{path} is of graph version {version}, this program reads {VERSION}; "
+                             "write it anew")
         try:
             graph = _from_members(description, members)
             graph.validate()
@@ -224,13 +225,16 @@ def _output_shape(node, tensors):
         size, stride, pad = (node.attrs["kernel"],) * 2, node.attrs["stride"], 0
     else:
         weight = node.attrs["weight"]
-        _require(isinstance(weight, np.ndarray) and weight.dtype == np.int8 and weight.ndim == 4 and weight.size, node,
-                 "weight must be an int8 array of four dimensions")
-        _require(weight.shape[1] * node.attrs["groups"] == channels and weight.shape[0] % node.attrs["groups"] == 0,
-                 node, f"weight {weight.shape} with {node.attrs['groups']} groups does not fit {channels} channels")
-        channels, size, stride, pad = weight.shape[0], weight.shape[2:], node.attrs["stride"], node.attrs["pad"]
+        groups = node.attrs["groups"]
+        _require(isinstance(weight, np.ndarray) and weight.dtype == np.int8 and weight.ndim == 4
+                 and weight.size, node, "weight must be an int8 array of four dimensions")
+        _require(weight.shape[1] * groups == channels and weight.shape[0] % groups == 0, node,
+                 f"weight {weight.shape} with {groups} groups does not fit {channels} channels")
+        channels, size = weight.shape[0], weight.shape[2:]
+        stride, pad = node.attrs["stride"], node.attrs["pad"]
     out = tuple((length + 2 * pad - k) // stride + 1 for length, k in zip((rows, columns), size))
-    _require(min(out) >= 1 and pad < min(size), node, f"kernel {size} with padding {pad} does not fit {rows} x {columns}")
+    _require(min(out) >= 1 and pad < min(size), node,
+             f"kernel {size} with padding {pad} does not fit {rows} x {columns}")
     return (channels,) + out
 
 
@@ -293,7 +297,8 @@ def _check_activation(node, tensors, output):
         second = tensors[node.inputs[1]]
         _require(second.shape == output.shape and second.quant.bits == 8, node,
                  f"shortcut {second.name} {second.shape} must be int8 of shape {output.shape}")
-        _require(type(multiplier) is int and abs(multiplier) < 1 << 15, node, "shortcut_multiplier exceeds 16 bits")
+        _require(type(multiplier) is int and abs(multiplier) < 1 << 15, node,
+                 "shortcut_multiplier exceeds 16 bits")
     _require(output.quant.bits == 8 or not (shortcut or attrs["relu"] == "after"), node,
              "an int32 output takes neither a shortcut nor relu after it")
 
@@ -344,11 +349,13 @@ def _read_members(path):
         raise InputError(f"{path} does not exist") from None
     except (OSError, EOFError, ValueError, NotImplementedError, RuntimeError, SyntaxError, zipfile.BadZipFile,
             MemoryError) as error:
-        raise InputError(f"{path} is damaged or no integer graph ({type(error).__name__}); write it anew") from error
+        raise InputError(f"{path} is damaged or no integer graph ({type(error).__name__}); "
+                         "write it anew") from error
 
 
 def _from_members(description, members):
-    tensors = {t["name"]: Tensor(t["name"], tuple(t["shape"]), _quant(t["quant"])) for t in description["tensors"]}
+    tensors = {t["name"]: Tensor(t["name"], tuple(t["shape"]), _quant(t["quant"]))
+               for t in description["tensors"]}
     nodes = []
     for entry in description["nodes"]:
         attrs = dict(entry["attrs"])

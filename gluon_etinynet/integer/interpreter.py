@@ -25,7 +25,8 @@ def pixels_to_input(pixels):
     """
     pixels = np.asarray(pixels)
     if pixels.dtype != np.uint8 or pixels.ndim != 4:
-        raise InputError(f"pixels must be uint8 of shape (N, rows, columns, 3), not {pixels.dtype} {pixels.shape}")
+        raise InputError("pixels must be uint8 of shape (N, rows, columns, 3), "
+                         f"not {pixels.dtype} {pixels.shape}")
     return np.ascontiguousarray((pixels ^ 128).view(np.int8).transpose(0, 3, 1, 2))
 
 
@@ -94,13 +95,15 @@ def first_difference(a, b):
     -------
     Difference or None
         tensor (name), count (of differing elements), index of the first (in row-major order) and its value in
-        both; a shape or dtype that differs has index None and count None. None if all are equal.
+        both; where shape or dtype differ, those, with count and index None. None if all are equal.
     """
     if list(a) != list(b):
-        raise InputError(f"the traces name different tensors: {sorted(set(a) ^ set(b)) or 'their order differs'}")
+        raise InputError("the traces name different tensors: "
+                         f"{sorted(set(a) ^ set(b)) or 'their order differs'}")
     for name in a:
-        if a[name].shape != b[name].shape or a[name].dtype != b[name].dtype:
-            return Difference(name, None, None, (a[name].dtype.name, a[name].shape), (b[name].dtype.name, b[name].shape))
+        forms = [(trace[name].dtype.name, trace[name].shape) for trace in (a, b)]
+        if forms[0] != forms[1]:
+            return Difference(name, None, None, *forms)
         differs = np.argwhere(a[name] != b[name])
         if len(differs):
             index = tuple(int(i) for i in differs[0])

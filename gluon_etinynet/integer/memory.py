@@ -74,7 +74,7 @@ def plan(graph, schedule, line_bytes=1):
     Raises
     ------
     InputError
-        If the network is not made of a stem, (D)LBs and a head, which all but ``layers`` need; names the node.
+        If the network is not a stem, (D)LBs and a head, which all but ``layers`` need; names the node.
     """
     if schedule not in SCHEDULES:
         raise InputError(f"unknown schedule {schedule!r}; choose one of {', '.join(SCHEDULES)}")
@@ -84,8 +84,8 @@ def plan(graph, schedule, line_bytes=1):
         stem, *rest = stages(graph)
         conv = graph.tensors[stem.nodes[0].output]
         lines = (("conv", stem.nodes[1].attrs["kernel"] * conv.shape[0] * conv.shape[2]),)
-        return Plan(schedule, _whole([(stem.nodes, lines)] + [((node,), ()) for stage in rest for node in stage.nodes],
-                                     graph))
+        alone = [((node,), ()) for stage in rest for node in stage.nodes]
+        return Plan(schedule, _whole([(stem.nodes, lines)] + alone, graph))
     return Plan(schedule, _in_place(graph, schedule == "rows", line_bytes))
 
 
@@ -111,7 +111,8 @@ def stages(graph):
             if later.inputs[0] != earlier.output:
                 raise InputError(f"node {later.output}: does not follow {earlier.output} within its {kind}")
         if i and group[0].inputs != [nodes[i - 1].output]:
-            raise InputError(f"node {group[0].output}: a {kind} takes the output of {nodes[i - 1].output} alone")
+            raise InputError(f"node {group[0].output}: a {kind} takes the output of {nodes[i - 1].output} "
+                             "alone")
         if kind == "block":
             _check_shortcuts(*group)
         found.append(Stage(kind, group))
@@ -122,14 +123,15 @@ def stages(graph):
 def _match(graph, ahead, first):
     if first:
         if [n.op for n in ahead[:2]] != ["conv2d", "maxpool"]:
-            raise InputError(f"node {ahead[0].output}: the network does not begin with a convolution and a max pooling")
+            raise InputError(f"node {ahead[0].output}: the network does not begin with a convolution "
+                             "and a max pooling")
         return "stem", 2
     if ahead[0].op == "avgpool" or graph.tensors[ahead[0].inputs[0]].shape[1:] == (1, 1):
         return "head", 1
     forms = [_form(graph, node) for node in ahead]
     if forms != ["depthwise", "pointwise", "depthwise"]:
-        raise InputError(f"node {ahead[0].output}: does not begin a block of depthwise, pointwise and depthwise "
-                         f"convolutions (it begins {', '.join(forms)})")
+        raise InputError(f"node {ahead[0].output}: does not begin a block of depthwise, pointwise and "
+                         f"depthwise convolutions (it begins {', '.join(forms)})")
     return "block", 3
 
 
@@ -150,8 +152,8 @@ def _check_shortcuts(first, pointwise, second):
         if len(node.inputs) == 2 and node.inputs[1] != source:
             raise InputError(f"node {node.output}: its shortcut {node.inputs[1]} is none of a dense block")
     if len(pointwise.inputs) == 2 and first.attrs["stride"] != 1 or second.attrs["stride"] != 1:
-        raise InputError(f"node {second.output}: a block has its stride in its first convolution, and a shortcut to "
-                         "the pointwise none at all")
+        raise InputError(f"node {second.output}: a block has its stride in its first convolution, and "
+                         "none with a shortcut to the pointwise")
 
 
 # ---- Whole tensors: place the largest first, at the lowest offset that is free while it lives ----
@@ -168,13 +170,15 @@ def _whole(groups, graph):
         lives[nodes[-1].output] = [step, step]
     lives[graph.output.name][1] = last
     wanted = [(name, "map", graph.tensors[name].nbytes, begin, end) for name, (begin, end) in lives.items()]
-    wanted += [(name, "line", size, step, step) for step, (_, lines) in enumerate(groups) for name, size in lines]
+    wanted += [(name, "line", size, step, step)
+               for step, (_, lines) in enumerate(groups) for name, size in lines]
     placed = []
     for name, kind, size, begin, end in sorted(wanted, key=lambda w: -w[2]):
         offset = 0
         for other, b, e in placed:
-            if b <= end and begin <= e and other.offset < offset + size and offset < other.offset + other.size:
-                offset = _align(other.offset + other.size)
+            over = other.offset + other.size
+            if b <= end and begin <= e and other.offset < offset + size and offset < over:
+                offset = _align(over)
         placed.append((Buffer(name, kind, offset, size), begin, end))
         placed.sort(key=lambda p: p[0].offset)
     return tuple(Step(tuple(node.output for node in nodes),

@@ -1,8 +1,8 @@
 """The closed set of operators on one image, each twice: as plainly as possible in int64, and fast.
 
-Maps are int8 arrays of shape (channels, rows, columns). `REFERENCE` and `FAST` hold one function per operator,
-`op(node, tensors, *inputs) -> output`, with `tensors` the Graph's, for zero points and bits. Both give the same
-bytes; the tests hold them against each other.
+Maps are int8 arrays of shape (channels, rows, columns). `REFERENCE` and `FAST` hold one function per
+operator, `op(node, tensors, *inputs) -> output`, with `tensors` the Graph's, for zero points and bits. Both
+give the same bytes; the tests hold them against each other.
 """
 
 import numpy as np
@@ -27,7 +27,8 @@ def conv2d_reference(node, tensors, x, shortcut=None):
         first = c // (outputs // groups) * inputs
         for i in range(rows):
             for j in range(columns):
-                window = padded[first:first + inputs, i * stride:i * stride + height, j * stride:j * stride + width]
+                top, left = i * stride, j * stride
+                window = padded[first:first + inputs, top:top + height, left:left + width]
                 acc[c, i, j] = (window * weight[c]).sum()
     if attrs["bias"] is not None:
         acc += attrs["bias"].astype(np.int64)[:, None, None]
@@ -76,7 +77,7 @@ def conv2d(node, tensors, x, shortcut=None):
 
 
 def exact_float(weight, bias=None):
-    """The float type in which a convolution's sums are exact: float32 while they stay within 2^24, else float64."""
+    """The float type in which a convolution's sums are exact: float32 up to 2^24, else float64."""
     return np.float32 if accumulator_bound(weight, bias).max() <= 1 << 24 else np.float64
 
 
@@ -85,8 +86,7 @@ def _depthwise(padded, weight, stride, shape, dtype):
     channels, rows, columns = shape
     taps = [(i, j, weight[:, 0, i, j].astype(dtype)) for i, j in np.ndindex(weight.shape[2:])]
     if stride > 1:
-        views = [(padded[:, i:i + (rows - 1) * stride + 1:stride, j:j + (columns - 1) * stride + 1:stride],
-                  w[:, None, None]) for i, j, w in taps]
+        views = [(_strided(padded, i, j, stride, rows, columns), w[:, None, None]) for i, j, w in taps]
         return _accumulate(views, shape, dtype)
     # Planes as one line each, so that a tap is a shift: the ends of rows compute rubbish that is dropped.
     pitch = padded.shape[2]
@@ -115,7 +115,7 @@ def _grouped(padded, weight, stride, groups, shape, dtype):
     acc = np.empty((groups, outputs // groups, rows * columns), dtype)
     for g in range(groups):
         source = padded[g * inputs:(g + 1) * inputs]
-        windows = np.stack([source[:, i:i + (rows - 1) * stride + 1:stride, j:j + (columns - 1) * stride + 1:stride]
+        windows = np.stack([_strided(source, i, j, stride, rows, columns)
                             for i, j in np.ndindex(height, width)], axis=1)
         np.matmul(matrices[g], windows.reshape(-1, rows * columns), out=acc[g])
     return acc.reshape(shape)
@@ -127,7 +127,7 @@ def maxpool(node, tensors, x):
     _, rows, columns = tensors[node.output].shape
     out = None
     for i, j in np.ndindex(kernel, kernel):
-        view = x[:, i:i + (rows - 1) * stride + 1:stride, j:j + (columns - 1) * stride + 1:stride]
+        view = _strided(x, i, j, stride, rows, columns)
         out = view.copy() if out is None else np.maximum(out, view, out=out)
     return out
 
@@ -136,7 +136,13 @@ def avgpool(node, tensors, x):
     """The same as `avgpool_reference`."""
     acc = x.sum(axis=(1, 2), dtype=np.int32)[:, None, None]
     attrs, channels = node.attrs, len(x)
-    return requantise(acc, attrs["multiplier"].repeat(channels), attrs["shift"], attrs["offset"].repeat(channels))
+    return requantise(acc, attrs["multiplier"].repeat(channels), attrs["shift"],
+                      attrs["offset"].repeat(channels))
+
+
+def _strided(x, i, j, stride, rows, columns):
+    """What kernel tap (i, j) sees at each output position."""
+    return x[:, i:i + (rows - 1) * stride + 1:stride, j:j + (columns - 1) * stride + 1:stride]
 
 
 def _pad(x, pad, value, dtype):

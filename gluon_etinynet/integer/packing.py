@@ -1,4 +1,4 @@
-"""Weights of 2, 3, 4 or 8 bits as bytes: a little-endian bit stream per row, low nibble first (numerics.md section 6)."""
+"""Weights of 2, 3, 4 or 8 bits as bytes: a bit stream per row, low nibble first (numerics.md section 6)."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def pack(values, bits):
     Parameters
     ----------
     values : array of int, shape (rows, n)
-        Within +-`weight_limit(bits)`. A weight of four dimensions is packed as `weight.reshape(len(weight), -1)`.
+        Within +-`weight_limit(bits)`. Pack a weight of four dimensions as `weight.reshape(len(weight), -1)`.
     bits : {2, 3, 4, 8}
 
     Returns

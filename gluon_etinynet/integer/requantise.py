@@ -1,4 +1,4 @@
-"""From accumulator to output: the one formula of docs/numerics.md section 2, and the choice of its parameters."""
+"""From accumulator to output: the formula of docs/numerics.md section 2, and the choice of its parameters."""
 
 from collections import namedtuple
 
@@ -11,15 +11,15 @@ FRACTION_BITS = 10
 MAX_SHIFT = 16
 MAX_OFFSET = (1 << 23) - 1
 _MAX_MULTIPLIER = (1 << 15) - 1
-# An int8 output this far outside its range is saturated whatever happens; the limit keeps `o` below 2^23 when the
-# shortcut's zero point (less than 4096 steps) comes on top.
+# An int8 output this far outside its range is saturated all the same; the limit keeps `o` below 2^23 when
+# the shortcut's zero point (less than 4096 steps) comes on top.
 _MAX_STEPS = 4095
 
 RequantiseParams = namedtuple("RequantiseParams", "multiplier shift offset shortcut_multiplier clamped")
 
 
 def requantise_params(multiplier, offset, bound, shortcut=None, bits=8):
-    """Choose the integers that stand for `y = multiplier * acc + offset (+ shortcut)` (numerics.md section 2).
+    """Choose the integers for `y = multiplier * acc + offset (+ shortcut)` (numerics.md section 2).
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def requantise_params(multiplier, offset, bound, shortcut=None, bits=8):
     Raises
     ------
     ValueError
-        If a number is not finite, an accumulator bound reaches 2^31, the shortcut's multiplier is not below 32,
-        or the offset of a logit does not fit.
+        If a number is not finite, an accumulator bound reaches 2^31, the shortcut's multiplier is not
+        below 32, or the offset of a logit does not fit.
     """
     multiplier, offset = np.asarray(multiplier, np.float64), np.asarray(offset, np.float64)
     if not (np.isfinite(multiplier).all() and np.isfinite(offset).all()):
@@ -81,7 +81,8 @@ def _max_shift(bound):
     return min(MAX_SHIFT, 31 - max(bound, 1).bit_length())
 
 
-def requantise_reference(acc, multiplier, shift, offset, shortcut_multiplier=None, shortcut=None, low=-128, bits=8):
+def requantise_reference(acc, multiplier, shift, offset, shortcut_multiplier=None, shortcut=None, low=-128,
+                         bits=8):
     """The formula in 64-bit integers, term by term.
 
     Parameters
@@ -112,8 +113,8 @@ def requantise_reference(acc, multiplier, shift, offset, shortcut_multiplier=Non
 def requantise(acc, multiplier, shift, offset, shortcut_multiplier=None, shortcut=None, low=-128, bits=8):
     """The same as `requantise_reference` for `acc` of any dtype that holds integers, in float64.
 
-    Exact because every term is a multiple of 2^-26 below 2^22 (of 2^-16 below 2^31 for 32 bits), which float64
-    holds, and because floors nest (numerics.md section 2).
+    Exact because every term is a multiple of 2^-26 below 2^22 (of 2^-16 below 2^31 for 32 bits), which
+    float64 holds, and because floors nest (numerics.md section 2).
     """
     column = (-1,) + (1,) * (np.ndim(acc) - 1)
     fraction = FRACTION_BITS if bits == 8 else 0

@@ -17,8 +17,8 @@ def weights(rng, shape, bits):
     return rng.integers(-limit, limit + 1, shape, dtype=np.int8)
 
 
-def conv_attrs(rng, source, zero_point, shape, bits=8, stride=1, groups=1, relu="none", shortcut_zero_point=None,
-               out_bits=8, weight=None):
+def conv_attrs(rng, source, zero_point, shape, bits=8, stride=1, groups=1, relu="none",
+               shortcut_zero_point=None, out_bits=8, weight=None):
     """Attributes of a convolution of the Tensor `source` whose outputs spread over the int8 range.
 
     One channel in eight has a negative multiplier, one in sixteen is nearly dead (a huge one).
@@ -30,12 +30,13 @@ def conv_attrs(rng, source, zero_point, shape, bits=8, stride=1, groups=1, relu=
     spread = 50 * np.sqrt((weight.astype(float) ** 2).reshape(outputs, -1).sum(axis=1) + 1)
     multiplier = rng.uniform(20, 60, outputs) / spread * (1 if out_bits == 8 else 300)
     multiplier *= np.where(rng.random(outputs) < 1 / 8, -1, 1) * np.where(rng.random(outputs) < 1 / 16, 70, 1)
-    params = requantise_params(multiplier, rng.uniform(-40, 40, outputs) + zero_point, accumulator_bound(weight, bias),
-                               None if shortcut_zero_point is None else (rng.uniform(0.4, 1.6), shortcut_zero_point),
-                               bits=out_bits)
+    shortcut = None if shortcut_zero_point is None else (rng.uniform(0.4, 1.6), shortcut_zero_point)
+    params = requantise_params(multiplier, rng.uniform(-40, 40, outputs) + zero_point,
+                               accumulator_bound(weight, bias), shortcut, bits=out_bits)
     return {"weight": weight, "weight_quant": QuantParams((0.01,) * outputs, 0, bits, 0), "bias": bias,
-            "stride": stride, "pad": shape[2] // 2, "groups": groups, "relu": relu, "multiplier": params.multiplier,
-            "shift": params.shift, "offset": params.offset, "shortcut_multiplier": params.shortcut_multiplier}
+            "stride": stride, "pad": shape[2] // 2, "groups": groups, "relu": relu,
+            "multiplier": params.multiplier, "shift": params.shift, "offset": params.offset,
+            "shortcut_multiplier": params.shortcut_multiplier}
 
 
 def etinynet_graph(width="1.0", size=224, bits=8, classes=1000, seed=0):
@@ -61,11 +62,12 @@ def etinynet_graph(width="1.0", size=224, bits=8, classes=1000, seed=0):
             d = conv(name + ".dw1", x, (inputs, 1, 3, 3), stride=stride, groups=inputs)
             p = conv(name + ".pw", d, (channels, inputs, 1, 1), relu="before",
                      shortcut=x if dense and stride == 1 and inputs == channels else None)
-            x = conv(name, p, (channels, 1, 3, 3), groups=channels, relu="before", shortcut=p if dense else None)
+            x = conv(name, p, (channels, 1, 3, 3), groups=channels, relu="before",
+                     shortcut=p if dense else None)
     params = requantise_params([2 / (x.shape[1] * x.shape[2])], [5 - 2 * x.quant.zero_point],
                                128 * x.shape[1] * x.shape[2])
-    x = graph.append(Node("avgpool", [x.name], "average", {"multiplier": params.multiplier, "shift": params.shift,
-                                                           "offset": params.offset}), QuantParams(0.05, 5))
+    attrs = {"multiplier": params.multiplier, "shift": params.shift, "offset": params.offset}
+    x = graph.append(Node("avgpool", [x.name], "average", attrs), QuantParams(0.05, 5))
     attrs = conv_attrs(rng, x, 0, (classes, x.shape[0], 1, 1), bits, out_bits=32)
     graph.append(Node("conv2d", [x.name], "logits", attrs), QuantParams(1e-4, 0, 32))
     return graph

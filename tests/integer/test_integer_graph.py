@@ -12,6 +12,7 @@ from random_graphs import etinynet_graph, images
 
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import Graph, Node, QuantParams, Tensor, run
+from gluon_etinynet.integer.graph import _digest
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,27 @@ def test_another_version_a_pickle_and_foreign_files_are_refused(saved, tmp_path,
         bomb.writestr("a.npy", b"\0" * 10 ** 6)
     with pytest.raises(InputError, match="bomb.npz is damaged"):
         Graph.load(tmp_path / "bomb.npz")
+
+
+@pytest.mark.parametrize("edit", [
+    lambda d: d.update(nodes=None),
+    lambda d: d.update(tensors=[]),
+    lambda d: d["tensors"][1].update(shape="ab"),
+    lambda d: d["tensors"][1]["quant"].update(scale="1"),
+    lambda d: d["nodes"][0].update(attrs={}),
+    lambda d: d["nodes"][0].update(inputs=["nowhere"]),
+    lambda d: d["nodes"][0]["attrs"].update(weight_quant=[1]),
+    lambda d: d["nodes"][0]["attrs"].update(stride="2"),
+    lambda d: d.update(image=3),
+])
+def test_a_wrong_description_with_a_right_checksum_is_refused(saved, tmp_path, edit):
+    def change(members):
+        describe(members, edit)
+        del members["sha256"]
+        members["sha256"] = np.frombuffer(_digest(members).encode(), np.uint8)
+    rewrite(saved, tmp_path / "wrong.npz", change)
+    with pytest.raises(InputError, match=r"wrong\.npz(:| holds no valid graph)"):
+        Graph.load(tmp_path / "wrong.npz")
 
 
 def node_of(graph, name):

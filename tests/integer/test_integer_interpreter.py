@@ -79,7 +79,8 @@ def test_pixels_become_pixel_minus_128():
         pixels_to_input(pixels.astype(np.float32))
 
 
-@pytest.mark.parametrize("shape, dtype", [((1, 3, 40, 41), np.int8), ((3, 40, 40), np.int8), ((1, 3, 40, 40), np.uint8)])
+@pytest.mark.parametrize("shape, dtype", [((1, 3, 40, 41), np.int8), ((3, 40, 40), np.int8),
+                                          ((1, 3, 40, 40), np.uint8)])
 def test_images_that_do_not_fit_are_refused(shape, dtype):
     with pytest.raises(InputError, match="takes int8 images"):
         run(etinynet_graph("tiny", 40, classes=2), np.zeros(shape, dtype))
@@ -103,5 +104,6 @@ def test_five_images_a_second():
 def test_import_loads_no_mxnet():
     code = ("import sys, gluon_etinynet.integer; "
             "print([m for m in ('mxnet', 'gluoncv', 'cv2', 'matplotlib') if m in sys.modules])")
-    out = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, universal_newlines=True)
+    out = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True,
+                         universal_newlines=True)
     assert out.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""The planner: computed peaks, buffers that do not collide, rows that are read before they are overwritten."""
+"""The planner: computed peaks, buffers that do not collide, rows read before they are overwritten."""
 
 import copy
 
@@ -29,7 +29,8 @@ NETWORKS = [("1.0", 224), ("1.0", 256), ("0.75", 224), ("0.75", 256)]
     ("rows", 2, (150.0, 187.0, 112.5, 140.2)),
 ])
 def test_peaks(graphs, schedule, line_bytes, kib):
-    assert [plan(graphs[n], schedule, line_bytes).arena_bytes / 1024 for n in NETWORKS] == pytest.approx(kib, abs=0.06)
+    got = [plan(graphs[n], schedule, line_bytes).arena_bytes / 1024 for n in NETWORKS]
+    assert got == pytest.approx(kib, abs=0.06)
 
 
 def test_the_papers_memory_is_image_and_pooled_map(graphs):
@@ -55,10 +56,11 @@ def test_buffers_do_not_collide(schedule, width, size):
                     assert a.offset + a.size <= b.offset or b.offset + b.size <= a.offset, (step.nodes, a, b)
 
 
-@pytest.mark.parametrize("width, size", [("1.0", 224), ("0.75", 224), ("1.0", 200), ("tiny", 33), ("tiny", 64)])
+@pytest.mark.parametrize("width, size", [("1.0", 224), ("0.75", 224), ("1.0", 200), ("tiny", 33),
+                                         ("tiny", 64)])
 @pytest.mark.parametrize("lead", [0, -4])
 def test_no_row_is_overwritten_before_it_is_read(width, size, lead):
-    """Run the in-place schedule on an arena of bytes; with the output four rows further ahead it goes wrong."""
+    """Run the in-place schedule on an arena of bytes; with the output four rows ahead it goes wrong."""
     graph = etinynet_graph(width, size, classes=10)
     rng, spoiled = np.random.default_rng(0), 0
     found = {tuple(node.output for node in stage.nodes): stage for stage in stages(graph)}
@@ -83,7 +85,7 @@ def test_no_row_is_overwritten_before_it_is_read(width, size, lead):
 
 
 def test_rows_read_worked_by_hand(graphs):
-    """Stem: pooled row 0 needs convolution rows 0, 1, thus image rows up to 3. Stride-2 block: row 0 needs 0..3."""
+    """Stem: pooled row 0 needs convolution rows 0, 1, thus image rows to 3. Stride-2 block: rows 0..3."""
     graph = graphs["1.0", 224]
     stem, *blocks = [s for s in stages(graph) if s.kind != "head"]
     assert [_last_row_read(graph, stem.nodes, row) for row in (0, 1, 55)] == [3, 7, 223]
@@ -104,8 +106,10 @@ def faulty(graph, name, change):
 
 @pytest.mark.parametrize("name, change, message", [
     ("stage1.0.pw", lambda n: n.attrs.update(groups=2), "node stage1.0.dw1: does not begin a block"),
-    ("stage3.1.pw", lambda n: n.inputs.__setitem__(1, "stage3.1.dw1"), "node stage3.1.pw: its shortcut stage3.1.dw1"),
-    ("stage3.1", lambda n: n.inputs.__setitem__(0, "stage3.1.dw1"), "node stage3.1: does not follow stage3.1.pw"),
+    ("stage3.1.pw", lambda n: n.inputs.__setitem__(1, "stage3.1.dw1"),
+     "node stage3.1.pw: its shortcut stage3.1.dw1"),
+    ("stage3.1", lambda n: n.inputs.__setitem__(0, "stage3.1.dw1"),
+     "node stage3.1: does not follow stage3.1.pw"),
     ("stage2.1.dw1", lambda n: n.inputs.__setitem__(0, "stage2.0.pw"), "node stage2.1.dw1: a block takes"),
     ("stem", lambda n: setattr(n, "op", "conv2d"), "node stem.conv: the network does not begin"),
 ])

@@ -30,7 +30,7 @@ zero_points = st.integers(-128, 127)
 
 @st.composite
 def convolutions(draw):
-    """(Graph of one convolution, images): any shape, stride, groups; weights and maps random or at the extremes."""
+    """(Graph of one convolution, images): any shape, stride, groups; values random or at the extremes."""
     rng = np.random.default_rng(draw(st.integers(0, 2 ** 32 - 1)))
     groups = draw(st.sampled_from([1, 1, 2, 3, 5]))
     per_group, out_per_group = draw(st.sampled_from([(1, 1), (1, 2), (2, 1), (3, 4), (5, 3)]))
@@ -45,13 +45,14 @@ def convolutions(draw):
     out_bits = draw(st.sampled_from([8, 8, 8, 32]))
     relu = draw(st.sampled_from(["none", "before"] + ["after"] * (out_bits == 8)))
     out = QuantParams(1.0, draw(zero_points) if out_bits == 8 else 0, out_bits)
-    attrs = conv_attrs(rng, x, out.zero_point, shape, bits, stride, groups, relu, out_bits=out_bits, weight=weight)
+    attrs = conv_attrs(rng, x, out.zero_point, shape, bits, stride, groups, relu, out_bits=out_bits,
+                       weight=weight)
     if draw(st.booleans()):
         attrs["bias"] = None
     graph = graph_of(x, (Node("conv2d", ["x"], "y", attrs), out))
     shape = (draw(st.integers(1, 2)),) + x.shape
-    images = draw(st.sampled_from([rng.integers(-128, 128, shape, dtype=np.int8), np.full(shape, -128, np.int8),
-                                   np.full(shape, 127, np.int8)]))
+    images = draw(st.sampled_from([rng.integers(-128, 128, shape, dtype=np.int8),
+                                   np.full(shape, -128, np.int8), np.full(shape, 127, np.int8)]))
     return graph, images
 
 
@@ -73,7 +74,8 @@ def test_convolution_with_shortcut(seed, zero_in, zero_out, relu, rows, columns)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2 ** 32 - 1), st.integers(1, 3), st.integers(1, 3), st.integers(3, 10), st.integers(3, 10))
+@given(st.integers(0, 2 ** 32 - 1), st.integers(1, 3), st.integers(1, 3), st.integers(3, 10),
+       st.integers(3, 10))
 def test_maxpool(seed, kernel, stride, rows, columns):
     x = Tensor("x", (3, rows, columns), QuantParams(1.0, 3))
     graph = graph_of(x, (Node("maxpool", ["x"], "y", {"kernel": kernel, "stride": stride}), x.quant))
@@ -88,7 +90,8 @@ def test_maxpool(seed, kernel, stride, rows, columns):
 def test_avgpool_is_the_mean(seed, rows, columns, zero_in, zero_out, ratio):
     x, count = Tensor("x", (5, rows, columns), QuantParams(ratio, zero_in)), rows * columns
     params = requantise_params([ratio / count], [zero_out - ratio * zero_in], 128 * count)
-    node = Node("avgpool", ["x"], "y", {"multiplier": params.multiplier, "shift": params.shift, "offset": params.offset})
+    attrs = {"multiplier": params.multiplier, "shift": params.shift, "offset": params.offset}
+    node = Node("avgpool", ["x"], "y", attrs)
     images = np.random.default_rng(seed).integers(-128, 128, (2,) + x.shape, dtype=np.int8)
     got = equal_both_ways(graph_of(x, (node, QuantParams(1.0, zero_out))), images)
     exact = np.clip((images.mean(axis=(2, 3)) - zero_in) * ratio + zero_out, -128, 127)
@@ -105,8 +108,9 @@ def test_convolution_worked_by_hand():
              "shortcut_multiplier": None}
     graph = graph_of(x, (Node("conv2d", ["x"], "y", attrs), QuantParams(1.0, 20)))
     images = np.array([[[[14, 10], [10, 16]]], [[[0, 1], [2, 3]]]], np.int8)
-    # Sums less zero points: 4 + 6 = 10 everywhere -> 20 - 2.5 = 17.5 -> 18; second image: negative -> relu -> 20.
-    np.testing.assert_array_equal(equal_both_ways(graph, images), [[[[18, 18], [18, 18]]], [[[20, 20], [20, 20]]]])
+    # Less zero points: 4 + 6 = 10 everywhere -> 20 - 2.5 = 17.5 -> 18; second image: negative -> relu -> 20.
+    np.testing.assert_array_equal(equal_both_ways(graph, images),
+                                  [[[[18, 18], [18, 18]]], [[[20, 20], [20, 20]]]])
 
 
 def test_float32_at_the_edge_of_its_exactness():
@@ -125,8 +129,8 @@ def test_long_sums_are_exact(terms):
     weight = np.full((2, terms, 1, 1), 127, np.int8)
     weight[1, 0] = 126
     params = requantise_params([1.0, 1.0], [0.0, 0.0], accumulator_bound(weight), bits=32)
-    attrs = {"weight": weight, "weight_quant": QuantParams((1.0, 1.0), 0, 8, 0), "bias": None, "stride": 1, "pad": 0,
-             "groups": 1, "relu": "none", "multiplier": params.multiplier, "shift": params.shift,
+    attrs = {"weight": weight, "weight_quant": QuantParams((1.0, 1.0), 0, 8, 0), "bias": None, "stride": 1,
+             "pad": 0, "groups": 1, "relu": "none", "multiplier": params.multiplier, "shift": params.shift,
              "offset": params.offset, "shortcut_multiplier": None}
     graph = graph_of(x, (Node("conv2d", ["x"], "y", attrs), QuantParams(1.0, 0, 32)))
     image = np.full((1, terms, 1, 1), -127, np.int8)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gluon_etinynet.integer.requantise import (MAX_OFFSET, requantise, requantise_params, requantise_reference)
+from gluon_etinynet.integer.requantise import MAX_OFFSET, requantise, requantise_params, requantise_reference
 
 int32 = st.integers(-(2 ** 31) + 1, 2 ** 31 - 1)
 int16 = st.integers(-32767, 32767)
@@ -18,7 +18,7 @@ offsets = st.integers(-MAX_OFFSET, MAX_OFFSET)
 
 @st.composite
 def legal(draw):
-    """(acc, multiplier, shift, offset, shortcut multiplier, shortcut): anything that validation lets through."""
+    """(acc, multiplier, shift, offset, shortcut multiplier, shortcut): all that validation lets through."""
     shift = draw(st.integers(0, 16))
     limit = (2 ** 31 - 1) >> shift
     return (draw(st.integers(-limit, limit)), draw(int16), shift, draw(offsets), draw(int16), draw(int8))
@@ -66,8 +66,9 @@ def test_the_hardware_forms_are_the_same_number(case):
     assert both(*case) == max(-128, min(127, t >> 10)) == max(-128, min(127, fpga))
 
 
-@pytest.mark.parametrize("real, rounded", [(2.5, 3), (-2.5, -2), (-2.51, -3), (2.49, 2), (-0.5, 0), (0.5, 1), (-1.5, -1),
-                                           (126.5, 127), (200, 127), (-128.5, -128), (-300, -128)])
+@pytest.mark.parametrize("real, rounded", [(2.5, 3), (-2.5, -2), (-2.51, -3), (2.49, 2), (-0.5, 0), (0.5, 1),
+                                           (-1.5, -1), (126.5, 127), (200, 127), (-128.5, -128),
+                                           (-300, -128)])
 def test_ties_go_towards_plus_infinity(real, rounded):
     """acc = 100 * real at M = 1/100 rounds as `real` does; the tie comes from the offset, which is exact."""
     params = requantise_params([1.0], [real], 8)
@@ -85,7 +86,8 @@ def test_relu_after_clamps_at_the_zero_point(low, expected):
 reals = st.floats(-16, 16, allow_nan=False).filter(lambda x: x == 0 or abs(x) > 1e-12)
 
 
-@given(st.lists(st.tuples(reals, st.floats(-300, 300)), min_size=1, max_size=6), st.integers(1, 2 ** 24), st.data())
+@given(st.lists(st.tuples(reals, st.floats(-300, 300)), min_size=1, max_size=6), st.integers(1, 2 ** 24),
+       st.data())
 def test_error_stays_within_the_stated_bound(channels, bound, data):
     multiplier, offset = map(np.array, zip(*channels))
     ratio, zero_point = data.draw(st.floats(0.01, 31)), data.draw(int8)
