@@ -5,8 +5,8 @@ A node is named by its output tensor. Its attributes are exactly these; arrays h
 conv2d : inputs [x] or [x, shortcut]
     weight (int8, output channels x input channels / groups x rows x columns),
     weight_quant (QuantParams, axis 0), bias (int32 per output channel, or None), stride, pad, groups (int),
-    relu ("none", "before" or "after" the requantisation), multiplier (int16 per output channel), shift (int), offset (int32 per output channel),
-    shortcut_multiplier (int with a shortcut, else None).
+    relu ("none", "before" or "after" the requantisation), multiplier (int16 per output channel),
+    shift (int), offset (int32 per output channel), shortcut_multiplier (int with a shortcut, else None).
     An output of 32 bits (logits) takes neither shortcut nor relu "after".
 maxpool : inputs [x]
     kernel, stride (int).
