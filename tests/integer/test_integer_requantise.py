@@ -78,6 +78,11 @@ def test_ties_go_towards_plus_infinity(real, rounded):
         assert both(int(real * 2), half.multiplier[0], half.shift, half.offset[0], 0, 0) == rounded
 
 
+def test_the_worked_example_of_the_page():
+    case = (12345, -20000, 3, 7000, 700, -55)
+    assert (both(*case), both(*case, bits=32)) == (-61, -61640)
+
+
 @pytest.mark.parametrize("low, expected", [(-128, -40), (-7, -7), (0, 0)])
 def test_relu_after_clamps_at_the_zero_point(low, expected):
     assert both(0, 1, 0, -40 * 1024 + 512, 0, 0, low=low) == expected
