@@ -132,7 +132,8 @@ class ArraySource(Source):
                  classes=None, part_index=0, num_parts=1):
         labels = np.asarray(labels)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
-            raise InputError(f"pictures must be uint8 (n, height, width, 3), not {images.dtype} {images.shape}")
+            raise InputError("pictures must be uint8 (n, height, width, 3), "
+                             f"not {images.dtype} {images.shape}")
         if labels.shape != images.shape[:1]:
             raise InputError(f"{len(images)} pictures have labels of shape {labels.shape}")
         classes = classes or int(labels.max(initial=-1)) + 1
@@ -278,8 +279,9 @@ class RecordSource(Source):
             round_batch=False, device_id=-1, verbose=False)
         if train:
             self.options.update(
-                shuffle=True, random_resized_crop=True, min_random_area=CROP_AREA[0], max_random_area=CROP_AREA[1],
-                min_aspect_ratio=CROP_RATIO[0], max_aspect_ratio=CROP_RATIO[1], rand_mirror=True,
+                shuffle=True, random_resized_crop=True, rand_mirror=True,
+                min_random_area=CROP_AREA[0], max_random_area=CROP_AREA[1],
+                min_aspect_ratio=CROP_RATIO[0], max_aspect_ratio=CROP_RATIO[1],
                 brightness=jitter, contrast=jitter, saturation=jitter)
         else:
             self.options.update(resize=math.ceil(size / crop_ratio))
@@ -291,8 +293,8 @@ class RecordSource(Source):
     def epoch(self, number=0):
         """Iterate over the batches of epoch `number`."""
         # A new iterator each time: the state of one that has run depends on what it has run.
-        batches = mx.io.ImageRecordIter(seed=_seed(self.seed, number), seed_aug=_seed(self.seed, number, 1 + self.part_index),
-                                        **self.options)
+        batches = mx.io.ImageRecordIter(seed=_seed(self.seed, number),
+                                        seed_aug=_seed(self.seed, number, 1 + self.part_index), **self.options)
         for start in range(0, self.samples_per_epoch, self.batch_size):
             batch = next(batches)
             # The iterator fills its last batch up and its `pad` says 0; and it uses its arrays again.
@@ -344,7 +346,7 @@ def digits(size=32):
     order = np.random.RandomState(0).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
     test, train = order[::5], np.delete(order, np.s_[::5])
-    return LabelledArrays(images[train], labels[train], images[test], labels[test], [str(i) for i in range(10)])
+    return LabelledArrays(images[train], labels[train], images[test], labels[test], list("0123456789"))
 
 
 def cifar_npz(path):
@@ -372,7 +374,8 @@ def cifar_npz(path):
         raise InputError(f"cannot read {path}: {error}; it must be an .npz archive") from error
     missing = [key for key in LabelledArrays._fields if key not in arrays]
     if missing:
-        raise InputError(f"{path} lacks {', '.join(missing)}; it must hold {', '.join(LabelledArrays._fields)}")
+        raise InputError(f"{path} lacks {', '.join(missing)}; "
+                         f"it must hold {', '.join(LabelledArrays._fields)}")
     classes = [str(name) for name in arrays["classes"].ravel()]
     for part in ("train", "test"):
         images, labels = arrays["x_" + part], arrays["y_" + part]
@@ -380,7 +383,8 @@ def cifar_npz(path):
             raise InputError(f"{path}: x_{part} must be uint8 (n, height, width, 3), "
                              f"not {images.dtype} {images.shape}")
         if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
-            raise InputError(f"{path}: y_{part} must be integers ({len(images)},), not {labels.dtype} {labels.shape}")
+            raise InputError(f"{path}: y_{part} must be integers ({len(images)},), "
+                             f"not {labels.dtype} {labels.shape}")
         if len(labels) and not (0 <= labels.min() and labels.max() < len(classes)):
             raise InputError(f"{path}: y_{part} has labels from {labels.min()} to {labels.max()}, "
                              f"but there are {len(classes)} classes")
