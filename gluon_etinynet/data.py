@@ -9,7 +9,7 @@ Every source has one face, which is all the training loop knows:
   standardization").
 
 An epoch depends on (seed, number) alone, not on the epochs before it: a training run that was killed
-goes on with the batches it would have seen. In training the samples are shuffled and augmented and
+goes on with the batches it would have seen. (The exception: RecordSource with several threads.) In training the samples are shuffled and augmented and
 the incomplete last batch is left out, because batch normalisation over a few samples disturbs the
 running statistics; in evaluation each sample comes exactly once, in order, the last batch smaller.
 With `num_parts` workers each sample is in exactly one part, and in training every part has the same
@@ -251,13 +251,20 @@ class RecordSource(Source):
     parts each worker has a run of neighbouring records: they should not be sorted by class, and those
     of ``recipes/make_rec.sh`` are not.
 
+    The seed gives the order. The crops and flips are MXNet's own sequence, the same in every epoch, dealt to
+    the samples in the epoch's order; with more than one thread chance deals them, and an epoch is not
+    repeatable to the bit.
+
     Parameters
     ----------
     rec : str or Path
     idx : str or Path, optional
         By default the file beside `rec` with the extension ``.idx``.
-    batch_size, size, train, seed, crop_ratio, jitter, threads, classes, part_index, num_parts
+    batch_size, size, train, seed, crop_ratio, jitter, classes, part_index, num_parts
         See `FolderSource`.
+    threads : int
+        That decode, of which MXNet uses at most half as many as there are cores. One keeps training
+        repeatable.
 
     Raises
     ------
@@ -266,7 +273,7 @@ class RecordSource(Source):
     """
 
     def __init__(self, rec, idx=None, batch_size=128, size=224, train=False, seed=0, crop_ratio=0.875,
-                 jitter=0.0, threads=2, classes=None, part_index=0, num_parts=1):
+                 jitter=0.0, threads=1, classes=None, part_index=0, num_parts=1):
         summary = validate_records(rec, idx)
         if classes is not None and summary.classes > classes:
             raise InputError(f"{rec} has labels up to {summary.classes - 1}, too many for {classes} classes")
@@ -293,8 +300,8 @@ class RecordSource(Source):
     def epoch(self, number=0):
         """Iterate over the batches of epoch `number`."""
         # A new iterator each time: the state of one that has run depends on what it has run.
-        batches = mx.io.ImageRecordIter(seed=_seed(self.seed, number),
-                                        seed_aug=_seed(self.seed, number, 1 + self.part_index), **self.options)
+        # No `seed_aug`: with it every batch would get the same crops and flips, position by position.
+        batches = mx.io.ImageRecordIter(seed=_seed(self.seed, number), **self.options)
         for start in range(0, self.samples_per_epoch, self.batch_size):
             batch = next(batches)
             # The iterator fills its last batch up and its `pad` says 0; and it uses its arrays again.

@@ -100,15 +100,16 @@ def read_index(idx):
     InputError
         If a line is not ``key<tab>position``, or the same key or position is there twice.
     """
-    entries = []
     try:
-        for number, line in enumerate(Path(idx).read_text().splitlines(), start=1):
-            key, position = line.split()
-            entries.append((int(key), int(position)))
+        lines = Path(idx).read_bytes().splitlines()
     except OSError as error:
         raise InputError(f"cannot read {idx}: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"{idx} line {number} is not 'key<tab>position'; {REMEDY}") from error
+    entries = []
+    for number, line in enumerate(lines, start=1):
+        if not re.fullmatch(rb"\d{1,18}\s+\d{1,18}\s*", line):
+            raise InputError(f"{idx} line {number} is not 'key<tab>position'; {REMEDY}")
+        key, position = line.split()
+        entries.append((int(key), int(position)))
     for column in zip(*entries):
         if len(set(column)) < len(entries):
             raise InputError(f"{idx} names a record twice; {REMEDY}")
