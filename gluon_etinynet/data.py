@@ -9,11 +9,12 @@ Every source has one face, which is all the training loop knows:
   standardization").
 
 An epoch depends on (seed, number) alone, not on the epochs before it: a training run that was killed
-goes on with the batches it would have seen. (The exception: RecordSource with several threads.) In training the samples are shuffled and augmented and
-the incomplete last batch is left out, because batch normalisation over a few samples disturbs the
-running statistics; in evaluation each sample comes exactly once, in order, the last batch smaller.
-With `num_parts` workers each sample is in exactly one part, and in training every part has the same
-number of batches, without which synchronous workers would wait for each other for ever.
+goes on with the batches it would have seen. (The exception: RecordSource with several threads.) In
+training the samples are shuffled and augmented and the incomplete last batch is left out, because batch
+normalisation over a few samples disturbs the running statistics; in evaluation each sample comes
+exactly once, in order, the last batch smaller. With `num_parts` workers each sample is in exactly one
+part, and in training every part has the same number of batches, without which synchronous workers
+would wait for each other for ever.
 """
 
 import collections

@@ -1,4 +1,4 @@
-"""The sources: every sample counted, epochs repeatable, shares disjoint, preprocessing as the network expects."""
+"""The sources: every sample counted, epochs repeatable, shares disjoint, preprocessing as expected."""
 
 import itertools
 
@@ -53,8 +53,8 @@ def make(request, stored):
     def make_source(batch_size, train=False, **options):
         if request.param == "array":
             arrays = np.stack([smooth_picture(i, 24, 24) for i in range(SAMPLES)])
-            return ArraySource(arrays, np.arange(SAMPLES), batch_size, size=32, train=train, shift=3, flip=True,
-                               **options)
+            return ArraySource(arrays, np.arange(SAMPLES), batch_size, size=32, train=train, shift=3,
+                               flip=True, **options)
         if request.param == "folder":
             files = [(stored / f"{i:02}.jpg", i) for i in range(SAMPLES)]
             return FolderSource(files, batch_size, size=32, train=train, **options)
@@ -72,7 +72,9 @@ def labels_of(source, number=0):
 
 
 def equal(one, other):
-    return len(one) == len(other) and all(np.array_equal(a, b) for x, y in zip(one, other) for a, b in zip(x, y))
+    """Whether two lists of batches have the same bits."""
+    return len(one) == len(other) and all(
+        np.array_equal(a, b) for batches in zip(one, other) for a, b in zip(*batches))
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 7, 26, 52, 53, 54, 200])
@@ -127,14 +129,15 @@ def test_an_epoch_depends_on_its_number_and_the_seed_alone(make):
 
 def test_threads_of_a_folder_source_change_nothing(stored):
     files = [(stored / f"{i:02}.jpg", i) for i in range(SAMPLES)]
-    one, several, none = (FolderSource(files, 8, size=32, train=True, threads=threads) for threads in (1, 3, 0))
-    assert equal(in_full(one, 4), in_full(several, 4))
-    assert equal(in_full(one, 4), in_full(none, 4))
+    none, one, several = (in_full(FolderSource(files, 8, size=32, train=True, threads=threads), 4)
+                          for threads in (0, 1, 3))
+    assert equal(one, several) and equal(one, none)
 
 
 def test_threads_of_a_record_source_change_no_evaluation(stored):
-    one, several = (RecordSource(stored / "all.rec", batch_size=8, size=32, threads=threads) for threads in (1, 3))
-    assert equal(in_full(one), in_full(several))
+    one, several = (in_full(RecordSource(stored / "all.rec", batch_size=8, size=32, threads=threads))
+                    for threads in (1, 3))
+    assert equal(one, several)
 
 
 def test_augmentation_differs_between_epochs_and_samples(make):
@@ -178,7 +181,8 @@ def test_folder_records_and_preprocess_agree_to_the_bit(stored, size, crop_ratio
 @pytest.mark.parametrize("name", ["imagenette-val500", "imagenet-val430"])
 def test_they_agree_on_photographs(data_dir, tmp_path, name):
     files, _ = images.index_folder(data_dir / name)
-    write_records(tmp_path / "all.rec", [path.read_bytes() for path, _ in files], [label for _, label in files])
+    write_records(tmp_path / "all.rec", [path.read_bytes() for path, _ in files],
+                  [label for _, label in files])
     assert_preprocessed_alike(files, tmp_path / "all.rec", 224, 0.875)
 
 
@@ -250,9 +254,9 @@ def test_jitter_reaches_both_sources(stored):
 @pytest.fixture
 def damaged(stored, tmp_path):
     """Three whole pictures, one cut off and one that is text."""
-    for name, content in [("a", (stored / "00.jpg").read_bytes()), ("b", (stored / "01.jpg").read_bytes()[:400]),
-                          ("c", (stored / "02.jpg").read_bytes()), ("d", b"not a picture"),
-                          ("e", (stored / "04.jpg").read_bytes())]:
+    for number, name in enumerate("abcde"):
+        content = (stored / f"{number:02}.jpg").read_bytes()
+        content = {"b": content[:400], "d": b"not a picture"}.get(name, content)
         (tmp_path / f"{name}.jpg").write_bytes(content)
     return [(tmp_path / f"{name}.jpg", label) for label, name in enumerate("abcde")]
 
@@ -284,7 +288,8 @@ def test_array_source_moves_and_mirrors_by_whole_pixels():
     possible = {}
     for top, left, mirrored in itertools.product(range(5), range(5), (False, True)):
         window = padded[top:top + 12, left:left + 12]
-        possible[(window[:, ::-1] if mirrored else window).astype(np.float32).tobytes()] = (top, left, mirrored)
+        window = window[:, ::-1] if mirrored else window
+        possible[window.astype(np.float32).tobytes()] = (top, left, mirrored)
     found = {possible[(picture.transpose(1, 2, 0) + 128).tobytes()] for picture in data}
     assert len(found) > 40
 
@@ -326,8 +331,9 @@ def test_digits_without_scikit_learn_name_the_extra(monkeypatch):
 
 @pytest.fixture
 def archive():
-    return {"x_train": np.zeros((6, 8, 8, 3), np.uint8), "y_train": np.arange(6) % 2, "classes": np.array(["a", "b"]),
-            "x_test": np.ones((2, 8, 8, 3), np.uint8), "y_test": np.array([1, 0], np.uint8)}
+    return {"x_train": np.zeros((6, 8, 8, 3), np.uint8), "y_train": np.arange(6) % 2,
+            "x_test": np.ones((2, 8, 8, 3), np.uint8), "y_test": np.array([1, 0], np.uint8),
+            "classes": np.array(["a", "b"])}
 
 
 def test_cifar_npz_reads_what_was_written(archive, tmp_path):
