@@ -19,7 +19,7 @@ from gluon_etinynet.records import read_index, validate_records
 # Through our door to MXNet: im2rec alone does not start with numpy 1.24 and later.
 IM2REC = ("import gluon_etinynet._mxnet, runpy, sys; sys.argv[0] = 'im2rec'; "
           "runpy.run_module('mxnet.tools.im2rec', run_name='__main__')")
-PATIENCE = 300  # seconds without a new record; the readers of im2rec wait for ever for a writer that died
+PATIENCE = 30  # seconds in which the file does not grow; the readers of im2rec wait for ever for a writer that died
 
 
 def parse_arguments():
@@ -107,16 +107,17 @@ def pack(prefix, samples, arguments):
         command += ["--pass-through"]
     else:
         command += ["--resize", str(arguments.resize), "--quality", str(arguments.quality)]
-    index, count, since = Path(f"{prefix}.idx"), 0, time.monotonic()
+    index, rec = Path(f"{prefix}.idx"), Path(f"{prefix}.rec")
+    size, since = 0, time.monotonic()
     with open(f"{prefix}.log", "w+") as log, cli.progress(total=samples, desc="packing") as bar:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         try:
             while process.poll() is None:
                 time.sleep(0.2)
-                written = index.read_bytes().count(b"\n") if index.exists() else 0
-                if written != count:
-                    bar.update(written - count)
-                    count, since = written, time.monotonic()
+                if index.exists():
+                    bar.update(index.read_bytes().count(b"\n") - bar.n)
+                if rec.exists() and rec.stat().st_size != size:
+                    size, since = rec.stat().st_size, time.monotonic()
                 elif time.monotonic() - since > PATIENCE:
                     raise InputError(f"im2rec has written nothing for {PATIENCE} s; "
                                      "is there space on the disk?")
