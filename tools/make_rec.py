@@ -48,6 +48,7 @@ def parse_arguments():
 
 def main():
     arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end im2rec and remove what it made, as at Ctrl-C
     try:
         classes = arguments.classes.read_text().split() if arguments.classes else None
     except (OSError, UnicodeDecodeError) as error:
