@@ -1,33 +1,16 @@
 """The command lines of evaluation and classification, as a user runs them."""
 
-import contextlib
-import io
 import json
-import runpy
-import sys
-from pathlib import Path
-from types import SimpleNamespace
-from unittest import mock
 
 import cv2
 import numpy as np
 import pytest
+from running import assert_one_line, run
 
 from gluon_etinynet import get_model
 
-ROOT = Path(__file__).resolve().parent.parent
 CLASSIFIER = "0.6553-imagenet-mobilenet_lite313_477k_nownorm_4433_224-293-best.params"
 WNIDS = ["n01440764", "n01443537", "n15075141"]  # the first two classes of ImageNet and the last
-
-
-def run(tool, *arguments):
-    """Run a tool within this process, which spares the import of MXNet; an escaping exception fails the test."""
-    out, err = io.StringIO(), io.StringIO()
-    argv = [str(ROOT / "tools" / tool), *map(str, arguments)]
-    with mock.patch.object(sys, "argv", argv), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), \
-            pytest.raises(SystemExit) as ended:
-        runpy.run_path(argv[0], run_name="__main__")
-    return SimpleNamespace(returncode=ended.value.code or 0, stdout=out.getvalue(), stderr=err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +33,7 @@ def photographs(tmp_path):
 
 
 def evaluate(checkpoint, data, save_dir, *more):
-    return run("eval_imagenet.py", "--model", "etinynet0.75", "--params", checkpoint, "--data-dir", data, "--input-size",
+    return run("tools/eval_imagenet.py", "--model", "etinynet0.75", "--params", checkpoint, "--data-dir", data, "--input-size",
                64, "--batch-size", 4, "--save-dir", save_dir, *more)
 
 
@@ -72,47 +55,42 @@ def test_evaluation_counts_and_names_what_it_cannot_read(checkpoint, photographs
 def test_strict_stops(checkpoint, photographs, tmp_path):
     (photographs / WNIDS[0] / "1.jpg").write_bytes(b"no picture")
     done = evaluate(checkpoint, photographs, tmp_path / "out", "--strict")
-    one_line(done, "1.jpg")
+    assert_one_line(done, "1.jpg")
     assert not (tmp_path / "out").exists()
-
-
-def one_line(done, word):
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1 and word in done.stderr and "Traceback" not in done.stderr
 
 
 def test_nothing_readable(checkpoint, photographs, tmp_path):
     for path in photographs.glob("*/*"):
         path.write_bytes(b"no picture")
-    one_line(evaluate(checkpoint, photographs, tmp_path / "out"), "none of the 9")
+    assert_one_line(evaluate(checkpoint, photographs, tmp_path / "out"), "none of the 9")
 
 
 def test_bad_checkpoint_and_bad_folder(checkpoint, photographs, tmp_path):
     damaged = tmp_path / "damaged.params"
     damaged.write_bytes(checkpoint.read_bytes()[:1000])
-    one_line(evaluate(damaged, photographs, tmp_path / "out"), "damaged.params")
+    assert_one_line(evaluate(damaged, photographs, tmp_path / "out"), "damaged.params")
     damaged.write_bytes(np.random.RandomState(0).bytes(100000))
-    one_line(evaluate(damaged, photographs, tmp_path / "out"), "damaged.params")
+    assert_one_line(evaluate(damaged, photographs, tmp_path / "out"), "damaged.params")
     (tmp_path / "empty").mkdir()
-    one_line(evaluate(checkpoint, tmp_path / "empty", tmp_path / "out"), "empty")
+    assert_one_line(evaluate(checkpoint, tmp_path / "empty", tmp_path / "out"), "empty")
     (photographs / "n00000000").mkdir()
     cv2.imwrite(str(photographs / "n00000000" / "x.png"), np.zeros((9, 9, 3), np.uint8))
-    one_line(evaluate(checkpoint, photographs, tmp_path / "out"), "n00000000")
+    assert_one_line(evaluate(checkpoint, photographs, tmp_path / "out"), "n00000000")
 
 
 def test_unwritable_results(checkpoint, photographs, tmp_path):
     (tmp_path / "file").write_text("")
-    one_line(evaluate(checkpoint, photographs, tmp_path / "file"), str(tmp_path / "file"))
+    assert_one_line(evaluate(checkpoint, photographs, tmp_path / "file"), str(tmp_path / "file"))
 
 
 def test_classify(checkpoint, photographs, tmp_path):
     picture = photographs / WNIDS[1] / "0.jpg"
-    done = run("classify.py", "--model", "etinynet0.75", "--params", checkpoint, "--input-size", 64, picture)
+    done = run("tools/classify.py", "--model", "etinynet0.75", "--params", checkpoint, "--input-size", 64, picture)
     lines = done.stdout.splitlines()
     assert done.returncode == 0 and lines[0] == str(picture) and len(lines) == 6
     percentages = [float(line.split("%")[0]) for line in lines[1:]]
     assert percentages == sorted(percentages, reverse=True)
-    one_line(run("classify.py", "--model", "etinynet0.75", "--params", tmp_path / "none", picture), "none")
+    assert_one_line(run("tools/classify.py", "--model", "etinynet0.75", "--params", tmp_path / "none", picture), "none")
 
 
 @pytest.mark.slow
@@ -120,7 +98,7 @@ def test_classify(checkpoint, photographs, tmp_path):
     ("imagenet-train1k", 78.3, 92.5, 0.2, 1000), ("imagenette-val500", 60.2, 84.8, 0.4, 500),
     ("imagenet-val430", 76.3, 93.5, 0.3, 430)])
 def test_accuracy_of_the_released_network(folder, top1, top5, tolerance, n, weights_dir, data_dir, tmp_path):
-    done = run("eval_imagenet.py", "--params", weights_dir / CLASSIFIER, "--data-dir", data_dir / folder, "--save-dir",
+    done = run("tools/eval_imagenet.py", "--params", weights_dir / CLASSIFIER, "--data-dir", data_dir / folder, "--save-dir",
                tmp_path)
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "metrics.json").read_text())
@@ -130,5 +108,5 @@ def test_accuracy_of_the_released_network(folder, top1, top5, tolerance, n, weig
 
 def test_classify_a_real_photograph(weights_dir, data_dir):
     picture = data_dir / "imagenet-train1k" / "images" / "n01443537_goldfish.jpg"
-    done = run("classify.py", "--params", weights_dir / CLASSIFIER, picture)
+    done = run("tools/classify.py", "--params", weights_dir / CLASSIFIER, picture)
     assert "goldfish" in done.stdout.splitlines()[1]
