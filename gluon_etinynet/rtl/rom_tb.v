@@ -1,6 +1,5 @@
 // Prints every word of a ROM in order, one a line, in hexadecimal; then checks that `enable` low holds the data.
 `default_nettype none
-`timescale 1ns / 1ns
 
 module rom_tb;
     parameter PATH = "rom.mem";
