@@ -12,8 +12,9 @@ from gluon_etinynet.integer import Graph
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--graph", required=True, help="integer network with weights of at most 4 bits (.npz)")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--graph", required=True,
+                        help="integer network with weights of at most 4 bits (.npz)")
     parser.add_argument("--word-channels", type=int, default=24, choices=rom.WORD_CHANNELS,
                         help="channels in a weight word (default: 24, which divides those of EtinyNet-0.75; "
                              "32 suits EtinyNet-1.0)")

@@ -1,1 +1,1 @@
-"""From an integer Graph to text: what another machine runs. Emitters return {path: text} and write nothing."""
+"""From an integer Graph to the text that another machine runs. Emitters return {path: text}."""

@@ -37,7 +37,8 @@ def write_folder(folder, texts, is_ours, force=False):
     temporary = None
     try:
         if folder.is_dir() and any(folder.iterdir()) and not force and not is_ours(folder):
-            raise InputError(f"{folder} exists and holds other files; choose another folder, or --force to write there")
+            raise InputError(f"{folder} exists and holds other files; choose another folder, "
+                             "or --force to write there")
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=str(folder.parent), prefix=".partial-"))
         for path, text in texts.items():

@@ -1,8 +1,8 @@
 """Graph -> ROM files for an FPGA, and back: the word layouts of docs/rom.md.
 
-A memory is a table of words, a word a row of equal lanes of two's complement integers, lane 0 in the low bits.
-`_weight_place` and `_channel_place` are the only two functions that know which word and lane a value lives in;
-the writer and the reader both go through them.
+A memory is a table of words, a word a row of equal lanes of two's complement integers, lane 0 in the low
+bits. `_weight_place` and `_channel_place` are the only two functions that know which word and lane a value
+lives in; the writer and the reader both go through them.
 """
 
 import hashlib
@@ -21,8 +21,8 @@ WORD_CHANNELS = (8, 24, 32)
 OUTPUTS = 8  # output channels of a pointwise word, and channels of a requantise or bias word
 WEIGHT_BITS = 4
 MULTIPLIER_BITS = 16
-OFFSET_BITS = 20  # with the multiplier 36, one block RAM word with its parity bits; wider where the values need it
-ADDRESS_MAP, CHECKSUMS = "roms.json", "SHA256SUMS"
+OFFSET_BITS = 20  # with the multiplier 36, one block RAM word with its parity bits; more where values need it
+ADDRESS_MAP, CHECKSUMS = "etinynet_roms.json", "SHA256SUMS"
 
 _TOOL = "gluon_etinynet export_rom"
 _RTL = Path(__file__).resolve().parent.parent / "rtl"
@@ -42,8 +42,8 @@ def emit(graph, word_channels):
     Returns
     -------
     dict of str to str
-        Text by file name: each memory as `.mem`, `.coe` and `.mif`; `rom.v`, `roms.v`, `roms.vh`; the address
-        map `roms.json`; `SHA256SUMS` over all of them.
+        Text by file name: each memory as `.mem`, `.coe` and `.mif`; `rom.v`,
+        `etinynet_roms.v` and `.vh`; the address map `etinynet_roms.json`; `SHA256SUMS` over all of them.
 
     Raises
     ------
@@ -57,23 +57,25 @@ def emit(graph, word_channels):
     graph.validate()
     for node in graph.nodes:
         if node.op == "conv2d" and node.attrs["weight_quant"].bits > WEIGHT_BITS:
-            raise InputError(f"node {node.output} has weights of {node.attrs['weight_quant'].bits} bits, a ROM word "
-                             f"holds {WEIGHT_BITS}: train and lower the network with 4-bit weights or fewer")
+            bits = node.attrs["weight_quant"].bits
+            raise InputError(f"node {node.output} has weights of {bits} bits, a ROM word holds "
+                             f"{WEIGHT_BITS}: train and lower the network with weights of at most 4 bits")
     layers, depths = _allocate(graph, word_channels)
     arrays = {node.output: {key: node.attrs.get(key) for key in _ARRAYS} for node in graph.nodes}
     fields = {"weight": WEIGHT_BITS, "multiplier": MULTIPLIER_BITS,
-              "offset": max(OFFSET_BITS, _signed_bits(arrays, "offset")), "bias": _signed_bits(arrays, "bias")}
+              "offset": max(OFFSET_BITS, _signed_bits(arrays, "offset")),
+              "bias": _signed_bits(arrays, "bias")}
     memories = {name: _memory(name, depth, word_channels, fields) for name, depth in depths.items()}
-    address_map = {"tool": _TOOL, "version": __version__, "network": graph.name, "graph_sha256": graph.sha256(),
-                   "word_channels": word_channels, "outputs": OUTPUTS, "field_bits": fields,
-                   "memories": memories, "layers": layers}
+    address_map = {"tool": _TOOL, "version": __version__, "network": graph.name,
+                   "graph_sha256": graph.sha256(), "word_channels": word_channels,
+                   "outputs": OUTPUTS, "field_bits": fields, "memories": memories, "layers": layers}
 
     files = {}
     for name, words in _encode(arrays, address_map).items():
         files.update(_views(name, _to_hex(words, memories[name]["lane_bits"]), memories[name]["width"]))
     banner = f"{_TOOL} {__version__}, network {graph.name}, graph {graph.sha256()[:16]}; do not edit"
-    files["roms.vh"] = _header(address_map, banner)
-    files["roms.v"] = _wrapper(memories, banner)
+    files["etinynet_roms.vh"] = _header(address_map, banner)
+    files["etinynet_roms.v"] = _wrapper(memories, banner)
     files["rom.v"] = (_RTL / "rom.v").read_text()
     files[ADDRESS_MAP] = json.dumps(address_map, indent=1) + "\n"
     files[CHECKSUMS] = "".join(f"{_sha256(files[name])}  {name}\n" for name in sorted(files))
@@ -105,7 +107,7 @@ def read(folder):
     checksums = {name: checksum for checksum, _, name in
                  (line.partition("  ") for line in _read_text(folder / CHECKSUMS).splitlines())}
     views = [f"{name}.{kind}" for name in address_map["memories"] for kind in ("mem", "coe", "mif")]
-    for name in [ADDRESS_MAP, "rom.v", "roms.v", "roms.vh"] + views:
+    for name in [ADDRESS_MAP, "rom.v", "etinynet_roms.v", "etinynet_roms.vh"] + views:
         if _sha256(_read_text(folder / name)) != checksums.get(name):
             raise InputError(f"{folder / name} has been altered (its checksum differs); export it anew")
     words = {}
@@ -119,8 +121,8 @@ def read(folder):
     for name, expected in _encode(arrays, address_map).items():
         wrong = np.argwhere(expected != words[name])
         if len(wrong):
-            raise InputError(f"{folder / name}.mem: word {wrong[0][0]} holds a value where it should be zero; "
-                             "export it anew")
+            raise InputError(f"{folder / name}.mem: word {wrong[0][0]} holds a value where it should be "
+                             "zero; export it anew")
     return arrays
 
 
@@ -145,8 +147,8 @@ def verify(folder, graph):
             if len(wrong):
                 index = tuple(int(i) for i in wrong[0])
                 memory, word = _address(layers[node.output], key, index, address_map["word_channels"])
-                raise InputError(f"{folder}/{memory}.mem: word {word} holds {got[index]} where {node.output}/{key}"
-                                 f"{list(index)} of the network is {expected[index]}")
+                raise InputError(f"{folder}/{memory}.mem: word {word} holds {got[index]} where "
+                                 f"{node.output}/{key}{list(index)} of the network is {expected[index]}")
 
 
 def is_rom_folder(folder):
@@ -158,7 +160,7 @@ def is_rom_folder(folder):
 
 
 def read_address_map(folder):
-    """The contents of a ROM folder's `roms.json` (docs/rom.md).
+    """The contents of a ROM folder's address map (docs/rom.md).
 
     Raises
     ------
@@ -202,21 +204,24 @@ def _address(layer, key, index, v):
 
 
 def _allocate(graph, v):
-    """Give each layer its words, in order of execution. Returns the layers of the address map, depths by memory."""
+    """Give each layer its words, in order of execution: layers of the address map, depths by memory."""
     layers, depths = [], {"pointwise": 0, "depthwise": 0, "requantise": 0, "bias": 0}
     for node in graph.nodes:
         attrs, out = node.attrs, graph.tensors[node.output]
         source = graph.tensors[node.inputs[0]]
-        layer = {"name": node.output, "op": node.op, "inputs": list(node.inputs), "output_bits": out.quant.bits,
-                 "input_shape": list(source.shape), "output_shape": list(out.shape),
-                 "input_zero_point": source.quant.zero_point, "output_zero_point": out.quant.zero_point}
+        layer = {"name": node.output, "op": node.op, "inputs": list(node.inputs),
+                 "input_shape": list(source.shape), "input_zero_point": source.quant.zero_point,
+                 "output_shape": list(out.shape), "output_zero_point": out.quant.zero_point,
+                 "output_bits": out.quant.bits}
         layer.update({key: attrs[key] for key in ("kernel", "stride", "pad", "groups", "relu", "shift",
                                                   "shortcut_multiplier") if key in attrs})
         if "weight" in attrs:
-            memory = "pointwise" if attrs["weight"].shape[2:] == (1, 1) and attrs["groups"] == 1 else "depthwise"
-            word, _ = _weight_place(memory, attrs["weight"].shape, v)
-            layer.update({"weight_memory": memory, "weight_base": depths[memory], "weight_words": int(word.max()) + 1,
-                          "weight_shape": list(attrs["weight"].shape), "weight_bits": attrs["weight_quant"].bits})
+            shape = attrs["weight"].shape
+            memory = "pointwise" if shape[2:] == (1, 1) and attrs["groups"] == 1 else "depthwise"
+            word, _ = _weight_place(memory, shape, v)
+            layer.update({"weight_memory": memory, "weight_base": depths[memory],
+                          "weight_words": int(word.max()) + 1, "weight_shape": list(shape),
+                          "weight_bits": attrs["weight_quant"].bits})
             depths[memory] += layer["weight_words"]
         if "multiplier" in attrs:
             words = _ceil(len(attrs["multiplier"]), OUTPUTS)
@@ -230,15 +235,19 @@ def _allocate(graph, v):
 
 
 def _memory(name, depth, v, fields):
-    lanes = {"pointwise": OUTPUTS * v, "depthwise": v}.get(name, OUTPUTS)
-    bits = {"requantise": fields["multiplier"] + fields["offset"], "bias": fields["bias"]}.get(name, fields["weight"])
+    lanes, bits = {
+        "pointwise": (OUTPUTS * v, fields["weight"]),
+        "depthwise": (v, fields["weight"]),
+        "requantise": (OUTPUTS, fields["multiplier"] + fields["offset"]),
+        "bias": (OUTPUTS, fields["bias"]),
+    }[name]
     return {"file": f"{name}.mem", "depth": depth, "width": lanes * bits, "lanes": lanes, "lane_bits": bits}
 
 
 def _signed_bits(arrays, key):
     """Bits that hold every value of an array in two's complement; 0 if no layer has one."""
     present = [layer[key] for layer in arrays.values() if layer[key] is not None]
-    return max((int(np.where(array < 0, ~array, array).max()).bit_length() + 1 for array in present), default=0)
+    return max((int(np.where(a < 0, ~a, a).max()).bit_length() + 1 for a in present), default=0)
 
 
 # ---- Arrays <-> words ----
@@ -303,8 +312,9 @@ def _from_hex(text, memory, path):
     for number, line in enumerate(lines, start=1):
         if len(line) != digits or line.strip("0123456789abcdef") or int(line, 16) >> memory["width"]:
             raise InputError(f"{path}: line {number} is no word of {memory['width']} bits; export it anew")
-    packed = np.frombuffer(b"".join(bytes.fromhex(line.zfill(digits + digits % 2)) for line in lines), np.uint8)
-    stream = np.unpackbits(packed.reshape(len(lines), -1)[:, ::-1], axis=1, bitorder="little")[:, :memory["width"]]
+    packed = b"".join(bytes.fromhex(line.zfill(digits + digits % 2)) for line in lines)
+    packed = np.frombuffer(packed, np.uint8).reshape(len(lines), -1)[:, ::-1]
+    stream = np.unpackbits(packed, axis=1, bitorder="little")[:, :memory["width"]]
     place = np.left_shift(1, np.arange(bits, dtype=np.int64))
     place[-1] = -place[-1]
     return stream.reshape(len(lines), lanes, bits) @ place
@@ -315,7 +325,8 @@ def _views(name, lines, width):
     rows = "".join(f"{address:X} : {line};\n" for address, line in enumerate(lines))
     return {
         f"{name}.mem": "".join(line + "\n" for line in lines),
-        f"{name}.coe": "memory_initialization_radix=16;\nmemory_initialization_vector=\n" + ",\n".join(lines) + ";\n",
+        f"{name}.coe": "memory_initialization_radix=16;\nmemory_initialization_vector=\n"
+                       + ",\n".join(lines) + ";\n",
         f"{name}.mif": f"DEPTH = {len(lines)};\nWIDTH = {width};\nADDRESS_RADIX = HEX;\nDATA_RADIX = HEX;\n"
                        f"CONTENT BEGIN\n{rows}END;\n",
     }
@@ -338,11 +349,13 @@ def _wrapper(memories, banner):
         parameters.append(f'    parameter {name.upper()}_PATH = "{memory["file"]}"')
         ports += [f"    input  wire {name}_enable", f"    input  wire [{address_bits - 1}:0] {name}_address",
                   f"    output wire [{memory['width'] - 1}:0] {name}_data"]
-        instances.append(f"    rom #(.PATH({name.upper()}_PATH), .WIDTH({memory['width']}), .DEPTH({memory['depth']})) "
-                         f"{name} (\n        .clk(clk), .enable({name}_enable), .address({name}_address), "
-                         f".data({name}_data));\n")
-    return (f"// {banner}\n`default_nettype none\n\nmodule etinynet_roms #(\n" + ",\n".join(parameters) + "\n) (\n"
-            + ",\n".join(ports) + "\n);\n" + "".join(instances) + "endmodule\n\n`default_nettype wire\n")
+        instances.append(
+            f"    rom #(.PATH({name.upper()}_PATH), .WIDTH({memory['width']}), .DEPTH({memory['depth']})) "
+            f"{name} (\n        .clk(clk), .enable({name}_enable), .address({name}_address), "
+            f".data({name}_data));\n")
+    return (f"// {banner}\n`default_nettype none\n\nmodule etinynet_roms #(\n" + ",\n".join(parameters)
+            + "\n) (\n" + ",\n".join(ports) + "\n);\n" + "".join(instances)
+            + "endmodule\n\n`default_nettype wire\n")
 
 
 # ---- Files ----
@@ -355,4 +368,4 @@ def _read_text(path):
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error.__class__.__name__}); export the ROMs anew") from error
+        raise InputError(f"{path} cannot be read ({type(error).__name__}); export it anew") from error

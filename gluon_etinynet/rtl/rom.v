@@ -17,24 +17,22 @@ module rom #(
 );
     (* rom_style = "block" *) reg [WIDTH-1:0] words [0:DEPTH-1];
 
-    initial $readmemh(PATH, words);
-
-    always @(posedge clk)
-        if (enable) data <= words[address];
-
-`ifndef SYNTHESIS
-    // A missing or short file is only a warning to $readmemh; it would show as zeros or X much later.
     integer word;
     initial begin
-        #0;
+        $readmemh(PATH, words);
+`ifndef SYNTHESIS
+        // A missing or short file is only a warning to $readmemh; it would show as X or zeros much later.
         for (word = 0; word < DEPTH; word = word + 1)
             if (^words[word] === 1'bx) begin
                 $display("rom: %0s does not hold word %0d of %0d", PATH, word, DEPTH);
                 $finish;
                 word = DEPTH;
             end
-    end
 `endif
+    end
+
+    always @(posedge clk)
+        if (enable) data <= words[address];
 endmodule
 
 `default_nettype wire

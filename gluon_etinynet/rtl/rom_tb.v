@@ -1,4 +1,5 @@
-// Prints every word of a ROM in order, one a line, in hexadecimal; then checks that `enable` low holds the data.
+// Prints every word of a ROM in order, one a line, in hexadecimal; then checks that `enable` low holds the
+// data.
 `default_nettype none
 
 module rom_tb;
@@ -14,7 +15,8 @@ module rom_tb;
     reg  [WIDTH-1:0]        last;
     integer                 word;
 
-    rom #(.PATH(PATH), .WIDTH(WIDTH), .DEPTH(DEPTH)) dut (.clk(clk), .enable(enable), .address(address), .data(data));
+    rom #(.PATH(PATH), .WIDTH(WIDTH), .DEPTH(DEPTH)) dut (
+        .clk(clk), .enable(enable), .address(address), .data(data));
 
     always #5 clk = !clk;
 
