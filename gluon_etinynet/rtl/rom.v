@@ -1,0 +1,38 @@
+// A read-only memory of DEPTH words of WIDTH bits, filled from the $readmemh file PATH.
+// The word of `address` is on `data` after the next rising edge of `clk` with `enable` high, and stays until
+// the one after. Addresses from DEPTH on hold nothing defined. Reading into a register without reset is what
+// makes synthesis choose block RAM; the attribute has it fail rather than choose logic.
+`default_nettype none
+
+module rom #(
+    parameter PATH = "rom.mem",
+    parameter WIDTH = 36,
+    parameter DEPTH = 1024,
+    parameter ADDRESS_BITS = DEPTH > 1 ? $clog2(DEPTH) : 1
+) (
+    input  wire                    clk,
+    input  wire                    enable,
+    input  wire [ADDRESS_BITS-1:0] address,
+    output reg  [WIDTH-1:0]        data
+);
+    (* rom_style = "block" *) reg [WIDTH-1:0] words [0:DEPTH-1];
+
+    integer word;
+    initial begin
+        $readmemh(PATH, words);
+`ifndef SYNTHESIS
+        // A missing or short file is only a warning to $readmemh; it would show as X or zeros much later.
+        for (word = 0; word < DEPTH; word = word + 1)
+            if (^words[word] === 1'bx) begin
+                $display("rom: %0s does not hold word %0d of %0d", PATH, word, DEPTH);
+                $finish;
+                word = DEPTH;
+            end
+`endif
+    end
+
+    always @(posedge clk)
+        if (enable) data <= words[address];
+endmodule
+
+`default_nettype wire
