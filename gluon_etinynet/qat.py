@@ -23,6 +23,10 @@ nn = mx.gluon.nn
 
 SCHEMES = ("asq", "dorefa")
 CALIBRATION_VALUES = 200_000  # of each feature map
+# A squared error lets a few outliers widen the range, an absolute one clips too many. Top-1 of the released
+# network on 430 photographs, weights at 8 bits, 76.0 without rounding of feature maps: 73.0, 76.0 and 72.3
+# with exponents 1, 1.5 and 2; 74.4 with 99.99 percentiles, 68.4 with minimum and maximum.
+ERROR_EXPONENT = 1.5
 SHRINKS = np.geomspace(1, 0.02, 40)  # of a range's ends, tried in calibration
 
 
@@ -78,7 +82,7 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
     for conv, bn in _convolutions(net):
         _extend(conv, QuantisedConvolution)
         conv._become_quantised(scheme, weight_bits, lam, per_channel, has_scale=bn is None)
-        if conv.weight._data is not None or conv.weight._deferred_init:
+        if conv.weight._data is not None:
             conv._fit(bn)
     for block, mixin in maps:
         _extend(block, mixin)
@@ -100,8 +104,7 @@ class QuantisedConvolution:
 
     def _become_quantised(self, scheme, bits, lam, per_channel, has_scale):
         self._scheme, self._bits, self._per_channel = scheme, bits, per_channel
-        initialised = self.weight._data is not None or self.weight._deferred_init
-        context = self.weight.list_ctx() if initialised else None
+        initialised = self.weight._data is not None
         if scheme == "asq":
             shape = (self.weight.shape[0],) if per_channel else (1,)
             self.lam = self.params.get("lam", shape=shape, init=mx.init.Constant(lam), wd_mult=0)
@@ -109,7 +112,9 @@ class QuantisedConvolution:
             self.scale = self.params.get("scale", shape=(1,), init=mx.init.One(), wd_mult=0)
         if initialised:
             for name in {"lam", "scale"} & set(self._reg_params):
-                self._reg_params[name].initialize(ctx=context)
+                self._reg_params[name].initialize(ctx=self.weight.list_ctx())
+            # Inference leaves weights in a layout of oneDNN's that MXNet fails to reshape: take fresh arrays.
+            self.weight.reset_ctx(self.weight.list_ctx())
 
     def hybrid_forward(self, F, x, weight, lam=None, scale=None, **bias):
         if scale is not None:
@@ -371,7 +376,7 @@ def frozen_batch_norm(net):
 
 
 def calibrate(net, batches):
-    """Choose the range of every feature map's quantiser: the one with the least squared error.
+    """Choose the range of every feature map's quantiser: the one with the least mean of |error| ** 1.5.
 
     Parameters
     ----------
@@ -416,14 +421,14 @@ def calibrate(net, batches):
 
 
 def _best_range(values):
-    """The range, 0 included, that rounds these values to 256 levels with the least squared error."""
+    """The range, 0 included, that rounds these values to 256 levels with the least error."""
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
 
     def error(low, high):
         scale = max((high - low) / 255, np.finfo(np.float32).tiny)
         zero_point = np.clip(np.rint(-128 - low / scale), -128, 127)
         q = np.clip(np.rint(values / scale + zero_point), -128, 127)
-        return np.mean(np.square((q - zero_point) * scale - values))
+        return np.mean(np.abs((q - zero_point) * scale - values) ** ERROR_EXPONENT)
 
     high = high * min(SHRINKS, key=lambda shrink: error(low, high * shrink))
     low = low * min(SHRINKS, key=lambda shrink: error(low * shrink, high))
