@@ -9,18 +9,15 @@ composition of broadcasting and reductions. Result: runs/quantize_cost/metrics.j
 
 import argparse
 import statistics
-import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gluon_etinynet._mxnet import mx  # noqa: E402
-from gluon_etinynet.cli import progress, run, table  # noqa: E402
-from gluon_etinynet.files import write_json  # noqa: E402
-from gluon_etinynet.model_zoo import get_model  # noqa: E402
-from gluon_etinynet.qat import calibrate, prepare_qat  # noqa: E402
-from gluon_etinynet.quantize import asq, dorefa  # noqa: E402
+from gluon_etinynet._mxnet import mx
+from gluon_etinynet.cli import progress, run, table
+from gluon_etinynet.files import write_json
+from gluon_etinynet.model_zoo import get_model
+from gluon_etinynet.qat import calibrate, prepare_qat
+from gluon_etinynet.quantize import asq, dorefa
 
 WARM_UP = 2
 
@@ -38,14 +35,15 @@ def main():
         ("float", None), ("asq", {"scheme": "asq"}), ("dorefa", {"scheme": "dorefa"}),
         ("asq, 8-bit maps", {"scheme": "asq", "act_bits": 8}))}
     seconds = medians(steps, arguments.steps)
-    operators = {"asq": lambda w, lam: asq(w, lam), "asq, plain": plain_asq, "dorefa": lambda w, lam: dorefa(w)}
+    operators = {"asq": asq, "asq, plain": plain_asq, "dorefa": lambda weight, lam: dorefa(weight)}
     milliseconds = medians({name: operator_step(f) for name, f in operators.items()}, 5 * arguments.steps)
     row = f"{arguments.model}, {arguments.input_size} px, batch {arguments.batch_size}"
-    measured = [{"table": "cost", "row": row, "quantity": f"step_{name}_over_float", "value": round(s / seconds["float"], 3)}
-                for name, s in seconds.items() if name != "float"]
-    measured.append({"table": "cost", "row": row, "quantity": "step_float_seconds", "value": round(seconds["float"], 4)})
-    measured += [{"table": "cost", "row": "512x256 weights, forward and backward", "quantity": f"{name}_ms",
-                  "value": round(1000 * s, 2)} for name, s in milliseconds.items()]
+    found = [(row, f"step, {name}, over float", round(value / seconds["float"], 3))
+             for name, value in seconds.items() if name != "float"]
+    found += [(row, "step, float, seconds", round(seconds["float"], 4))]
+    found += [("512x256 weights, forward and backward", f"{name}, ms", round(1000 * value, 2))
+              for name, value in milliseconds.items()]
+    measured = [{"table": "cost", "row": r, "quantity": quantity, "value": value} for r, quantity, value in found]
     print(table(["row", "quantity", "value"], [[m["row"], m["quantity"], m["value"]] for m in measured]))
     write_json(Path(arguments.save_dir) / "metrics.json", {"measurements": measured})
 
@@ -76,8 +74,8 @@ def training_step(model, x, options):
 
 def plain_asq(weight, lam):
     """Equation 6 as one would write it first."""
-    mean = mx.nd.mean(weight)
-    deviation = mx.nd.sqrt(mx.nd.mean(mx.nd.square(mx.nd.broadcast_sub(weight, mean.reshape((1, 1, 1, 1))))) + 1e-5)
+    centred = mx.nd.broadcast_sub(weight, mx.nd.mean(weight).reshape((1, 1, 1, 1)))
+    deviation = mx.nd.sqrt(mx.nd.mean(mx.nd.square(centred)) + 1e-5)
     squashed = mx.nd.tanh(mx.nd.broadcast_div(weight, (lam * deviation).reshape((1, 1, 1, 1))))
     largest = mx.nd.max(mx.nd.abs(squashed)).reshape((1, 1, 1, 1))
     return mx.nd.contrib.round_ste(mx.nd.broadcast_div(squashed, largest) * 7) / 7

@@ -181,8 +181,8 @@ def _ratio(numerator, denominator):
 class FakeQuantise(mx.gluon.HybridBlock):
     """Round a feature map to int8 and back: ``scale * (q - zero_point)``, q from -128 to 127.
 
-    Straight-through in the rounding, no gradient where q is clamped. Scale and zero point come from
-    `calibrate` and are saved with the other parameters; they are not trained.
+    The gradient passes straight through. Scale and zero point come from `calibrate` and are saved with
+    the other parameters; they are not trained.
     """
 
     def __init__(self, **kwargs):
@@ -196,8 +196,9 @@ class FakeQuantise(mx.gluon.HybridBlock):
         if not self.enabled:
             return x
         scale, zero_point = F.reshape(scale, (1, 1, 1, 1)), F.reshape(zero_point, (1, 1, 1, 1))
-        q = F.contrib.round_ste(F.broadcast_add(F.broadcast_div(x, scale), zero_point))
-        return F.broadcast_mul(F.broadcast_sub(F.clip(q, -128, 127), zero_point), scale)
+        # Differentiating the broadcasts would take several times as long as all the rest of a training step.
+        q = F.clip(F.round(F.broadcast_add(F.broadcast_div(x, scale), zero_point)), -128, 127)
+        return x + F.BlockGrad(F.broadcast_mul(F.broadcast_sub(q, zero_point), scale) - x)
 
     def set_range(self, low, high):
         """Choose scale and zero point for the values from `low` to `high`; 0 is always among them."""

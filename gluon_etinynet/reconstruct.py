@@ -39,7 +39,7 @@ def units(net):
     return found + [("output", tail)]
 
 
-def reconstruct(float_net, net, images, steps=150, batch_size=32, lr=1e-3, lambda_lr=10.0, seed=0,
+def reconstruct(float_net, net, images, steps=150, batch_size=32, lr=4e-3, lambda_lr=10.0, seed=0,
                 state_dir=None, report=print):
     """Fit a quantised network to its float original, block by block.
 
@@ -79,9 +79,7 @@ def reconstruct(float_net, net, images, steps=150, batch_size=32, lr=1e-3, lambd
     InputError
         If there are fewer images than `batch_size`, or `state_dir` holds another run.
     """
-    if len(images) < batch_size:
-        raise InputError(f"{len(images)} images are fewer than one batch of {batch_size}; give more images or a "
-                         "smaller batch")
+    _check_count(images, batch_size)
     settings = {"stage": "reconstruct", "steps": steps, "batch_size": batch_size, "lr": lr,
                 "lambda_lr": lambda_lr, "seed": seed}
     state = _State(state_dir, net, images, settings)
@@ -144,9 +142,7 @@ def distil(float_net, net, images, epochs=10, batch_size=32, lr=1e-5, lambda_lr=
     list of float
         The mean loss of each epoch.
     """
-    if len(images) < batch_size:
-        raise InputError(f"{len(images)} images are fewer than one batch of {batch_size}; give more images or a "
-                         "smaller batch")
+    _check_count(images, batch_size)
     settings = {"stage": "distil", "epochs": epochs, "batch_size": batch_size, "lr": lr,
                 "lambda_lr": lambda_lr, "temperature": temperature, "seed": seed}
     loss_of = mx.gluon.loss.KLDivLoss(from_logits=False)
@@ -176,6 +172,12 @@ def distil(float_net, net, images, epochs=10, batch_size=32, lr=1e-5, lambda_lr=
             state.save(epoch + 1)
             report(f"epoch {epoch}: loss {losses[-1]:.4f}")
     return list(losses)
+
+
+def _check_count(images, batch_size):
+    if len(images) < batch_size:
+        raise InputError(f"{len(images)} images are fewer than one batch of {batch_size}; give more images or "
+                         "a smaller batch")
 
 
 def _trainer(block, lr, lambda_lr):
@@ -215,7 +217,8 @@ class _State:
     def __init__(self, folder, net, images, settings, trainer=None):
         self.net, self.trainer, self.stage = net, trainer, settings["stage"]
         self.folder = Path(folder) if folder is not None else None
-        settings = dict(settings, images=list(images.shape), checksum=zlib.crc32(np.ascontiguousarray(images)))
+        checksum = zlib.crc32(np.ascontiguousarray(images))
+        settings = dict(settings, images=list(images.shape), checksum=checksum)
         self.content = {"settings": settings, "done": 0, "losses": {}}
         if self.folder is None or not self._index().is_file():
             return
@@ -236,7 +239,8 @@ class _State:
         self.content["done"] = done
         if self.folder is None:
             return
-        arrays = {name: parameter.data() for name, parameter in self.net._collect_params_with_prefix().items()}
+        parameters = self.net._collect_params_with_prefix()
+        arrays = {name: parameter.data() for name, parameter in parameters.items()}
         if self.trainer is not None:
             arrays.update(self._optimiser())
         with atomic_path(self._arrays(done)) as temporary:

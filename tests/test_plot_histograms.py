@@ -44,7 +44,8 @@ def test_all_figures_and_their_numbers(checkpoints, tmp_path):
     for name in ("fig3", "fig4", "layers", "lambda"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert "</svg>" in (tmp_path / f"{name}.svg").read_text()
-    found = {(m["row"], m["quantity"]): m["value"] for m in json.loads((tmp_path / "metrics.json").read_text())["measurements"]}
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    found = {(m["row"], m["quantity"]): m["value"] for m in metrics["measurements"]}
     weight = net.features[4][2].pw.weight.data().asnumpy()  # layer3.2 of the paper
     assert found["layer3.2", "shape"] == "16x12x1x1"
     assert found["layer3.2", "std"] == pytest.approx(weight.std(), abs=1e-4)
@@ -67,7 +68,8 @@ def test_all_figures_and_their_numbers(checkpoints, tmp_path):
 
 def test_layer_and_figure_flags(checkpoints, tmp_path):
     folder, net = checkpoints
-    done = plot("--params", folder / "float.params", "--figure", 3, "--layer", "features.2.0.dw1", "--save-dir", tmp_path)
+    done = plot("--params", folder / "float.params", "--figure", 3, "--layer", "features.2.0.dw1",
+                "--save-dir", tmp_path)
     assert done.returncode == 0, done.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ["fig3.csv", "fig3.png", "fig3.svg", "metrics.json"]
     assert {row["layer"] for row in read_csv(tmp_path / "fig3.csv")} == {"features.2.0.dw1"}

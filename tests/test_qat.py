@@ -83,8 +83,9 @@ def test_function_is_preserved_at_8_bits(scheme, per_channel, factor, bound):
     quantised = prepare_qat(copy_of(net), scheme, 8, lam=16, per_channel=per_channel)
     assert difference(quantised, net, images()) < bound
     # The same weights without what absorbs the scale: nothing is left of the function.
-    for bn in (b for stage in list(quantised.features)[1:] for block in stage for b in (block.bn1, block.bn2, block.bn3)):
-        bn.running_var.set_data(mx.nd.ones(bn.running_var.shape))
+    for name, parameter in quantised.collect_params().items():
+        if name.endswith("running_var"):
+            parameter.set_data(mx.nd.ones(parameter.shape))
     assert difference(quantised, net, images()) > 2 * bound
 
 
@@ -130,7 +131,7 @@ def test_fake_quantise_by_hand():
         y = quantiser(x)
     y.backward()
     np.testing.assert_allclose(y.asnumpy().ravel(), [-1, -1, -0.02, 0, 0.02, 2.02, 4.1, 4.1], atol=1e-6)
-    np.testing.assert_array_equal(x.grad.asnumpy().ravel()[[0, 2, 3, 4, 5, 7]], [0, 1, 1, 1, 1, 0])
+    np.testing.assert_array_equal(x.grad.asnumpy(), np.ones(x.shape))
     quantiser.set_range(3, 5)
     assert quantiser.zero_point.data().asscalar() == -128  # 0 is always in the range
     quantiser.set_range(0, 0)
@@ -175,7 +176,8 @@ def test_save_load_export_import(tmp_path, scheme, act_bits):
     fresh.hybridize()
     np.testing.assert_array_equal(fresh(x).asnumpy(), expected)
     net.export(str(tmp_path / "net"))
-    imported = mx.gluon.SymbolBlock.imports(str(tmp_path / "net-symbol.json"), ["data"], str(tmp_path / "net-0000.params"))
+    imported = mx.gluon.SymbolBlock.imports(str(tmp_path / "net-symbol.json"), ["data"],
+                                            str(tmp_path / "net-0000.params"))
     np.testing.assert_allclose(imported(x).asnumpy(), expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
 
 
@@ -205,7 +207,8 @@ def test_integer_weights():
     assert levels.dtype == np.int8 and np.abs(levels).max() == 7 and scale == pytest.approx(1 / 7)
     levels, scale = net.output.integer_weight()
     x = mx.nd.random.normal(shape=(3, 16, 1, 1))
-    expected = np.einsum("oi,ni->no", levels[:, :, 0, 0] * scale, x.asnumpy()[:, :, 0, 0]) + net.output.bias.data().asnumpy()
+    expected = np.einsum("oi,ni->no", levels[:, :, 0, 0] * scale, x.asnumpy()[:, :, 0, 0])
+    expected += net.output.bias.data().asnumpy()
     np.testing.assert_allclose(net.output(x).asnumpy()[:, :, 0, 0], expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(ValueError, match="only ASQ"):
         prepare_qat(small_net(), "dorefa").output.integer_weight()

@@ -11,24 +11,18 @@ its numbers as CSV beside it, and metrics.json holds what the paper states about
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from gluon_etinynet._mxnet import mx  # noqa: E402
-from gluon_etinynet.cli import run, table  # noqa: E402
-from gluon_etinynet.files import InputError, atomic_path, write_csv, write_json  # noqa: E402
-from gluon_etinynet.model_zoo import _rename_released, released_checkpoint  # noqa: E402
-from gluon_etinynet.params_file import read_params  # noqa: E402
-from gluon_etinynet.quantize import (asq, asq_clamp, asq_steps, dorefa, dorefa_clamp, dorefa_steps,  # noqa: E402
-                                     entropy, quantisation_error)
+from gluon_etinynet._mxnet import mx
+from gluon_etinynet.cli import run, table
+from gluon_etinynet.files import InputError, atomic_path, write_csv, write_json
+from gluon_etinynet.model_zoo import _rename_released, released_checkpoint
+from gluon_etinynet.params_file import read_params
+from gluon_etinynet.quantize import (asq, asq_clamp, asq_steps, dorefa, dorefa_clamp, dorefa_steps, entropy,
+                                     quantisation_error)
 
 # The paper's names for pointwise layers, which are those of the authors' code, and our names.
 PAPER_LAYERS = {"layer1.4": "features.1.0.pw", "layer3.2": "features.4.2.pw"}
@@ -38,11 +32,12 @@ DENSE_LAMBDAS = np.arange(0.5, 5.51, 0.25)
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8A8A8A"
 LAMBDA_COLOURS = ("#0B2C4D", "#15689F", "#2FA3A5", "#E69F00", "#D55E00")
-KINDS = {"dw": ("depthwise", BLUE, "o"), "pw": ("pointwise", ORANGE, "s"), "": ("stem and output", "#333333", "D")}
-STYLE = {"font.size": 8, "axes.titlesize": 8.5, "axes.labelsize": 8, "legend.fontsize": 7.5, "legend.frameon": False,
-         "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7, "lines.linewidth": 1.4,
-         "xtick.major.width": 0.7, "ytick.major.width": 0.7, "savefig.dpi": 200, "svg.hashsalt": "gluon_etinynet",
-         "figure.constrained_layout.use": True}
+KINDS = {"dw": ("depthwise", BLUE, "o"), "pw": ("pointwise", ORANGE, "s")}
+OTHER_KIND = ("stem and output", "#333333", "D")
+STYLE = {"font.size": 8, "axes.titlesize": 8.5, "axes.labelsize": 8, "legend.fontsize": 7.5,
+         "legend.frameon": False, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7,
+         "lines.linewidth": 1.4, "xtick.major.width": 0.7, "ytick.major.width": 0.7, "savefig.dpi": 200,
+         "svg.hashsalt": "gluon_etinynet", "figure.constrained_layout.use": True}
 
 
 def main():
@@ -54,8 +49,9 @@ def main():
     if not layers:
         raise InputError(f"{path} holds no convolution's weights; give a network's checkpoint")
     if arguments.list_layers:
-        print(table(["layer", "shape", "std", "largest"], [
-            [name, "x".join(map(str, w.shape)), f"{w.std():.4f}", f"{np.abs(w).max():.3f}"] for name, w in layers.items()]))
+        print(table(["layer", "shape", "std", "largest"],
+                    [[name, shape_of(weight), f"{weight.std():.4f}", f"{np.abs(weight).max():.3f}"]
+                     for name, weight in layers.items()]))
         return
     lambdas = {name: arrays[f"{name}.lam"] for name in layers if f"{name}.lam" in arrays}
     wanted = [arguments.figure] if arguments.figure else ["3", "4", "layers"] + ["lambda"] * bool(lambdas)
@@ -63,6 +59,7 @@ def main():
         raise InputError(f"{path} holds no lambda; --figure lambda needs a network quantised by ASQ")
     measurements = []
     out = Path(arguments.save_dir)
+    plt.switch_backend("Agg")
     with plt.rc_context(STYLE):
         if "3" in wanted:
             chosen = [(name, weights_of(layers, name, path)) for name in arguments.layer or PAPER_LAYERS]
@@ -74,9 +71,11 @@ def main():
             figure_layers(layers, lambdas, arguments.bits, out)
         if "lambda" in wanted:
             figure_lambda(layers, lambdas, arguments.bits, out)
-    write_json(out / "metrics.json", {"params": Path(path).name, "bits": arguments.bits, "measurements": measurements})
-    print(table(["figure", "layer", "quantity", "value"], [
-        [m["table"], m["row"], m["quantity"], m["value"]] for m in measurements]) if measurements else f"see {out}")
+    write_json(out / "metrics.json",
+               {"params": Path(path).name, "bits": arguments.bits, "measurements": measurements})
+    if measurements:
+        print(table(list(measurements[0]), [m.values() for m in measurements]))
+    print(f"Figures and numbers are in {out}")
 
 
 def parse_arguments():
@@ -86,8 +85,8 @@ def parse_arguments():
     parser.add_argument("--layer", action="append", help="layer1.4, layer3.2 (the paper's names) or a name of "
                         "--list-layers; figure 3 takes several, figure 4 the last one")
     parser.add_argument("--list-layers", action="store_true", help="print the checkpoint's layers and stop")
-    parser.add_argument("--bits", type=int, default=4, choices=range(2, 9), help="width of a weight (default: 4)")
-    parser.add_argument("--save-dir", default="runs/histograms", help="where the files go (default: %(default)s)")
+    parser.add_argument("--bits", type=int, default=4, choices=range(2, 9), help="of a weight (default: 4)")
+    parser.add_argument("--save-dir", default="runs/histograms", help="default: %(default)s")
     return parser.parse_args()
 
 
@@ -96,6 +95,10 @@ def weights_of(layers, name, path):
     if ours not in layers:
         raise InputError(f"{path} has no layer {ours}; --list-layers prints its layers, --layer chooses one")
     return layers[ours]
+
+
+def shape_of(weight):
+    return "x".join(map(str, weight.shape))
 
 
 def by_dorefa(weight, bits):
@@ -131,30 +134,32 @@ def figure3(chosen, bits, out):
     for position, (axis, (name, weight)) in enumerate(zip(axes[0], chosen)):
         clamped, quantised = by_dorefa(weight, bits)
         original = np.histogram(clamped, fine)[0] / clamped.size
-        shares = np.bincount(np.rint((quantised + 1) * a / 2).astype(int).ravel(), minlength=a + 1) / quantised.size
+        indices = np.rint((quantised + 1) * a / 2).astype(int).ravel()
+        shares = np.bincount(indices, minlength=a + 1) / quantised.size
         edges = np.append(centred_levels - step / 2, centred_levels[-1] + step / 2)
         centred = np.histogram(clamped, edges)[0] / clamped.size
         used, valid = np.count_nonzero(shares), int(np.sum(centred >= VALID_SHARE))
         beside_zero, zeros = shares[a // 2:a // 2 + 2].sum(), centred[a // 2 + 1]
 
         # A fine bin's share is drawn as if the bin were a whole step wide, so that all areas are equal.
-        axis.bar(levels, shares, width=step * 0.9, color=ORANGE, alpha=0.45, linewidth=0, label="Quan., equation 5")
+        axis.bar(levels, shares, width=step * 0.9, color=ORANGE, alpha=0.45, linewidth=0,
+                 label="Quan., equation 5")
         axis.stairs(original * 8, fine, fill=True, color=BLUE, alpha=0.75, linewidth=0, label="Ori.")
-        axis.stairs(centred, edges, color="black", linewidth=0.8, linestyle=(0, (2, 1)), label="Quan., with a level at 0")
+        axis.stairs(centred, edges, color="black", linewidth=0.8, linestyle=(0, (2, 1)),
+                    label="Quan., with a level at 0")
         axis.set(xlim=(-1 - step / 2, 1 + step / 2), xticks=(-1, -0.5, 0, 0.5, 1),
                  xlabel=r"$\tanh(W)\,/\,\max|\tanh(W)|$ and $Q$",
-                 title=f"({chr(97 + position)}) {name}, {'x'.join(map(str, weight.shape))}, std {weight.std():.3f}")
+                 title=f"({chr(97 + position)}) {name}, {shape_of(weight)}, std {weight.std():.3f}")
         axis.text(0.99, 0.70, f"equation 5: {used} of {a + 1} levels,\n{100 * beside_zero:.0f} % of weights at "
-                  f"$\\pm${step / 2:.3f}\n\nwith a level at 0: {100 * zeros:.0f} %\nof weights there, {valid} levels\n"
-                  f"hold {100 * VALID_SHARE:g} % or more",
+                  f"$\\pm${step / 2:.3f}\n\nwith a level at 0: {100 * zeros:.0f} %\n"
+                  f"of weights there, {valid} levels\nhold {100 * VALID_SHARE:g} % or more",
                   transform=axis.transAxes, ha="right", va="top", fontsize=7, linespacing=1.35)
         axis.legend(loc="upper right", handlelength=1.4, labelspacing=0.3, borderaxespad=0, fontsize=7)
-        rows += [[name, "Ori.", f"{centre:.6g}", f"{share:.6g}"] for centre, share in zip(fine[:-1] + step / 16, original)]
-        rows += [[name, "Quan.", f"{level:.6g}", f"{share:.6g}"] for level, share in zip(levels, shares)]
-        rows += [[name, "Quan. with a level at 0", f"{level:.6g}", f"{share:.6g}"]
-                 for level, share in zip(centred_levels, centred)]
+        for kind, places, values in (("Ori.", fine[:-1] + step / 16, original), ("Quan.", levels, shares),
+                                     ("Quan. with a level at 0", centred_levels, centred)):
+            rows += [[name, kind, f"{place:.6g}", f"{value:.6g}"] for place, value in zip(places, values)]
         scheme = f"{name} DoReFa"
-        measurements += [measurement("fig3", name, "shape", "x".join(map(str, weight.shape))),
+        measurements += [measurement("fig3", name, "shape", shape_of(weight)),
                          measurement("fig3", name, "weights", int(weight.size)),
                          measurement("fig3", name, "std", round(float(weight.std()), 4)),
                          measurement("fig3", scheme, "total_levels", a + 1),
@@ -162,7 +167,8 @@ def figure3(chosen, bits, out):
                          measurement("fig3", scheme, "zeros", round(100 * float(zeros), 1)),
                          measurement("fig3", scheme, "valid_levels", valid),
                          measurement("fig3", scheme, "levels_by_equation_5", int(used)),
-                         measurement("fig3", scheme, "beside_zero_by_equation_5", round(100 * float(beside_zero), 1)),
+                         measurement("fig3", scheme, "beside_zero_by_equation_5",
+                                     round(100 * float(beside_zero), 1)),
                          measurement("fig3", scheme, "entropy", round(entropy(quantised), 3))]
     axes[0, 0].set_ylabel("share of the weights in a step of $Q$")
     save(figure, out / "fig3")
@@ -184,7 +190,7 @@ def figure4(name, weight, bits, out):
     for lam, colour in zip(LAMBDAS, LAMBDA_COLOURS):
         axes[0].plot(centres, histograms[lam], color=colour, label=rf"$\lambda$ = {lam}")
     axes[0].set(xlim=(-1, 1), ylim=(0, None), xlabel=r"re-scaled weight $\widetilde{W}$", ylabel="frequency",
-                title=f"(a) {name}, {'x'.join(map(str, weight.shape))}")
+                title=f"(a) {name}, {shape_of(weight)}")
     axes[0].legend(loc="upper left", handlelength=1.3, labelspacing=0.25, borderaxespad=0)
     panels = ((axes[1], j, "quantisation error $J$", "b"), (axes[2], e, "entropy $E$ (nat)", "c"))
     for axis, values, label, letter in panels:
@@ -192,9 +198,7 @@ def figure4(name, weight, bits, out):
         axis.scatter(LAMBDAS, [values[lam] for lam in LAMBDAS], c=LAMBDA_COLOURS, s=22, zorder=2)
         axis.set(xlabel=r"$\lambda$", ylabel=label, xticks=LAMBDAS, title=f"({letter}) {label.split(' $')[0]}")
     axes[1].set_ylim(0, 1.15 * max(j.values()))
-    axes[2].axhline(np.log(2 * asq_steps(bits) + 1), color=GREY, linewidth=0.7, linestyle=":")
-    axes[2].text(5.5, np.log(2 * asq_steps(bits) + 1), f"ln {2 * asq_steps(bits) + 1}", ha="right", va="bottom",
-                 fontsize=7, color=GREY)
+    draw_limit(axes[2], 5.5, 2 * asq_steps(bits) + 1)
     save(figure, out / "fig4")
     write_csv(out / "fig4.csv", ["lambda", "spread", "J", "E", "levels_used"], [
         [f"{lam:g}", f"{spread[lam]:.6g}", f"{j[lam]:.6g}", f"{e[lam]:.6g}", len(np.unique(results[lam][1]))]
@@ -208,8 +212,14 @@ def figure4(name, weight, bits, out):
     return found
 
 
+def draw_limit(axis, right, levels):
+    """The entropy of that many levels used equally often."""
+    axis.axhline(np.log(levels), color=GREY, linewidth=0.7, linestyle=":")
+    axis.text(right, np.log(levels), f"ln {levels}", ha="right", va="bottom", fontsize=7, color=GREY)
+
+
 def trend(values):
-    """``falls`` or ``rises`` if every step does and the whole changes by 5 % or more, else ``flat`` or ``mixed``."""
+    """``flat`` below 5 % of change in all, else ``falls`` or ``rises`` if every step does, else ``mixed``."""
     steps = np.diff(values)
     if np.ptp(values) < 0.05 * np.max(np.abs(values)):
         return "flat"
@@ -217,7 +227,7 @@ def trend(values):
 
 
 def kind_of(layer):
-    return KINDS.get(layer.rsplit(".", 1)[-1][:2], KINDS[""])
+    return KINDS.get(layer.rsplit(".", 1)[-1][:2], OTHER_KIND)
 
 
 def label_layers(axis, names):
@@ -234,26 +244,27 @@ def figure_layers(layers, lambdas, bits, out):
     j = {scheme: [quantisation_error(*pair) / pair[0].size / np.mean(np.square(pair[0], dtype=np.float64))
                   for pair in pairs] for scheme, pairs in schemes.items()}
     e = {scheme: [entropy(quantised) for _, quantised in pairs] for scheme, pairs in schemes.items()}
-    used = {scheme: [len(np.unique(quantised)) for _, quantised in pairs] for scheme, pairs in schemes.items()}
+    used = {scheme: [len(np.unique(quantised)) for _, quantised in pairs]
+            for scheme, pairs in schemes.items()}
+    labels = {"DoReFa": "DoReFa", "ASQ": r"ASQ, learned $\lambda$" if lambdas else r"ASQ, $\lambda$ = 2"}
 
     figure, axes = plt.subplots(2, 1, figsize=(7.2, 4.2), sharex=True)
     positions = np.arange(len(names))
     for axis, values in zip(axes, (e, j)):
         axis.vlines(positions, values["DoReFa"], values["ASQ"], color="#C8C8C8", linewidth=1.2, zorder=1)
         for scheme, colour, marker in (("DoReFa", ORANGE, "s"), ("ASQ", BLUE, "o")):
-            label = scheme if scheme == "DoReFa" else scheme + (", learned $\\lambda$" if lambdas else ", $\\lambda$ = 2")
-            axis.scatter(positions, values[scheme], color=colour, marker=marker, s=16, zorder=2, label=label)
+            axis.scatter(positions, values[scheme], color=colour, marker=marker, s=16, zorder=2,
+                         label=labels[scheme])
         axis.grid(axis="y", linewidth=0.4, color="#E4E4E4")
         axis.set_axisbelow(True)
     axes[0].set(ylabel="entropy $E$ (nat)", ylim=(0, np.log(2 ** bits) * 1.08))
-    axes[0].axhline(np.log(2 ** bits), color=GREY, linewidth=0.7, linestyle=":")
-    axes[0].text(len(names) - 0.2, np.log(2 ** bits), f"ln {2 ** bits}", ha="right", va="bottom", fontsize=7, color=GREY)
+    draw_limit(axes[0], len(names) - 0.2, 2 ** bits)
     axes[0].legend(loc="lower left", ncol=2, handletextpad=0.2)
     axes[1].set(ylabel=r"$J\,/\,\Vert\widetilde{W}\Vert^2$", yscale="log")
     label_layers(axes[1], names)
     save(figure, out / "layers")
-    write_csv(out / "layers.csv", ["layer", "weights", "lambda", "E_dorefa", "E_asq", "relative_J_dorefa", "relative_J_asq",
-                                   "levels_dorefa", "levels_asq"], [
+    write_csv(out / "layers.csv", ["layer", "weights", "lambda", "E_dorefa", "E_asq", "relative_J_dorefa",
+                                   "relative_J_asq", "levels_dorefa", "levels_asq"], [
         [name, layers[name].size, f"{np.mean(lambdas.get(name, 2)):.6g}"]
         + [f"{values[scheme][i]:.6g}" for values in (e, j) for scheme in ("DoReFa", "ASQ")]
         + [used[scheme][i] for scheme in ("DoReFa", "ASQ")] for i, name in enumerate(names)])
