@@ -145,7 +145,6 @@ def distil(float_net, net, images, epochs=10, batch_size=32, lr=1e-5, lambda_lr=
     _check_count(images, batch_size)
     settings = {"stage": "distil", "epochs": epochs, "batch_size": batch_size, "lr": lr,
                 "lambda_lr": lambda_lr, "temperature": temperature, "seed": seed}
-    loss_of = mx.gluon.loss.KLDivLoss(from_logits=False)
     trainer = _trainer(net, lr, lambda_lr)
     state = _State(state_dir, net, images, settings, trainer)
     losses = state.content["losses"].setdefault("epochs", [])
@@ -160,9 +159,10 @@ def distil(float_net, net, images, epochs=10, batch_size=32, lr=1e-5, lambda_lr=
                 picked = images[order[step * batch_size:(step + 1) * batch_size]]
                 mirrored = rng.rand(batch_size) < 0.5
                 x = _to_mxnet(np.where(mirrored[:, None, None, None], picked[..., ::-1], picked))
-                wanted = mx.nd.softmax(float_net(x) / temperature)
+                wanted = mx.nd.log_softmax(float_net(x) / temperature)
                 with mx.autograd.record():
-                    loss = loss_of(net(x) / temperature, wanted).mean() * wanted.shape[1]
+                    divergence = wanted - mx.nd.log_softmax(net(x) / temperature)
+                    loss = mx.nd.sum(mx.nd.exp(wanted) * divergence, axis=1).mean()
                 loss.backward()
                 trainer.step(1)
                 total += float(loss.asscalar())
