@@ -29,9 +29,9 @@ def parse_args():
     parser.add_argument("--model", default="etinynet0.75", choices=("etinynet1.0", "etinynet0.75"),
                         help="the network whose variants are compared (default: etinynet0.75)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
-    parser.add_argument("--num-epochs", type=int, default=15, help="default: 15")
+    parser.add_argument("--num-epochs", type=int, default=10, help="default: 10")
     parser.add_argument("--batch-size", type=int, default=64, help="default: 64")
-    parser.add_argument("--lr", type=float, default=0.05, help="learning rate, cosine to zero (default: 0.05)")
+    parser.add_argument("--lr", type=float, default=0.1, help="learning rate, cosine to zero (default: 0.1)")
     parser.add_argument("--input-size", type=int, default=64, help="side to which pictures are enlarged (default: 64)")
     parser.add_argument("--num-gpus", type=int, default=0, help="default: 0, the CPU")
     parser.add_argument("--save-dir", default="runs/ablations", help="default: runs/ablations")
