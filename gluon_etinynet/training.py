@@ -8,9 +8,13 @@ was killed and resumed ends, on the same machine, with the same bits as one that
 """
 
 import collections
+import contextlib
 import dataclasses
 import math
+import os
+import sys
 import time
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +25,12 @@ from .cli import progress
 from .curves import draw_curves, tensorboard_writer, write_metrics
 from .files import InputError, atomic_path
 
-__all__ = ["Config", "train", "evaluate", "cross_entropy", "learning_rate", "contexts"]
+__all__ = ["Config", "train", "evaluate", "cross_entropy", "learning_rate", "contexts", "open_kvstore"]
 
 # Batches that the loop is ahead of the devices. Reading a loss waits for it; the wait must not
 # leave a device without work.
 LAG = 4
+GATHER_KEY = 1 << 20  # in the distributed store, beyond the numbers that the trainer gives the parameters
 LR_MODES = ("cosine", "linear", "constant")
 
 
@@ -86,6 +91,44 @@ def contexts(num_gpus=0):
         raise InputError(f"{num_gpus} GPUs wanted, MXNet sees {found}; install the mxnet-cu* build for your driver, "
                          "or give --num-gpus 0")
     return [mx.gpu(index) for index in range(num_gpus)] or [mx.cpu()]
+
+
+@contextlib.contextmanager
+def open_kvstore(name):
+    """Yield what `train` takes as `kvstore`: the name, or the store of a training on several machines.
+
+    MXNet's store waits at the end of a process for all other workers; after an error they would wait
+    for this one, for ever. So a worker that fails ends at once: ``tools/launch.py`` sees it.
+
+    Parameters
+    ----------
+    name : {"local", "device", "dist_sync", "dist_device_sync"}
+
+    Raises
+    ------
+    InputError
+        If a scheduler and servers are needed and were not started.
+    """
+    if not name.startswith("dist"):
+        yield name
+        return
+    if os.environ.get("DMLC_ROLE") != "worker":
+        raise InputError(f"--kvstore {name} needs a scheduler and servers: start it with recipes/train_distributed.sh")
+    store = mx.kv.create(name)
+    store.init(GATHER_KEY, mx.nd.zeros((store.num_workers, 3)))
+    print(f"rank {store.rank} of {store.num_workers}, process {os.getpid()}", flush=True)
+    status = 1
+    try:
+        yield store
+        return
+    except InputError as error:
+        status = 2
+        print(f"rank {store.rank}: error: {error}", file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def learning_rate(config, epochs_done):
@@ -251,7 +294,8 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
 
     for epoch in range(len(history), config.epochs):
         started = time.time()
-        row = _train_epoch(net, trainer, train_source, config, epoch, ctx, loss, workers, rank, log, log_interval)
+        row = _train_epoch(net, trainer, train_source, config, epoch, ctx, loss, kvstore, workers,
+                           log if rank == 0 else None, log_interval)
         seconds = time.time() - started
         row.update(seconds=seconds, samples_per_second=train_source.samples_per_epoch * workers / seconds)
         history.append(row)
@@ -312,26 +356,28 @@ def _make_trainer(net, config, kvstore):
 
 def _check_agreement(kvstore, start, batches):
     """Workers that start at other epochs or have other numbers of batches would wait for ever."""
-    if isinstance(kvstore, str):
-        return
-    key = 1 << 20  # beyond the numbers that the trainer gives the parameters
-    mine = np.zeros((kvstore.num_workers, 2), np.float32)
-    mine[kvstore.rank] = start, batches
-    kvstore.init(key, mx.nd.zeros(mine.shape))
-    kvstore.push(key, mx.nd.array(mine))
-    everyone = mx.nd.zeros(mine.shape)
-    kvstore.pull(key, out=everyone)
-    everyone = everyone.asnumpy().astype(int)
-    for rank, (epoch, count) in enumerate(everyone):
+    for rank, (epoch, count, _) in enumerate(_gather(kvstore, [start, batches, 0]).astype(int)):
         if epoch != start:
-            raise InputError(f"worker {rank} would start at epoch {epoch}, worker {kvstore.rank} at {start}: "
+            raise InputError(f"worker {rank} would start at epoch {epoch}, another one at {start}: "
                              "--save-dir must be one folder that all machines see")
         if count != batches:
-            raise InputError(f"worker {rank} has {count} batches an epoch, worker {kvstore.rank} has {batches}: "
+            raise InputError(f"worker {rank} has {count} batches an epoch, another one has {batches}: "
                              "all machines must have the same data")
 
 
-def _train_epoch(net, trainer, source, config, epoch, ctx, loss, workers, rank, log, log_interval):
+def _gather(kvstore, values):
+    """Three numbers of every worker, shape (workers, 3); all must call it."""
+    if isinstance(kvstore, str):
+        return np.array([values])
+    everyone = np.zeros((kvstore.num_workers, 3), np.float32)
+    everyone[kvstore.rank] = values
+    total = mx.nd.zeros(everyone.shape)
+    kvstore.push(GATHER_KEY, mx.nd.array(everyone))
+    kvstore.pull(GATHER_KEY, out=total)
+    return total.asnumpy()
+
+
+def _train_epoch(net, trainer, source, config, epoch, ctx, loss, kvstore, workers, log, log_interval):
     seed = int(np.random.SeedSequence((config.seed, epoch)).generate_state(1)[0] >> 1)
     mx.random.seed(seed)
     np.random.seed(seed)
@@ -355,7 +401,7 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, workers, rank, 
                 sums.add(values, logits, y, note=(batch, lr))
             check(sums.read(keep=LAG * len(ctx)))
             bar.update()
-            if log_interval and rank == 0 and bar.disable and (batch + 1) % log_interval == 0:
+            if log and log_interval and bar.disable and (batch + 1) % log_interval == 0:
                 speed = log_interval * len(label) * workers / (time.time() - ticked)
                 ticked = time.time()
                 log(f"Epoch[{epoch}] Batch [{batch}]\tSpeed: {speed:.2f} samples/sec\t"
@@ -364,5 +410,6 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, workers, rank, 
     for parameter in trainer._params:
         if not math.isfinite(parameter.list_data()[0].astype("float32").sum().asscalar()):
             check((batches - 1, lr))
-    means = sums.means()
-    return {"epoch": epoch, "learning_rate": lr, "training_loss": means["loss"], "training_accuracy": means["top1"]}
+    loss_sum, hits, samples = _gather(kvstore, [*sums.totals[:2], sums.samples]).sum(axis=0)
+    return {"epoch": epoch, "learning_rate": lr, "training_loss": float(loss_sum / samples),
+            "training_accuracy": float(hits / samples)}
