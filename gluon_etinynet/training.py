@@ -8,13 +8,9 @@ was killed and resumed ends, on the same machine, with the same bits as one that
 """
 
 import collections
-import contextlib
 import dataclasses
 import math
-import os
-import sys
 import time
-import traceback
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +19,14 @@ from ._mxnet import mx
 from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint, save_net
 from .cli import progress
 from .curves import draw_curves, tensorboard_writer, write_metrics
+from .distributed import check_agreement, gather
 from .files import InputError, atomic_path
 
-__all__ = ["Config", "train", "evaluate", "cross_entropy", "learning_rate", "contexts", "open_kvstore"]
+__all__ = ["Config", "train", "evaluate", "cross_entropy", "learning_rate", "contexts"]
 
 # Batches that the loop is ahead of the devices. Reading a loss waits for it; the wait must not
 # leave a device without work.
 LAG = 4
-GATHER_KEY = 1 << 20  # in the distributed store, beyond the numbers that the trainer gives the parameters
 LR_MODES = ("cosine", "linear", "constant")
 
 
@@ -91,44 +87,6 @@ def contexts(num_gpus=0):
         raise InputError(f"{num_gpus} GPUs wanted, MXNet sees {found}; install the mxnet-cu* build for your driver, "
                          "or give --num-gpus 0")
     return [mx.gpu(index) for index in range(num_gpus)] or [mx.cpu()]
-
-
-@contextlib.contextmanager
-def open_kvstore(name):
-    """Yield what `train` takes as `kvstore`: the name, or the store of a training on several machines.
-
-    MXNet's store waits at the end of a process for all other workers; after an error they would wait
-    for this one, for ever. So a worker that fails ends at once: ``tools/launch.py`` sees it.
-
-    Parameters
-    ----------
-    name : {"local", "device", "dist_sync", "dist_device_sync"}
-
-    Raises
-    ------
-    InputError
-        If a scheduler and servers are needed and were not started.
-    """
-    if not name.startswith("dist"):
-        yield name
-        return
-    if os.environ.get("DMLC_ROLE") != "worker":
-        raise InputError(f"--kvstore {name} needs a scheduler and servers: start it with recipes/train_distributed.sh")
-    store = mx.kv.create(name)
-    store.init(GATHER_KEY, mx.nd.zeros((store.num_workers, 3)))
-    print(f"rank {store.rank} of {store.num_workers}, process {os.getpid()}", flush=True)
-    status = 1
-    try:
-        yield store
-        return
-    except InputError as error:
-        status = 2
-        print(f"rank {store.rank}: error: {error}", file=sys.stderr)
-    except BaseException:
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
 
 
 def learning_rate(config, epochs_done):
@@ -241,7 +199,8 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
         ``loss(net, data, label)`` gives the loss of each sample, shape (n,), and the logits; the place
         for distillation.
     kvstore : str or mxnet.kvstore.KVStore
-        "local", "device"; or a dist_sync store, made beforehand since the sources need its rank.
+        What `gluon_etinynet.distributed.open_kvstore` yields: made beforehand since the sources need
+        the rank.
     resume : bool
         Go on from the newest whole checkpoint in `save_dir`, or start if there is none.
     log : callable
@@ -287,7 +246,7 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
         log(f"resuming after epoch {record['epoch']} from {folder}")
     elif resume:
         log(f"no checkpoint in {save_dir} to resume from: starting at epoch 0")
-    _check_agreement(kvstore, len(history), _batches(train_source))
+    check_agreement(kvstore, len(history), _batches(train_source))
     if rank == 0:
         write_metrics(save_dir, history)  # a first write: an unwritable folder shows now, not after an epoch
     board = tensorboard_writer(tensorboard, len(history)) if tensorboard and rank == 0 else None
@@ -354,29 +313,6 @@ def _make_trainer(net, config, kvstore):
     return mx.gluon.Trainer(trained, config.optimizer, options, kvstore=kvstore, update_on_kvstore=False), names
 
 
-def _check_agreement(kvstore, start, batches):
-    """Workers that start at other epochs or have other numbers of batches would wait for ever."""
-    for rank, (epoch, count, _) in enumerate(_gather(kvstore, [start, batches, 0]).astype(int)):
-        if epoch != start:
-            raise InputError(f"worker {rank} would start at epoch {epoch}, another one at {start}: "
-                             "--save-dir must be one folder that all machines see")
-        if count != batches:
-            raise InputError(f"worker {rank} has {count} batches an epoch, another one has {batches}: "
-                             "all machines must have the same data")
-
-
-def _gather(kvstore, values):
-    """Three numbers of every worker, shape (workers, 3); all must call it."""
-    if isinstance(kvstore, str):
-        return np.array([values])
-    everyone = np.zeros((kvstore.num_workers, 3), np.float32)
-    everyone[kvstore.rank] = values
-    total = mx.nd.zeros(everyone.shape)
-    kvstore.push(GATHER_KEY, mx.nd.array(everyone))
-    kvstore.pull(GATHER_KEY, out=total)
-    return total.asnumpy()
-
-
 def _train_epoch(net, trainer, source, config, epoch, ctx, loss, kvstore, workers, log, log_interval):
     seed = int(np.random.SeedSequence((config.seed, epoch)).generate_state(1)[0] >> 1)
     mx.random.seed(seed)
@@ -410,6 +346,6 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, kvstore, worker
     for parameter in trainer._params:
         if not math.isfinite(parameter.list_data()[0].astype("float32").sum().asscalar()):
             check((batches - 1, lr))
-    loss_sum, hits, samples = _gather(kvstore, [*sums.totals[:2], sums.samples]).sum(axis=0)
+    loss_sum, hits, samples = gather(kvstore, [*sums.totals[:2], sums.samples]).sum(axis=0)
     return {"epoch": epoch, "learning_rate": lr, "training_loss": float(loss_sum / samples),
             "training_accuracy": float(hits / samples)}

@@ -12,6 +12,7 @@ from gluon_etinynet import training
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.cli import run
 from gluon_etinynet.data import ArraySource
+from gluon_etinynet.distributed import open_kvstore
 
 GLOBAL_BATCH = 16
 
@@ -35,7 +36,7 @@ def main():
             time.sleep(0.1)
         return training.cross_entropy(net, data / 128, label)
 
-    with training.open_kvstore(name) as store:
+    with open_kvstore(name) as store:
         rank, workers = (0, 1) if isinstance(store, str) else (store.rank, store.num_workers)
         source = ArraySource(images, labels, GLOBAL_BATCH // workers, train=True, seed=5, part_index=rank,
                              num_parts=workers)
