@@ -27,6 +27,9 @@ __all__ = ["Config", "train", "evaluate", "cross_entropy", "learning_rate", "con
 # Batches that the loop is ahead of the devices. Reading a loss waits for it; the wait must not
 # leave a device without work.
 LAG = 4
+REDRAWN = 10  # seconds after which the picture is drawn again: drawing takes longer than a small epoch
+# Arrays that MXNet's multi_all_finite takes at once: the process aborts with more than 200.
+FINITE_CHUNK = 200
 LR_MODES = ("cosine", "linear", "constant")
 
 
@@ -142,20 +145,20 @@ class _Sums:
         self.totals = np.zeros(3)
         self.samples = 0
 
-    def add(self, values, logits, label, note=None):
+    def add(self, values, logits, label, note=None, finite=None):
         best = logits.argmax(axis=1)
         sums = [values.astype("float32").sum(), (best == label).sum()]
         if self.top5:
             five = logits.topk(axis=1, k=min(5, logits.shape[1]))
             sums.append((five == label.expand_dims(1)).sum())
-        self.pending.append((len(label), sums, note))
+        self.pending.append((len(label), sums, note, finite))
 
     def read(self, keep=0):
-        """Add up all but the newest `keep`; return the note of the first whose loss is not finite."""
+        """Add up all but the newest `keep`; return the note of the first that is not finite."""
         while len(self.pending) > keep:
-            samples, sums, note = self.pending.popleft()
+            samples, sums, note, finite = self.pending.popleft()
             sums = [float(value.asscalar()) for value in sums]
-            if note is not None and not math.isfinite(sums[0]):
+            if note is not None and not (math.isfinite(sums[0]) and finite.asscalar()):
                 return note
             self.totals[:len(sums)] += sums
             self.samples += samples
@@ -251,6 +254,7 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
         write_metrics(save_dir, history)  # a first write: an unwritable folder shows now, not after an epoch
     board = tensorboard_writer(tensorboard, len(history)) if tensorboard and rank == 0 else None
 
+    drawn = 0
     for epoch in range(len(history), config.epochs):
         started = time.time()
         row = _train_epoch(net, trainer, train_source, config, epoch, ctx, loss, kvstore, workers,
@@ -273,7 +277,9 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
         save_checkpoint(save_dir, net, trainer, names, {"epoch": epoch, "settings": settings, "history": history,
                                                         "arguments": arguments or {}})
         write_metrics(save_dir, history)
-        draw_curves(save_dir / "training.png", history)
+        if epoch + 1 == config.epochs or time.time() - drawn > REDRAWN:
+            draw_curves(save_dir / "training.png", history)
+            drawn = time.time()
         if board:
             for name, value in row.items():
                 board.add_scalar(name, value, epoch)
@@ -321,7 +327,7 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, kvstore, worker
 
     def check(bad):
         if bad is not None:
-            raise InputError(f"the loss is not finite at epoch {epoch}, batch {bad[0]}, learning rate {bad[1]:.6g}; "
+            raise InputError(f"loss or weights are not finite at epoch {epoch}, batch {bad[0]}, learning rate {bad[1]:.6g}; "
                              "lower --lr, or lengthen --warmup-epochs, and resume from the last checkpoint")
 
     with progress(total=batches, desc=f"epoch {epoch}", unit="batch") as bar:
@@ -333,8 +339,9 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, kvstore, worker
                 results = [loss(net, x, y) for x, y in shares]
             mx.autograd.backward([values for values, _ in results])
             trainer.step(len(label) * workers)
+            finite = _all_finite(trainer)
             for (values, logits), (_, y) in zip(results, shares):
-                sums.add(values, logits, y, note=(batch, lr))
+                sums.add(values, logits, y, note=(batch, lr), finite=finite)
             check(sums.read(keep=LAG * len(ctx)))
             bar.update()
             if log and log_interval and bar.disable and (batch + 1) % log_interval == 0:
@@ -343,9 +350,13 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, kvstore, worker
                 log(f"Epoch[{epoch}] Batch [{batch}]\tSpeed: {speed:.2f} samples/sec\t"
                     f"accuracy={sums.totals[1] / max(1, sums.samples):.6f}\tlr={lr:.6f}")
         check(sums.read())
-    for parameter in trainer._params:
-        if not math.isfinite(parameter.list_data()[0].astype("float32").sum().asscalar()):
-            check((batches - 1, lr))
     loss_sum, hits, samples = gather(kvstore, [*sums.totals[:2], sums.samples]).sum(axis=0)
     return {"epoch": epoch, "learning_rate": lr, "training_loss": float(loss_sum / samples),
             "training_accuracy": float(hits / samples)}
+
+
+def _all_finite(trainer):
+    """One number on the device: 1 if all weights are finite. A ReLU makes 0 of NaN, and the loss looks well."""
+    weights = [parameter.list_data()[0] for parameter in trainer._params]
+    chunks = [weights[start:start + FINITE_CHUNK] for start in range(0, len(weights), FINITE_CHUNK)]
+    return mx.nd.stack(*[mx.nd.multi_all_finite(*chunk, num_arrays=len(chunk)) for chunk in chunks]).min()

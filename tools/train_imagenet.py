@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from gluon_etinynet import training
+from gluon_etinynet._mxnet import mx
 from gluon_etinynet.cli import run
 from gluon_etinynet.data import FolderSource, RecordSource
 from gluon_etinynet.distributed import open_kvstore
@@ -120,6 +121,8 @@ def make_net(args, classes, log):
         outputs = [array.shape[0] for name, array in arrays.items() if name in ("output.bias", "output.0.bias")]
         whole = outputs == [classes]
         (load_parameters if whole else load_features)(net, path)
+        if not whole:  # from zero: a random classifier's gradients would first spoil the features
+            net.output.initialize(mx.init.Zero(), force_reinit=True)
         log(f"starting from {path}" + ("" if whole else f": all but the classifier, which gets {classes} classes"))
     return net
 
@@ -148,6 +151,8 @@ def main():
         momentum=args.momentum, wd=args.wd, no_wd=args.no_wd, optimizer=args.optimizer, dtype=args.dtype,
         mode=args.mode, seed=args.seed)
     ctx = training.contexts(args.num_gpus)
+    if args.dtype == "float16" and not args.num_gpus:
+        raise InputError("--dtype float16 needs --num-gpus: MXNet multiplies no float16 matrices on the CPU")
     with open_kvstore(args.kvstore) as store:
         rank, workers = (0, 1) if isinstance(store, str) else (store.rank, store.num_workers)
         with open_log(args.logging_file if rank == 0 else None) as log:
