@@ -15,9 +15,9 @@ import numpy as np
 from ._mxnet import mx
 from .files import InputError
 
-__all__ = ["open_kvstore", "check_agreement", "gather"]
+__all__ = ["open_kvstore", "share_weights", "add_gradients", "check_agreement", "gather"]
 
-KEY = 1 << 20  # beyond the numbers that the trainer gives the parameters
+KEY = 1 << 20  # of `gather`; parameters have their number, from 0
 
 
 @contextlib.contextmanager
@@ -61,6 +61,24 @@ def open_kvstore(name):
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
+
+
+def share_weights(store, parameters):
+    """Give the weights of rank 0 to all workers."""
+    for key, parameter in enumerate(parameters):
+        store.init(key, parameter.list_data()[0])
+        store.pull(key, out=parameter.list_data(), priority=-key)
+
+
+def add_gradients(store, parameters):
+    """Replace every gradient by its sum over all devices of all workers.
+
+    ``Trainer.step`` would call ``pushpull``, whose answer MXNet 1.9.1's server makes before the sum is
+    there: now and then it is the sum of an earlier batch. ``push`` is answered in time for ``pull``.
+    """
+    for key, parameter in enumerate(parameters):
+        store.push(key, parameter.list_grad(), priority=-key)
+        store.pull(key, out=parameter.list_grad(), priority=-key)
 
 
 def gather(kvstore, values):

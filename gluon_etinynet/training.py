@@ -19,7 +19,7 @@ from ._mxnet import mx
 from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint, save_net
 from .cli import progress
 from .curves import draw_curves, tensorboard_writer, write_metrics
-from .distributed import check_agreement, gather
+from .distributed import add_gradients, check_agreement, gather, share_weights
 from .files import InputError, atomic_path
 
 __all__ = ["Config", "train", "evaluate", "cross_entropy", "learning_rate", "contexts"]
@@ -50,6 +50,9 @@ class Config:
         Momentum and weight decay.
     no_wd : bool
         No weight decay on biases, gamma and beta.
+    features_lr_mult : float
+        For fine-tuning: `net.features` learns at this part of the learning rate, and keeps the
+        statistics of its BN, unless it is 1.
     optimizer : {"sgd", "nag"}
     dtype : {"float32", "float16"}
         float16 keeps float32 master weights in the optimizer.
@@ -65,6 +68,7 @@ class Config:
     momentum: float = 0.9
     wd: float = 1e-4
     no_wd: bool = False
+    features_lr_mult: float = 1
     optimizer: str = "sgd"
     dtype: str = "float32"
     mode: str = "hybrid"
@@ -79,6 +83,8 @@ class Config:
         if self.epochs < 1 or not self.lr > 0 or not 0 <= self.momentum < 1 or self.wd < 0:
             raise InputError(f"epochs {self.epochs}, lr {self.lr}, momentum {self.momentum}, wd {self.wd}: epochs and "
                              "lr must be positive, momentum in [0, 1), wd not negative")
+        if not 0 <= self.features_lr_mult <= 1:
+            raise InputError(f"features_lr_mult {self.features_lr_mult}: it must be from 0 to 1")
         if not 0 <= self.warmup_epochs < self.epochs:
             raise InputError(f"{self.warmup_epochs} warm-up epochs must be fewer than the {self.epochs} epochs")
 
@@ -249,7 +255,9 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
         log(f"resuming after epoch {record['epoch']} from {folder}")
     elif resume:
         log(f"no checkpoint in {save_dir} to resume from: starting at epoch 0")
-    check_agreement(kvstore, len(history), _batches(train_source))
+    if not isinstance(kvstore, str):
+        check_agreement(kvstore, len(history), _batches(train_source))
+        share_weights(kvstore, trainer._params)
     if rank == 0:
         write_metrics(save_dir, history)  # a first write: an unwritable folder shows now, not after an epoch
     board = tensorboard_writer(tensorboard, len(history)) if tensorboard and rank == 0 else None
@@ -299,9 +307,16 @@ def _prepare(net, ctx, config):
             parameter.initialize(ctx=ctx)
         else:
             parameter.reset_ctx(ctx)
+    if config.features_lr_mult != 1:
+        net.features.apply(_fix_statistics)
     net.cast(config.dtype)
     if config.mode == "hybrid":
         net.hybridize(static_alloc=True, static_shape=True)
+
+
+def _fix_statistics(block):
+    if isinstance(block, mx.gluon.nn.BatchNorm):
+        block._kwargs["use_global_stats"] = True
 
 
 def _make_trainer(net, config, kvstore):
@@ -313,16 +328,21 @@ def _make_trainer(net, config, kvstore):
             names.append(name)
             if config.no_wd and name.endswith(("bias", "gamma", "beta")):
                 parameter.wd_mult = 0.0
+            if name.startswith("features."):
+                parameter.lr_mult = config.features_lr_mult
     options = {"learning_rate": config.lr, "momentum": config.momentum, "wd": config.wd,
                "multi_precision": config.dtype == "float16"}
     # With the update in the workers, the state of the optimizer is where the checkpoint is written.
-    return mx.gluon.Trainer(trained, config.optimizer, options, kvstore=kvstore, update_on_kvstore=False), names
+    # A distributed store is served by gluon_etinynet.distributed and not by the trainer.
+    local = kvstore if isinstance(kvstore, str) else None
+    return mx.gluon.Trainer(trained, config.optimizer, options, kvstore=local, update_on_kvstore=False), names
 
 
 def _train_epoch(net, trainer, source, config, epoch, ctx, loss, kvstore, workers, log, log_interval):
     seed = int(np.random.SeedSequence((config.seed, epoch)).generate_state(1)[0] >> 1)
     mx.random.seed(seed)
     np.random.seed(seed)
+    distributed = not isinstance(kvstore, str)
     sums, batches, lr, ticked = _Sums(), _batches(source), config.lr, time.time()
 
     def check(bad):
@@ -338,7 +358,11 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, kvstore, worker
             with mx.autograd.record():
                 results = [loss(net, x, y) for x, y in shares]
             mx.autograd.backward([values for values, _ in results])
-            trainer.step(len(label) * workers)
+            if distributed:
+                add_gradients(kvstore, trainer._params)
+                trainer.update(len(label) * workers)
+            else:
+                trainer.step(len(label))
             finite = _all_finite(trainer)
             for (values, logits), (_, y) in zip(results, shares):
                 sums.add(values, logits, y, note=(batch, lr), finite=finite)

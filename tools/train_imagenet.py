@@ -58,6 +58,8 @@ def parse_args():
     add("--lr", type=float, default=paper.lr, help="for the whole batch")
     add("--lr-mode", choices=training.LR_MODES, default=paper.lr_mode)
     add("--warmup-epochs", type=float, default=paper.warmup_epochs)
+    add("--features-lr-mult", type=float, default=paper.features_lr_mult,
+        help="below 1: all but the classifier learns at this part of --lr, with fixed BN statistics (fine-tuning)")
     add("--momentum", type=float, default=paper.momentum)
     add("--wd", type=float, default=paper.wd, help="weight decay")
     add("--no-wd", action="store_true", help="no weight decay on biases, gamma and beta")
@@ -148,7 +150,8 @@ def main():
     args = parse_args()
     config = training.Config(
         epochs=args.num_epochs, lr=args.lr, lr_mode=args.lr_mode, warmup_epochs=args.warmup_epochs,
-        momentum=args.momentum, wd=args.wd, no_wd=args.no_wd, optimizer=args.optimizer, dtype=args.dtype,
+        momentum=args.momentum, wd=args.wd, no_wd=args.no_wd,
+        features_lr_mult=args.features_lr_mult, optimizer=args.optimizer, dtype=args.dtype,
         mode=args.mode, seed=args.seed)
     ctx = training.contexts(args.num_gpus)
     if args.dtype == "float16" and not args.num_gpus:
