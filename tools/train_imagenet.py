@@ -124,7 +124,8 @@ def make_net(args, classes, log):
         whole = outputs == [classes]
         (load_parameters if whole else load_features)(net, path)
         if not whole:  # from zero: a random classifier's gradients would first spoil the features
-            net.output.initialize(mx.init.Zero(), force_reinit=True)
+            for parameter in net.output.collect_params().values():
+                parameter.initialize(mx.init.Zero())
         log(f"starting from {path}" + ("" if whole else f": all but the classifier, which gets {classes} classes"))
     return net
 
