@@ -1,4 +1,15 @@
-from setuptools import setup
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = Path(__file__).resolve().parent / "gluon_etinynet"
+
+
+def files_below(*folders):
+    """Files below these folders of the package, relative to it (older setuptools do not know `**`)."""
+    return sorted(str(path.relative_to(PACKAGE)) for folder in folders
+                  for path in (PACKAGE / folder).rglob("*") if path.is_file())
+
 
 setup(
     name="gluon_etinynet",
@@ -6,13 +17,16 @@ setup(
     description="EtinyNet (AAAI 2022) in MXNet/Gluon: training, 4-bit quantisation, export to C and Verilog ROMs",
     license="Apache-2.0",
     python_requires=">=3.8,<3.13",
-    packages=["gluon_etinynet"],
+    packages=find_packages(include=["gluon_etinynet", "gluon_etinynet.*"]),
+    package_data={"gluon_etinynet": files_below("firmware", "rtl", "emit/templates")},
+    zip_safe=False,
     install_requires=[
         "numpy>=1.23,<2",  # mxnet 1.9.1 breaks on numpy 2
         "gluoncv==0.10.5.post0",  # the last release with the MXNet model zoo, SSD and VOC
-        "opencv-python",  # image decoding and resizing, the same as MXNet's own
+        "opencv-python<4.12",  # image decoding and resizing, the same as MXNet's own; 4.12 wants numpy 2
         "matplotlib",  # figures
         "tqdm",  # progress bars
+        "jinja2",  # the templates of the C and ROM emitters
         "setuptools; python_version>='3.12'",  # mxnet imports distutils
     ],
     extras_require={

@@ -5,23 +5,59 @@ operators print deprecation warnings that say nothing to our users. Both are dea
 before MXNet is imported; GluonCV must be imported after this module too.
 """
 
+import os
+import sys
 import warnings
 
 import numpy as np
 
+__all__ = ["mx"]
+
+
+def _quieten():
+    for category in (DeprecationWarning, FutureWarning, SyntaxWarning):
+        warnings.filterwarnings("ignore", category=category, module=r"(.*[/.])?(mxnet|gluoncv)([/.]|$)")
+    # GluonCV, at import, where PyTorch is installed beside MXNet.
+    warnings.filterwarnings("ignore", r"Both `mxnet==.*` and `torch==.*` are installed", UserWarning)
+    # MXNet, for every graph that is read back from a file.
+    warnings.filterwarnings("ignore", r"\s*Cannot decide (type|shape) for the following arguments", UserWarning)
+
+
+def _explain(error):
+    """One line on why MXNet cannot be imported, with the remedy."""
+    if isinstance(error, ModuleNotFoundError) and error.name == "mxnet":
+        return ("gluon_etinynet needs MXNet 1.9.1: pip install 'gluon_etinynet[cpu]', or the mxnet-cu* build "
+                "for your GPU")
+    if int(np.__version__.split(".")[0]) >= 2:
+        return f"MXNet 1.9.1 does not run with NumPy {np.__version__}: pip install 'numpy<2'"
+    if isinstance(error, ModuleNotFoundError) and error.name.split(".")[0] == "distutils":
+        return "MXNet 1.9.1 imports distutils, which Python no longer has: pip install setuptools"
+    reason = " ".join(str(error).split())
+    return f"MXNet is installed but cannot be loaded ({reason}); on Debian and Ubuntu, try: apt-get install libgomp1"
+
+
+def _show_in_one_line(error):
+    """Let a script that dies of `error` say so in one line: a traceback through our imports helps nobody."""
+    usual = sys.excepthook
+
+    def hook(kind, value, trace):
+        if value is error:
+            print(f"{os.path.basename(sys.argv[0]) or 'python'}: error: {value}", file=sys.stderr)
+        else:
+            usual(kind, value, trace)
+
+    sys.excepthook = hook
+
+
 if "bool" not in vars(np):
     np.bool = bool
 
-# SyntaxWarning (invalid escapes) and the others all come from inside mxnet and gluoncv.
-for _category in (DeprecationWarning, FutureWarning, SyntaxWarning, UserWarning):
-    warnings.filterwarnings("ignore", category=_category, module=r"(mxnet|gluoncv)(\.|$)")
-
+_quieten()
 try:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mxnet as mx
-except ImportError as error:
-    raise ImportError("gluon_etinynet needs MXNet 1.9.1: pip install 'gluon_etinynet[cpu]', or the "
-                      f"mxnet-cu* build for your GPU ({error})") from error
-
-__all__ = ["mx"]
+except (ImportError, OSError, AttributeError) as _error:
+    _failure = ImportError(_explain(_error))
+    _show_in_one_line(_failure)
+    raise _failure from _error

@@ -33,7 +33,8 @@ def augment(image, size, random, jitter=0.0):
         uint8, shape (size, size, 3).
     """
     top, left, height, width = _random_part(*image.shape[:2], random)
-    image = cv2.resize(image[top:top + height, left:left + width], (size, size), interpolation=cv2.INTER_LINEAR)
+    image = image[top:top + height, left:left + width]
+    image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
     if random.randint(2):
         image = image[:, ::-1]
     if jitter:

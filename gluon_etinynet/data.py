@@ -9,11 +9,12 @@ Every source has one face, which is all the training loop knows:
   standardization").
 
 An epoch depends on (seed, number) alone, not on the epochs before it: a training run that was killed
-goes on with the batches it would have seen. In training the samples are shuffled and augmented and
-the incomplete last batch is left out, because batch normalisation over a few samples disturbs the
-running statistics; in evaluation each sample comes exactly once, in order, the last batch smaller.
-With `num_parts` workers each sample is in exactly one part, and in training every part has the same
-number of batches, without which synchronous workers would wait for each other for ever.
+goes on with the batches it would have seen. (The exception: RecordSource with several threads.) In
+training the samples are shuffled and augmented and the incomplete last batch is left out, because batch
+normalisation over a few samples disturbs the running statistics; in evaluation each sample comes
+exactly once, in order, the last batch smaller. With `num_parts` workers each sample is in exactly one
+part, and in training every part has the same number of batches, without which synchronous workers
+would wait for each other for ever.
 """
 
 import collections
@@ -132,7 +133,8 @@ class ArraySource(Source):
                  classes=None, part_index=0, num_parts=1):
         labels = np.asarray(labels)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
-            raise InputError(f"pictures must be uint8 (n, height, width, 3), not {images.dtype} {images.shape}")
+            raise InputError("pictures must be uint8 (n, height, width, 3), "
+                             f"not {images.dtype} {images.shape}")
         if labels.shape != images.shape[:1]:
             raise InputError(f"{len(images)} pictures have labels of shape {labels.shape}")
         classes = classes or int(labels.max(initial=-1)) + 1
@@ -250,13 +252,20 @@ class RecordSource(Source):
     parts each worker has a run of neighbouring records: they should not be sorted by class, and those
     of ``recipes/make_rec.sh`` are not.
 
+    The seed gives the order. The crops and flips are MXNet's own sequence, the same in every epoch, dealt to
+    the samples in the epoch's order; with more than one thread chance deals them, and an epoch is not
+    repeatable to the bit.
+
     Parameters
     ----------
     rec : str or Path
     idx : str or Path, optional
         By default the file beside `rec` with the extension ``.idx``.
-    batch_size, size, train, seed, crop_ratio, jitter, threads, classes, part_index, num_parts
+    batch_size, size, train, seed, crop_ratio, jitter, classes, part_index, num_parts
         See `FolderSource`.
+    threads : int
+        That decode, of which MXNet uses at most half as many as there are cores. One keeps training
+        repeatable.
 
     Raises
     ------
@@ -265,7 +274,7 @@ class RecordSource(Source):
     """
 
     def __init__(self, rec, idx=None, batch_size=128, size=224, train=False, seed=0, crop_ratio=0.875,
-                 jitter=0.0, threads=2, classes=None, part_index=0, num_parts=1):
+                 jitter=0.0, threads=1, classes=None, part_index=0, num_parts=1):
         summary = validate_records(rec, idx)
         if classes is not None and summary.classes > classes:
             raise InputError(f"{rec} has labels up to {summary.classes - 1}, too many for {classes} classes")
@@ -278,8 +287,9 @@ class RecordSource(Source):
             round_batch=False, device_id=-1, verbose=False)
         if train:
             self.options.update(
-                shuffle=True, random_resized_crop=True, min_random_area=CROP_AREA[0], max_random_area=CROP_AREA[1],
-                min_aspect_ratio=CROP_RATIO[0], max_aspect_ratio=CROP_RATIO[1], rand_mirror=True,
+                shuffle=True, random_resized_crop=True, rand_mirror=True,
+                min_random_area=CROP_AREA[0], max_random_area=CROP_AREA[1],
+                min_aspect_ratio=CROP_RATIO[0], max_aspect_ratio=CROP_RATIO[1],
                 brightness=jitter, contrast=jitter, saturation=jitter)
         else:
             self.options.update(resize=math.ceil(size / crop_ratio))
@@ -291,13 +301,25 @@ class RecordSource(Source):
     def epoch(self, number=0):
         """Iterate over the batches of epoch `number`."""
         # A new iterator each time: the state of one that has run depends on what it has run.
-        batches = mx.io.ImageRecordIter(seed=_seed(self.seed, number), seed_aug=_seed(self.seed, number, 1 + self.part_index),
-                                        **self.options)
+        # No `seed_aug`: with it every batch would get the same crops and flips, position by position.
+        batches = mx.io.ImageRecordIter(seed=_seed(self.seed, number), **self.options)
         for start in range(0, self.samples_per_epoch, self.batch_size):
             batch = next(batches)
             # The iterator fills its last batch up and its `pad` says 0; and it uses its arrays again.
             count = min(self.batch_size, self.samples_per_epoch - start)
             yield batch.data[0][:count].copy(), batch.label[0][:count].copy()
+
+
+def imagenet_classes():
+    """The 1000 classes of ImageNet, in the order of the networks' outputs.
+
+    Returns
+    -------
+    wnids, names : list of str
+    """
+    from gluoncv.data import ImageNet1kAttr
+    classes = ImageNet1kAttr()
+    return list(classes.synset), list(classes.classes)
 
 
 def digits(size=32):
@@ -332,7 +354,7 @@ def digits(size=32):
     order = np.random.RandomState(0).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
     test, train = order[::5], np.delete(order, np.s_[::5])
-    return LabelledArrays(images[train], labels[train], images[test], labels[test], [str(i) for i in range(10)])
+    return LabelledArrays(images[train], labels[train], images[test], labels[test], list("0123456789"))
 
 
 def cifar_npz(path):
@@ -360,7 +382,8 @@ def cifar_npz(path):
         raise InputError(f"cannot read {path}: {error}; it must be an .npz archive") from error
     missing = [key for key in LabelledArrays._fields if key not in arrays]
     if missing:
-        raise InputError(f"{path} lacks {', '.join(missing)}; it must hold {', '.join(LabelledArrays._fields)}")
+        raise InputError(f"{path} lacks {', '.join(missing)}; "
+                         f"it must hold {', '.join(LabelledArrays._fields)}")
     classes = [str(name) for name in arrays["classes"].ravel()]
     for part in ("train", "test"):
         images, labels = arrays["x_" + part], arrays["y_" + part]
@@ -368,7 +391,8 @@ def cifar_npz(path):
             raise InputError(f"{path}: x_{part} must be uint8 (n, height, width, 3), "
                              f"not {images.dtype} {images.shape}")
         if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
-            raise InputError(f"{path}: y_{part} must be integers ({len(images)},), not {labels.dtype} {labels.shape}")
+            raise InputError(f"{path}: y_{part} must be integers ({len(images)},), "
+                             f"not {labels.dtype} {labels.shape}")
         if len(labels) and not (0 <= labels.min() and labels.max() < len(classes)):
             raise InputError(f"{path}: y_{part} has labels from {labels.min()} to {labels.max()}, "
                              f"but there are {len(classes)} classes")

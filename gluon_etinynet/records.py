@@ -83,7 +83,7 @@ def validate_records(rec, idx=None):
         raise InputError(f"{rec}: {len(damages)} of {samples} records are damaged: {shown}; {REMEDY}")
     summary = RecordSummary(samples, largest + 1)
     if stamps == _stamps(rec, idx):
-        _keep_result(rec, idx, stamps, summary)
+        _keep_result(stamps, [sha256(rec), sha256(idx)], summary)
     return summary
 
 
@@ -100,15 +100,16 @@ def read_index(idx):
     InputError
         If a line is not ``key<tab>position``, or the same key or position is there twice.
     """
-    entries = []
     try:
-        for number, line in enumerate(Path(idx).read_text().splitlines(), start=1):
-            key, position = line.split()
-            entries.append((int(key), int(position)))
+        lines = Path(idx).read_bytes().splitlines()
     except OSError as error:
         raise InputError(f"cannot read {idx}: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"{idx} line {number} is not 'key<tab>position'; {REMEDY}") from error
+    entries = []
+    for number, line in enumerate(lines, start=1):
+        if not re.fullmatch(rb"\d{1,18}\s+\d{1,18}\s*", line):
+            raise InputError(f"{idx} line {number} is not 'key<tab>position'; {REMEDY}")
+        key, position = line.split()
+        entries.append((int(key), int(position)))
     for column in zip(*entries):
         if len(set(column)) < len(entries):
             raise InputError(f"{idx} names a record twice; {REMEDY}")
@@ -196,8 +197,9 @@ class _Complaints:
         os.ftruncate(2, 0)
         os.lseek(2, 0, os.SEEK_SET)
         # Some cameras and editors leave a few bytes of padding before the end marker.
-        text = [line for line in text if not re.search(r"\b[1-4] extraneous bytes before marker 0xd9", line)]
-        return text[0] if text else ""
+        harmless = re.compile(r"\b[1-4] extraneous bytes before marker 0xd9")
+        serious = [line for line in text if not harmless.search(line)]
+        return serious[0] if serious else ""
 
 
 def main():
@@ -234,7 +236,7 @@ def _check_in_children(rec, idx, samples):
     children = []
     try:
         for part in range(parts):
-            command = [sys.executable, "-m", "gluon_etinynet.records", str(rec), str(idx), str(part), str(parts)]
+            command = [sys.executable, "-m", "gluon_etinynet.records", *map(str, (rec, idx, part, parts))]
             children.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment))
         with cli.progress(total=samples, desc=f"checking {rec.name}", unit="") as bar, \
                 concurrent.futures.ThreadPoolExecutor(parts) as pool:
@@ -263,16 +265,14 @@ def _listen(child, bar):
     status = child.wait()
     if status < 0:
         name = signal.Signals(-status).name
-        damages.append((last[0], f"{last[1]}: reading it ends the process with {name}, and not all were read"))
+        damages.append((last[0], f"{last[1]}: reading it ends the process with {name}; not all were read"))
     elif status:
         raise RuntimeError(f"the check of records ended with status {status} at {last[1]}")
     return largest, damages
 
 
-def _result_path(rec, idx):
-    home = Path(os.environ.get("MXNET_HOME", Path.home() / ".mxnet"))
-    name = hashlib.sha256(f"{rec.resolve()}\n{idx.resolve()}".encode()).hexdigest()[:24]
-    return home / "records" / f"{name}.json"
+def _results_folder():
+    return Path(os.environ.get("MXNET_HOME", Path.home() / ".mxnet")) / "records"
 
 
 def _stamps(rec, idx):
@@ -280,30 +280,34 @@ def _stamps(rec, idx):
 
 
 def _kept_result(rec, idx):
-    """The summary of an earlier check of the same bytes, or None."""
-    try:
-        kept = json.loads(_result_path(rec, idx).read_text())
-        stamps, summary = kept["stamps"], RecordSummary(*kept["summary"])
-        if kept["format"] != FORMAT or [size for size, _ in stamps] != [size for size, _ in _stamps(rec, idx)]:
-            return None
-        if stamps == _stamps(rec, idx):
+    """The summary of an earlier check of these files, even if they were moved or copied since, or None."""
+    stamps = _stamps(rec, idx)
+    checksums = None
+    for path in sorted(_results_folder().glob("*.json")):
+        try:
+            kept = json.loads(path.read_text())
+            summary = RecordSummary(*kept["summary"])
+            sizes = [[size for size, _ in each] for each in (kept["stamps"], stamps)]
+            if kept["format"] != FORMAT or sizes[0] != sizes[1]:
+                continue
+            if kept["stamps"] == stamps:
+                return summary
+            checksums = checksums or [sha256(rec), sha256(idx)]
+            same = kept["sha256"] == checksums
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # a damaged result is as good as none
+        if same:
+            _keep_result(stamps, checksums, summary)
             return summary
-        now = _stamps(rec, idx)
-        if kept["sha256"] != [sha256(rec), sha256(idx)]:
-            return None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    _keep_result(rec, idx, now, summary, kept["sha256"])
-    return summary
+    return None
 
 
-def _keep_result(rec, idx, stamps, summary, checksums=None):
-    result = {"rec": str(rec.resolve()), "format": FORMAT, "stamps": stamps, "summary": summary,
-              "sha256": checksums or [sha256(rec), sha256(idx)]}
+def _keep_result(stamps, checksums, summary):
+    path = _results_folder() / f"{hashlib.sha256(repr(stamps).encode()).hexdigest()[:24]}.json"
     try:
-        write_json(_result_path(rec, idx), result)
+        write_json(path, {"format": FORMAT, "stamps": stamps, "sha256": checksums, "summary": summary})
     except InputError as error:
-        print(f"{error} (the records are checked again at the next start)", file=sys.stderr)
+        print(f"{error} (without it the records are checked again at the next start)", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -139,6 +139,8 @@ def evaluate(net, source, ctx=None, dtype="float32", loss=cross_entropy):
             values, logits = loss(net, x, y)
             sums.add(values, logits, y)
         sums.read(keep=LAG)
+    if not sums.samples and not sums.pending:
+        raise InputError(f"none of the {source.samples} pictures could be read")
     return sums.means()
 
 

@@ -1,0 +1,14 @@
+"""The integer half: Graph, interpreter, packing, memory planner. numpy and the standard library only.
+
+The arithmetic is stated in docs/numerics.md.
+"""
+
+from .graph import Graph, Node, QuantParams, Tensor, accumulator_bound
+from .interpreter import Difference, first_difference, pixels_to_input, run
+from .memory import SCHEDULES, Buffer, Plan, Step, plan, stages
+from .packing import pack, unpack, weight_limit
+from .requantise import RequantiseParams, requantise_params
+
+__all__ = ["Graph", "Node", "QuantParams", "Tensor", "accumulator_bound", "run", "pixels_to_input",
+           "first_difference", "Difference", "SCHEDULES", "Buffer", "Plan", "Step", "plan", "stages", "pack",
+           "unpack", "weight_limit", "RequantiseParams", "requantise_params"]

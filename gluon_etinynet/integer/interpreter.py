@@ -1,0 +1,111 @@
+"""Running a Graph in numpy: the golden that C and Verilog are held against."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from ..files import InputError
+from .ops import FAST, REFERENCE
+
+__all__ = ["run", "pixels_to_input", "first_difference", "Difference"]
+
+Difference = namedtuple("Difference", "tensor count index a b")
+
+
+def pixels_to_input(pixels):
+    """Turn RGB pixels into the network's input, exactly pixel - 128.
+
+    Parameters
+    ----------
+    pixels : array of uint8, shape (N, rows, columns, 3)
+
+    Returns
+    -------
+    array of int8, shape (N, 3, rows, columns)
+    """
+    pixels = np.asarray(pixels)
+    if pixels.dtype != np.uint8 or pixels.ndim != 4:
+        raise InputError("pixels must be uint8 of shape (N, rows, columns, 3), "
+                         f"not {pixels.dtype} {pixels.shape}")
+    return np.ascontiguousarray((pixels ^ 128).view(np.int8).transpose(0, 3, 1, 2))
+
+
+def run(graph, images, trace=False, reference=False):
+    """Compute the network.
+
+    Parameters
+    ----------
+    graph : Graph
+        Valid, as `Graph.load`, `Graph.append` and `Graph.validate` assure.
+    images : array of int8, shape (N, channels, rows, columns)
+        As `pixels_to_input` makes it.
+    trace : bool
+        Also return every tensor.
+    reference : bool
+        Use the plain int64 operators, thousands of times slower, instead of the fast ones.
+
+    Returns
+    -------
+    array of int32, shape (N, classes)
+        Logits; of shape (N, channels, rows, columns) if the network ends in a map. With `trace`, a pair of
+        this and a dict from tensor name to array (N, channels, rows, columns), in order of execution.
+
+    Raises
+    ------
+    InputError
+        If the images do not fit the network.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.int8 or images.ndim != 4 or images.shape[1:] != graph.image.shape:
+        raise InputError(f"network {graph.name} takes int8 images of shape (N, "
+                         f"{', '.join(map(str, graph.image.shape))}), not {images.dtype} {images.shape}")
+    ops = REFERENCE if reference else FAST
+    last_use = {name: node for node in graph.nodes for name in node.inputs}
+    kept = graph.tensors if trace else [graph.output.name]
+    results = {name: np.empty((len(images),) + graph.tensors[name].shape, _dtype(graph.tensors[name]))
+               for name in kept}
+    for n, image in enumerate(images):
+        maps = {graph.image.name: image}
+        for node in graph.nodes:
+            maps[node.output] = ops[node.op](node, graph.tensors, *(maps[name] for name in node.inputs))
+            for name in set(node.inputs):
+                if not trace and last_use[name] is node:
+                    del maps[name]
+        for name, result in results.items():
+            result[n] = maps[name]
+    logits = results[graph.output.name]
+    if logits.shape[2:] == (1, 1):
+        logits = logits[:, :, 0, 0]
+    return (logits, results) if trace else logits
+
+
+def _dtype(tensor):
+    return np.int32 if tensor.quant.bits == 32 else np.int8
+
+
+def first_difference(a, b):
+    """Find the first tensor in which two traces differ.
+
+    Parameters
+    ----------
+    a, b : dict from tensor name to array, in order of execution
+        Such as `run(..., trace=True)` returns. They must name the same tensors.
+
+    Returns
+    -------
+    Difference or None
+        tensor (name), count (of differing elements), index of the first (in row-major order) and its value in
+        both; where shape or dtype differ, those, with count and index None. None if all are equal.
+    """
+    if list(a) != list(b):
+        raise InputError("the traces name different tensors: "
+                         f"{sorted(set(a) ^ set(b)) or 'their order differs'}")
+    for name in a:
+        forms = [(trace[name].dtype.name, trace[name].shape) for trace in (a, b)]
+        if forms[0] != forms[1]:
+            return Difference(name, None, None, *forms)
+        differs = np.argwhere(a[name] != b[name])
+        if len(differs):
+            index = tuple(int(i) for i in differs[0])
+            return Difference(name, len(differs), index, int(a[name][index]), int(b[name][index]))
+    return None

@@ -1,0 +1,269 @@
+"""Where each buffer lies in the arena: the schedules of a network and their peak bytes.
+
+Four schedules, from the common one to what the C runtime does:
+
+- ``layers``: one operator after the other, every tensor whole.
+- ``stem``: convolution and max pooling of the stem fused by rows, all else as ``layers``. The paper's
+  245 KB for EtinyNet-1.0 at 224 are the two maps of this schedule, without its lines.
+- ``blocks``: every (D)LB fused by rows too, each map overwritten by the next one; the stored image likewise.
+- ``rows``: the same with the image pushed row by row, never stored.
+"""
+
+from collections import namedtuple
+from dataclasses import dataclass
+from typing import Tuple
+
+from ..files import InputError
+
+__all__ = ["SCHEDULES", "Buffer", "Step", "Plan", "plan", "stages"]
+
+SCHEDULES = ("layers", "stem", "blocks", "rows")
+ALIGNMENT = 8
+_RING = 3  # rows of a 3x3 kernel
+_STEM_ROWS = 3  # rows of the stem's convolution: two being pooled, one being computed
+
+# kind is "map" (a whole tensor) or "line" (rows of one, gone after the step).
+Buffer = namedtuple("Buffer", "name kind offset size")
+Stage = namedtuple("Stage", "kind nodes")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is in the arena while `nodes` run together: Buffers of a name, kind, offset and size in bytes."""
+    nodes: Tuple[str, ...]
+    buffers: Tuple[Buffer, ...]
+
+    def buffer(self, name):
+        """The Buffer of that name."""
+        return next(b for b in self.buffers if b.name == name)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A schedule laid out."""
+    schedule: str
+    steps: Tuple[Step, ...]
+
+    @property
+    def arena_bytes(self):
+        """Bytes of the arena, at ALIGNMENT."""
+        return max(b.offset + b.size for step in self.steps for b in step.buffers)
+
+    @property
+    def map_bytes(self):
+        """Bytes of whole maps at their worst, without lines."""
+        return max(_extent([b for b in step.buffers if b.kind == "map"]) for step in self.steps)
+
+
+def plan(graph, schedule, line_bytes=1):
+    """Lay out `graph` in an arena.
+
+    Parameters
+    ----------
+    graph : Graph
+    schedule : str
+        One of SCHEDULES.
+    line_bytes : {1, 2}
+        Bytes per element of the lines that feed depthwise and pointwise convolutions (2 where a kernel wants
+        them widened); stem rows stay int8.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    InputError
+        If the network is not a stem, (D)LBs and a head, which all but ``layers`` need; names the node.
+    """
+    if schedule not in SCHEDULES:
+        raise InputError(f"unknown schedule {schedule!r}; choose one of {', '.join(SCHEDULES)}")
+    if schedule == "layers":
+        return Plan(schedule, _whole([((node,), ()) for node in graph.nodes], graph))
+    if schedule == "stem":
+        stem, *rest = stages(graph)
+        conv = graph.tensors[stem.nodes[0].output]
+        lines = (("conv", stem.nodes[1].attrs["kernel"] * conv.shape[0] * conv.shape[2]),)
+        alone = [((node,), ()) for stage in rest for node in stage.nodes]
+        return Plan(schedule, _whole([(stem.nodes, lines)] + alone, graph))
+    return Plan(schedule, _in_place(graph, schedule == "rows", line_bytes))
+
+
+def stages(graph):
+    """Group the nodes into a stem, (D)LBs and a head (the paper's Table 1).
+
+    Returns
+    -------
+    list of Stage
+        kind "stem" (conv2d, maxpool), "block" (depthwise, pointwise, depthwise; shortcuts only as numerics.md
+        section 3 has them), "head" (one node each: avgpool, fully connected).
+
+    Raises
+    ------
+    InputError
+        Naming the first node that fits none of these.
+    """
+    nodes, found, i = graph.nodes, [], 0
+    while i < len(nodes):
+        kind, count = _match(graph, nodes[i:i + 3], first=i == 0)
+        group = tuple(nodes[i:i + count])
+        for earlier, later in zip(group, group[1:]):
+            if later.inputs[0] != earlier.output:
+                raise InputError(f"node {later.output}: does not follow {earlier.output} within its {kind}")
+        if i and group[0].inputs != [nodes[i - 1].output]:
+            raise InputError(f"node {group[0].output}: a {kind} takes the output of {nodes[i - 1].output} "
+                             "alone")
+        if kind == "block":
+            _check_shortcuts(*group)
+        found.append(Stage(kind, group))
+        i += count
+    return found
+
+
+def _match(graph, ahead, first):
+    if first:
+        if [n.op for n in ahead[:2]] != ["conv2d", "maxpool"]:
+            raise InputError(f"node {ahead[0].output}: the network does not begin with a convolution "
+                             "and a max pooling")
+        return "stem", 2
+    if ahead[0].op == "avgpool" or graph.tensors[ahead[0].inputs[0]].shape[1:] == (1, 1):
+        return "head", 1
+    forms = [_form(graph, node) for node in ahead]
+    if forms != ["depthwise", "pointwise", "depthwise"]:
+        raise InputError(f"node {ahead[0].output}: does not begin a block of depthwise, pointwise and "
+                         f"depthwise convolutions (it begins {', '.join(forms)})")
+    return "block", 3
+
+
+def _form(graph, node):
+    if node.op != "conv2d":
+        return node.op
+    weight, attrs = node.attrs["weight"], node.attrs
+    channels = graph.tensors[node.inputs[0]].shape[0]
+    if weight.shape[1:] == (1, 3, 3) and attrs["groups"] == channels == len(weight) and attrs["pad"] == 1:
+        return "depthwise"
+    if weight.shape[2:] == (1, 1) and attrs["groups"] == attrs["stride"] == 1 and attrs["pad"] == 0:
+        return "pointwise"
+    return "another conv2d"
+
+
+def _check_shortcuts(first, pointwise, second):
+    for node, source in ((first, None), (pointwise, first.inputs[0]), (second, pointwise.output)):
+        if len(node.inputs) == 2 and node.inputs[1] != source:
+            raise InputError(f"node {node.output}: its shortcut {node.inputs[1]} is none of a dense block")
+    if len(pointwise.inputs) == 2 and first.attrs["stride"] != 1 or second.attrs["stride"] != 1:
+        raise InputError(f"node {second.output}: a block has its stride in its first convolution, and "
+                         "none with a shortcut to the pointwise")
+
+
+# ---- Whole tensors: place the largest first, at the lowest offset that is free while it lives ----
+
+def _whole(groups, graph):
+    """`groups` holds (nodes run together, their lines as (name, size))."""
+    lives, last = {graph.image.name: [0, 0]}, len(groups) - 1
+    for step, (nodes, _) in enumerate(groups):
+        inner = {node.output for node in nodes[:-1]}
+        for node in nodes:
+            for name in node.inputs:
+                if name not in inner:
+                    lives[name][1] = step
+        lives[nodes[-1].output] = [step, step]
+    lives[graph.output.name][1] = last
+    wanted = [(name, "map", graph.tensors[name].nbytes, begin, end) for name, (begin, end) in lives.items()]
+    wanted += [(name, "line", size, step, step)
+               for step, (_, lines) in enumerate(groups) for name, size in lines]
+    placed = []
+    for name, kind, size, begin, end in sorted(wanted, key=lambda w: -w[2]):
+        offset = 0
+        for other, b, e in placed:
+            over = other.offset + other.size
+            if b <= end and begin <= e and other.offset < offset + size and offset < over:
+                offset = _align(over)
+        placed.append((Buffer(name, kind, offset, size), begin, end))
+        placed.sort(key=lambda p: p[0].offset)
+    return tuple(Step(tuple(node.output for node in nodes),
+                      tuple(buffer for buffer, b, e in placed if b <= step <= e))
+                 for step, (nodes, _) in enumerate(groups))
+
+
+# ---- By rows, in place ----
+
+def _in_place(graph, pushed, line_bytes):
+    """A stage's output begins below its input by just enough that no row is overwritten before it is read.
+
+    Every stage copies the rows that its first convolution needs into a ring of lines before it writes a row.
+    """
+    found = stages(graph)
+    fused = [stage for stage in found if stage.kind != "head"]
+    offsets = [0]
+    for stage in reversed(fused):
+        offsets.insert(0, max(0, _align(offsets[0] + _lead(graph, stage))))
+    steps = []
+    for stage, source, target in zip(fused, offsets, offsets[1:]):
+        x, y = graph.tensors[stage.nodes[0].inputs[0]], graph.tensors[stage.nodes[-1].output]
+        maps = [Buffer(y.name, "map", target, y.nbytes)]
+        if not (pushed and stage.kind == "stem"):
+            maps.insert(0, Buffer(x.name, "map", source, x.nbytes))
+        steps.append(_step(stage, maps, _lines(graph, stage, line_bytes)))
+    before = Buffer(y.name, "map", offsets[-1], y.nbytes)
+    for stage in found[len(fused):]:
+        out = graph.tensors[stage.nodes[0].output]
+        # The head alternates between the two ends of what it reads: below it if there is room, else above.
+        offset = 0 if before.offset >= out.nbytes else _align(before.offset + before.size)
+        after = Buffer(out.name, "map", offset, out.nbytes)
+        steps.append(_step(stage, [before, after], ()))
+        before = after
+    return tuple(steps)
+
+
+def _step(stage, maps, lines):
+    buffers, offset = list(maps), _align(_extent(maps))
+    for name, size in lines:
+        buffers.append(Buffer(name, "line", offset, size))
+        offset = _align(offset + size)
+    return Step(tuple(node.output for node in stage.nodes), tuple(buffers))
+
+
+def _lines(graph, stage, line_bytes):
+    """Names and sizes of the lines of a fused stage; rings are padded by a column on either side."""
+    first = stage.nodes[0]
+    channels, _, columns = graph.tensors[first.inputs[0]].shape
+    conv = graph.tensors[first.output]
+    pad = 2 * first.attrs["pad"]
+    if stage.kind == "stem":
+        height = first.attrs["weight"].shape[2]
+        return (("in", height * (columns + pad) * channels * line_bytes),
+                ("conv", _STEM_ROWS * conv.shape[0] * conv.shape[2]))
+    middle = graph.tensors[stage.nodes[1].output]
+    return (("in", _RING * (columns + pad) * channels * line_bytes),
+            ("depthwise", conv.shape[0] * conv.shape[2] * line_bytes),
+            ("middle", _RING * (middle.shape[2] + 2) * middle.shape[0] * line_bytes))
+
+
+def _lead(graph, stage):
+    """Least distance from the output's offset up to the input's."""
+    x, y = graph.tensors[stage.nodes[0].inputs[0]], graph.tensors[stage.nodes[-1].output]
+    in_row, out_row = x.shape[0] * x.shape[2], y.shape[0] * y.shape[2]
+    leads = []
+    for row in range(y.shape[1]):
+        unread = _last_row_read(graph, stage.nodes, row) + 1
+        if unread < x.shape[1]:
+            leads.append((row + 1) * out_row - unread * in_row)
+    return max(leads, default=-x.nbytes)
+
+
+def _last_row_read(graph, nodes, row):
+    """Last input row that output row `row` of the chain `nodes` depends on."""
+    for node in reversed(nodes):
+        kernel = node.attrs["kernel"] if node.op == "maxpool" else node.attrs["weight"].shape[2]
+        row = row * node.attrs["stride"] + kernel - 1 - node.attrs.get("pad", 0)
+        row = min(row, graph.tensors[node.inputs[0]].shape[1] - 1)
+    return row
+
+
+def _extent(buffers):
+    return max(b.offset + b.size for b in buffers)
+
+
+def _align(offset):
+    return -(-offset // ALIGNMENT) * ALIGNMENT

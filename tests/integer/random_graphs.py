@@ -1,0 +1,77 @@
+"""EtinyNet-shaped integer graphs with random weights, from the paper's table of channels (no MXNet)."""
+
+import numpy as np
+
+from gluon_etinynet.integer import Graph, Node, QuantParams, Tensor, accumulator_bound, requantise_params
+
+# Stem channels; then stages of (dense, block widths). Stages 2, 3, 4 begin with stride 2.
+ETINYNET = {
+    "1.0": (32, ((False, (32,) * 4), (False, (128,) * 4), (True, (192,) * 3), (True, (256, 256, 512)))),
+    "0.75": (24, ((False, (24,) * 4), (False, (96,) * 4), (True, (168,) * 3), (True, (192, 192, 384)))),
+    "tiny": (4, ((False, (4,)), (False, (6, 6)), (True, (8, 8)))),
+}
+
+
+def weights(rng, shape, bits):
+    limit = (1 << (bits - 1)) - 1
+    return rng.integers(-limit, limit + 1, shape, dtype=np.int8)
+
+
+def conv_attrs(rng, source, zero_point, shape, bits=8, stride=1, groups=1, relu="none",
+               shortcut_zero_point=None, out_bits=8, weight=None):
+    """Attributes of a convolution of the Tensor `source` whose outputs spread over the int8 range.
+
+    One channel in eight has a negative multiplier, one in sixteen is nearly dead (a huge one).
+    """
+    weight = weights(rng, shape, bits) if weight is None else weight
+    outputs = shape[0]
+    bias = (-source.quant.zero_point * weight.astype(np.int64).reshape(outputs, -1).sum(axis=1)
+            + rng.integers(-200, 201, outputs)).astype(np.int32)
+    spread = 50 * np.sqrt((weight.astype(float) ** 2).reshape(outputs, -1).sum(axis=1) + 1)
+    multiplier = rng.uniform(20, 60, outputs) / spread * (1 if out_bits == 8 else 300)
+    multiplier *= np.where(rng.random(outputs) < 1 / 8, -1, 1) * np.where(rng.random(outputs) < 1 / 16, 70, 1)
+    shortcut = None if shortcut_zero_point is None else (rng.uniform(0.4, 1.6), shortcut_zero_point)
+    params = requantise_params(multiplier, rng.uniform(-40, 40, outputs) + zero_point,
+                               accumulator_bound(weight, bias), shortcut, bits=out_bits)
+    return {"weight": weight, "weight_quant": QuantParams((0.01,) * outputs, 0, bits, 0), "bias": bias,
+            "stride": stride, "pad": shape[2] // 2, "groups": groups, "relu": relu,
+            "multiplier": params.multiplier, "shift": params.shift, "offset": params.offset,
+            "shortcut_multiplier": params.shortcut_multiplier}
+
+
+def etinynet_graph(width="1.0", size=224, bits=8, classes=1000, seed=0):
+    rng = np.random.default_rng(seed)
+    stem, table = ETINYNET[width]
+    graph = Graph(f"etinynet{width}", Tensor("image", (3, size, size), QuantParams(1.0)))
+
+    def quant():
+        return QuantParams(0.1, int(rng.integers(-100, 60)))
+
+    def conv(name, source, shape, shortcut=None, **options):
+        out = quant()
+        attrs = conv_attrs(rng, source, out.zero_point, shape, bits,
+                           shortcut_zero_point=shortcut.quant.zero_point if shortcut else None, **options)
+        inputs = [source.name] + ([shortcut.name] if shortcut else [])
+        return graph.append(Node("conv2d", inputs, name, attrs), out)
+
+    x = conv("stem.conv", graph.image, (stem, 3, 3, 3), stride=2, relu="before")
+    x = graph.append(Node("maxpool", [x.name], "stem", {"kernel": 2, "stride": 2}), x.quant)
+    for s, (dense, widths) in enumerate(table):
+        for b, channels in enumerate(widths):
+            name, inputs, stride = f"stage{s + 1}.{b}", x.shape[0], 2 if s and not b else 1
+            d = conv(name + ".dw1", x, (inputs, 1, 3, 3), stride=stride, groups=inputs)
+            p = conv(name + ".pw", d, (channels, inputs, 1, 1), relu="before",
+                     shortcut=x if dense and stride == 1 and inputs == channels else None)
+            x = conv(name, p, (channels, 1, 3, 3), groups=channels, relu="before",
+                     shortcut=p if dense else None)
+    params = requantise_params([2 / (x.shape[1] * x.shape[2])], [5 - 2 * x.quant.zero_point],
+                               128 * x.shape[1] * x.shape[2])
+    attrs = {"multiplier": params.multiplier, "shift": params.shift, "offset": params.offset}
+    x = graph.append(Node("avgpool", [x.name], "average", attrs), QuantParams(0.05, 5))
+    attrs = conv_attrs(rng, x, 0, (classes, x.shape[0], 1, 1), bits, out_bits=32)
+    graph.append(Node("conv2d", [x.name], "logits", attrs), QuantParams(1e-4, 0, 32))
+    return graph
+
+
+def images(graph, count=1, seed=1):
+    return np.random.default_rng(seed).integers(-128, 128, (count,) + graph.image.shape, dtype=np.int8)

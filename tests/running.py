@@ -1,0 +1,36 @@
+"""Running a command line tool within the test's process, which spares the import of MXNet."""
+
+import contextlib
+import io
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(script, *arguments):
+    """Run a script of the repository as `__main__`; an exception that escapes it fails the test.
+
+    Returns
+    -------
+    SimpleNamespace
+        returncode, stdout, stderr.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    path = ROOT / script
+    argv = [str(path), *map(str, arguments)]
+    with mock.patch.object(sys, "argv", argv), mock.patch.object(sys, "path", [str(path.parent)] + sys.path), \
+            contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(path), run_name="__main__")
+    return SimpleNamespace(returncode=ended.value.code or 0, stdout=out.getvalue(), stderr=err.getvalue())
+
+
+def assert_one_line(done, word):
+    """The tool ended as it does on a user's mistake: status 2 and one line, with `word` in it."""
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1 and word in done.stderr

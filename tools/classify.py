@@ -1,0 +1,48 @@
+"""Name what is on photographs: the five most probable ImageNet classes of each."""
+
+import argparse
+
+import numpy as np
+
+from gluon_etinynet import InputError, cli, get_model, model_names
+from gluon_etinynet._mxnet import mx
+from gluon_etinynet.data import imagenet_classes
+from gluon_etinynet.images import preprocess, read_image
+
+TOP = 5
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="photograph, of any size")
+    parser.add_argument("--model", default="etinynet1.0", choices=model_names(), help="network (default: etinynet1.0)")
+    parser.add_argument("--params", help="checkpoint (default: the released one, downloaded when it is not cached)")
+    parser.add_argument("--input-size", type=int, default=224, help="side of the crop in pixels (default: 224)")
+    parser.add_argument("--crop-ratio", type=float, default=0.875,
+                        help="side of the crop as a part of the resized short side (default: 0.875)")
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    wnids, names = imagenet_classes()
+    net = get_model(args.model, classes=len(wnids), pretrained=args.params or True)
+    net.hybridize()
+    unreadable = 0
+    for path in args.images:
+        try:
+            picture = preprocess(read_image(path), args.input_size, args.crop_ratio)
+        except InputError as error:
+            unreadable += 1
+            print(f"{path}\n  {error}")
+            continue
+        logits = net(mx.nd.array(picture.transpose(2, 0, 1)[None]))
+        probabilities = mx.nd.softmax(logits).asnumpy()[0]
+        print(path)
+        for index in np.argsort(-probabilities, kind="stable")[:TOP]:
+            print(f"  {100 * probabilities[index]:5.1f} %  {names[index]} ({wnids[index]})")
+    return 2 if unreadable else 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,143 @@
+"""Pack a folder of labelled pictures into PREFIX.rec, .idx and .lst, with MXNet's im2rec."""
+
+import argparse
+import concurrent.futures
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from gluon_etinynet import cli
+from gluon_etinynet.files import InputError
+from gluon_etinynet.images import index_folder, read_image
+from gluon_etinynet.records import read_index, validate_records
+
+# Through our door to MXNet: im2rec alone does not start with numpy 1.24 and later.
+IM2REC = ("import gluon_etinynet._mxnet, runpy, sys; sys.argv[0] = 'im2rec'; "
+          "runpy.run_module('mxnet.tools.im2rec', run_name='__main__')")
+PATIENCE = 30  # seconds in which the file does not grow; the readers of im2rec wait for ever for a writer that died
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="with a labels.csv or a subfolder for each class")
+    parser.add_argument("prefix", type=Path, help="of the files to make")
+    parser.add_argument("--resize", type=int, default=0,
+                        help="short side in pixels; 0 (default) keeps the size")
+    parser.add_argument("--quality", type=int, default=95,
+                        help="of the JPEG encoding, 1 to 100 (default: %(default)s)")
+    parser.add_argument("--pass-through", action="store_true",
+                        help="keep the files as they are, byte for byte")
+    parser.add_argument("--classes", type=Path,
+                        help="file with the name of one class a line, in the order of the network's outputs; "
+                             "by default those that occur, sorted")
+    parser.add_argument("--seed", type=int, default=100, help="of the order (default: %(default)s)")
+    parser.add_argument("--num-thread", type=int, default=os.cpu_count(),
+                        help="processes that read and encode (default: %(default)s)")
+    arguments = parser.parse_args()
+    if arguments.resize < 0 or not 1 <= arguments.quality <= 100 or arguments.num_thread < 1:
+        parser.error("--resize is at least 0, --quality from 1 to 100, --num-thread at least 1")
+    if arguments.pass_through and (arguments.resize or arguments.quality != 95):
+        parser.error("--pass-through keeps the files as they are: it goes without --resize and --quality")
+    return arguments
+
+
+def main():
+    arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end im2rec and remove what it made, as at Ctrl-C
+    try:
+        classes = arguments.classes.read_text().split() if arguments.classes else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {arguments.classes}: {error}") from error
+    items, classes = index_folder(arguments.folder, classes)
+    check_pictures([path for path, _ in items], arguments.num_thread)
+    # Runs of one class would make batches, and the shares of several workers, unlike the whole.
+    random.Random(arguments.seed).shuffle(items)
+    prefix = arguments.prefix
+    try:
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=prefix.parent, prefix=f".partial-{prefix.name}-") as folder:
+            made = Path(folder) / prefix.name
+            write_list(f"{made}.lst", items, arguments.folder)
+            pack(made, len(items), arguments)
+            check_records(made, len(items))
+            for extension in (".lst", ".idx", ".rec"):
+                os.replace(f"{made}{extension}", f"{prefix}{extension}")
+    except OSError as error:
+        raise InputError(f"cannot write {prefix}.rec: {error.strerror or error}; "
+                         "choose another folder or free some space") from error
+    size = os.path.getsize(f"{prefix}.rec") / 1e6
+    print(f"{prefix}.rec: {len(items)} pictures, {len(classes)} classes, {size:.1f} MB")
+
+
+def check_pictures(paths, threads):
+    """Read all pictures: OpenCV, and so im2rec, fills the missing part of a truncated one with grey."""
+    def complaint(path):
+        try:
+            read_image(path)
+        except InputError as error:
+            return str(error)
+
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        answers = cli.progress(pool.map(complaint, paths), total=len(paths), desc="reading")
+        complaints = [text for text in answers if text]
+    if complaints:
+        more = f"; and {len(complaints) - 5} more" if len(complaints) > 5 else ""
+        raise InputError("; ".join(complaints[:5]) + more)
+
+
+def write_list(path, items, folder):
+    with open(path, "w") as out:
+        for number, (picture, label) in enumerate(items):
+            name = os.path.relpath(picture, folder)
+            if "\t" in name or "\n" in name or name != name.strip():
+                raise InputError(f"{str(picture)!r}: im2rec cannot read names with tabs, line ends or spaces "
+                                 "around them; rename it")
+            out.write(f"{number}\t{label}\t{name}\n")
+
+
+def pack(prefix, samples, arguments):
+    """Run im2rec on PREFIX.lst."""
+    command = [sys.executable, "-c", IM2REC, str(prefix.resolve()), str(arguments.folder.resolve()),
+               "--num-thread", str(arguments.num_thread)]
+    if arguments.pass_through:
+        command += ["--pass-through"]
+    else:
+        command += ["--resize", str(arguments.resize), "--quality", str(arguments.quality)]
+    index, rec = Path(f"{prefix}.idx"), Path(f"{prefix}.rec")
+    size, since = 0, time.monotonic()
+    with open(f"{prefix}.log", "w+") as log, cli.progress(total=samples, desc="packing") as bar:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            while process.poll() is None:
+                time.sleep(0.2)
+                if index.exists():
+                    bar.update(index.read_bytes().count(b"\n") - bar.n)
+                if rec.exists() and rec.stat().st_size != size:
+                    size, since = rec.stat().st_size, time.monotonic()
+                elif time.monotonic() - since > PATIENCE:
+                    raise InputError(f"im2rec has written nothing for {PATIENCE} s; "
+                                     "is there space on the disk?")
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if process.returncode:
+            log.seek(0)
+            last = (log.read().strip().splitlines() or [f"status {process.returncode}"])[-1]
+            raise InputError(f"im2rec failed: {last}; is there space on the disk?")
+
+
+def check_records(prefix, samples):
+    written = len(read_index(f"{prefix}.idx"))
+    if written != samples:
+        raise InputError(f"im2rec has written {written} of {samples} records; is there space on the disk?")
+    validate_records(f"{prefix}.rec", f"{prefix}.idx")
+
+
+if __name__ == "__main__":
+    cli.run(main)
