@@ -294,6 +294,8 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
             for name, value in row.items():
                 board.add_scalar(name, value, epoch)
             board.flush()
+    if board:
+        board.close()
     return history
 
 

@@ -5,7 +5,7 @@
 #
 # Each folder has a subfolder of pictures for each class, or a labels.csv. The released weights are
 # downloaded once (--params FILE takes others); options given here override those below.
-extras=cpu
+extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 exec python tools/train_imagenet.py --params released --lr 0.002 --features-lr-mult 0.1 --warmup-epochs 0.5 \

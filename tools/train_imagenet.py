@@ -87,26 +87,29 @@ def make_sources(args, part_index, num_parts):
     if args.input_size < 1 or not 0 < args.crop_ratio <= 1 or args.num_workers < 1 or args.color_jitter < 0:
         raise InputError("--input-size and --num-workers must be positive, --crop-ratio in (0, 1], --color-jitter not "
                          "negative")
+    others = ["val_dir"] if records else ["rec_val", "rec_train_idx", "rec_val_idx"]
+    if not (args.rec_val or args.use_rec):
+        others.append("rec_val_idx")
+    for name in others:
+        if getattr(args, name):
+            raise InputError(f"--{name.replace('_', '-')} does not go with the other data flags; leave it out")
     common = {"batch_size": args.batch_size // num_parts, "size": args.input_size, "seed": args.seed,
               "threads": args.num_workers}
     part = {"part_index": part_index, "num_parts": num_parts, "jitter": args.color_jitter, "train": True}
     if records:
-        misplaced, names = args.val_dir and "--val-dir", None
+        names = None
         train = RecordSource(_record(args.rec_train, "train.rec"), args.rec_train_idx, classes=args.classes, **common,
                              **part)
         rec_val = args.rec_val or args.use_rec and _record(None, "val.rec")
         validation = rec_val and RecordSource(rec_val, args.rec_val_idx, classes=train.classes,
                                               crop_ratio=args.crop_ratio, **common)
     else:
-        misplaced = args.rec_val and "--rec-val" or args.rec_train_idx and "--rec-train-idx"
         files, names = index_folder(args.data_dir)
         if args.classes is not None and args.classes < len(names):
             raise InputError(f"{args.data_dir} has {len(names)} classes, too many for --classes {args.classes}")
         train = FolderSource(files, classes=args.classes or len(names), **common, **part)
         validation = args.val_dir and FolderSource(index_folder(args.val_dir, names)[0], classes=train.classes,
                                                    crop_ratio=args.crop_ratio, **common)
-    if misplaced or args.rec_val_idx and not args.rec_val:
-        raise InputError(f"{misplaced or '--rec-val-idx'} does not go with the other data flags; leave it out")
     return train, validation or None, names
 
 
