@@ -58,8 +58,9 @@ def listening(pids):
                 inodes.update(re.findall(r"socket:\[(\d+)\]", os.readlink(link)))
             except OSError:
                 pass
-    tables = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
-    return [line[1].split(":")[0] for line in tables if line[3] == "0A" and line[9] in inodes]
+    tables = "".join(Path(f"/proc/net/{name}").read_text() for name in ("tcp", "tcp6"))
+    rows = [line.split() for line in tables.splitlines()]
+    return [row[1].split(":")[0] for row in rows if row[3] == "0A" and row[9] in inodes]
 
 
 @pytest.mark.slow
@@ -85,7 +86,8 @@ def test_a_killed_process_ends_the_job_and_it_resumes(tmp_path, victim):
     while not (lines and lines[-1].startswith("[Epoch 1] speed")):
         lines.append(job.stdout.readline())
         assert lines[-1], job.stderr.read()
-    pids = {f"rank {rank}": int(pid) for rank, pid in re.findall(r"^rank (\d) of 2, process (\d+)$", "".join(lines), re.M)}
+    announced = re.findall(r"^(rank \d) of 2, process (\d+)$", "".join(lines), re.M)
+    pids = {rank: int(pid) for rank, pid in announced}
     everyone = members(job.pid)
     pids["server"] = next(pid for pid, line in everyone.items() if " -c " in line and b"DMLC_ROLE=server" in
                           Path(f"/proc/{pid}/environ").read_bytes())
@@ -98,7 +100,8 @@ def test_a_killed_process_ends_the_job_and_it_resumes(tmp_path, victim):
     assert time.monotonic() - killed < 15
     assert job.returncode == 1
     who = rf"worker \d \({victim}\)" if victim.startswith("rank") else r"server \d"
-    assert re.search(rf"^launch.py: {who} on localhost was killed by SIGKILL; ended the other 4 .* --resume ", errors, re.M)
+    message = rf"^launch.py: {who} on localhost was killed by SIGKILL; ended the other 4 .* --resume "
+    assert re.search(message, errors, re.M)
     for pid in everyone:
         assert not Path(f"/proc/{pid}").exists()
 

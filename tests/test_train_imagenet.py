@@ -16,8 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def train(*arguments):
-    return subprocess.run([sys.executable, str(ROOT / "tools" / "train_imagenet.py"), *map(str, arguments)], text=True,
-                          capture_output=True, timeout=180, env=dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1"))
+    command = [sys.executable, str(ROOT / "tools" / "train_imagenet.py"), *map(str, arguments)]
+    environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
+    return subprocess.run(command, text=True, capture_output=True, timeout=180, env=environment)
 
 
 @pytest.fixture(scope="module")

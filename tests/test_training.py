@@ -455,8 +455,8 @@ KILLED = """
 import sys
 sys.path.insert(0, sys.argv[3])
 import test_training as t
-t.training.train(t.make_net(), t.make_source(samples=512), t.make_source(samples=64, train=False), t.config(epochs=12),
-                 sys.argv[1], resume=sys.argv[2] == "resume", log=lambda line: print(line, flush=True))
+t.training.train(t.make_net(), t.make_source(samples=512), t.make_source(samples=64, train=False),
+                 t.config(epochs=12), sys.argv[1], resume=sys.argv[2] == "resume", log=lambda line: print(line, flush=True))
 """
 
 
@@ -487,8 +487,7 @@ def test_killed_at_any_moment_and_resumed(tmp_path):
     for name in ("epoch-0011/net.params", "epoch-0010/net.params", "best.params"):
         a, b = (read_params(tmp_path / run / name) for run in ("whole", "killed"))
         assert_same_bits(a, b)
-    with np.load(tmp_path / "whole/epoch-0011/optimizer.npz") as a, np.load(tmp_path / "killed/epoch-0011/optimizer.npz") as b:
-        assert_same_bits(dict(a), dict(b))
+    assert_same_bits(*[dict(np.load(tmp_path / run / "epoch-0011" / "optimizer.npz")) for run in ("whole", "killed")])
     rows = [[json.loads(line) for line in (tmp_path / run / "metrics.jsonl").read_text().splitlines()]
             for run in ("whole", "killed")]
     for a, b in zip(*rows):
