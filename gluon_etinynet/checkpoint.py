@@ -11,6 +11,7 @@ It is written under another name and renamed when all of it is on the disk. MXNe
 """
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -68,9 +69,9 @@ def save_net(net, path):
     """`net.save_parameters`, with a failed or short write turned into OSError."""
     try:
         net.save_parameters(str(path))
-        read_params(path)  # MXNet does not look at what closing the file returns
-    except mx.base.MXNetError as error:
-        raise OSError(str(error).strip().splitlines()[-1]) from error
+        read_params(path)  # on a full disk MXNet leaves half a file and says nothing
+    except (mx.base.MXNetError, InputError) as error:
+        raise OSError(errno.EIO, "the weights did not get whole onto the disk, which may be full") from error
 
 
 @contextlib.contextmanager

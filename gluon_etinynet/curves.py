@@ -1,6 +1,7 @@
 """What people look at while a network trains: metrics as JSON lines, a picture, a TensorBoard log."""
 
 import json
+import statistics
 from pathlib import Path
 
 from .files import InputError, atomic_path
@@ -44,7 +45,10 @@ def draw_curves(path, history):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend(fontsize=9, title="last epoch", title_fontsize=9)
-    panels[0].set_ylim(bottom=0)
+    # The first epochs of a fresh network can have a validation loss of millions.
+    validation = [row["validation_loss"] for row in history if "validation_loss" in row] or [0]
+    usual = max([row["training_loss"] for row in history] + [statistics.median(validation)])
+    panels[0].set_ylim(0, 1.1 * usual)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=120)
 

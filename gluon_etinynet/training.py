@@ -19,6 +19,7 @@ from ._mxnet import mx
 from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint, save_net
 from .cli import progress
 from .curves import draw_curves, tensorboard_writer, write_metrics
+from .distributed import add_gradients, check_agreement, gather, share_weights
 from .files import InputError, atomic_path
 
 __all__ = ["Config", "train", "evaluate", "cross_entropy", "learning_rate", "contexts"]
@@ -26,6 +27,9 @@ __all__ = ["Config", "train", "evaluate", "cross_entropy", "learning_rate", "con
 # Batches that the loop is ahead of the devices. Reading a loss waits for it; the wait must not
 # leave a device without work.
 LAG = 4
+REDRAWN = 10  # seconds after which the picture is drawn again: drawing takes longer than a small epoch
+# Arrays that MXNet's multi_all_finite takes at once: the process aborts with more than 200.
+FINITE_CHUNK = 200
 LR_MODES = ("cosine", "linear", "constant")
 
 
@@ -46,6 +50,9 @@ class Config:
         Momentum and weight decay.
     no_wd : bool
         No weight decay on biases, gamma and beta.
+    features_lr_mult : float
+        For fine-tuning: `net.features` learns at this part of the learning rate, and keeps the
+        statistics of its BN, unless it is 1.
     optimizer : {"sgd", "nag"}
     dtype : {"float32", "float16"}
         float16 keeps float32 master weights in the optimizer.
@@ -61,6 +68,7 @@ class Config:
     momentum: float = 0.9
     wd: float = 1e-4
     no_wd: bool = False
+    features_lr_mult: float = 1
     optimizer: str = "sgd"
     dtype: str = "float32"
     mode: str = "hybrid"
@@ -75,6 +83,8 @@ class Config:
         if self.epochs < 1 or not self.lr > 0 or not 0 <= self.momentum < 1 or self.wd < 0:
             raise InputError(f"epochs {self.epochs}, lr {self.lr}, momentum {self.momentum}, wd {self.wd}: epochs and "
                              "lr must be positive, momentum in [0, 1), wd not negative")
+        if not 0 <= self.features_lr_mult <= 1:
+            raise InputError(f"features_lr_mult {self.features_lr_mult}: it must be from 0 to 1")
         if not 0 <= self.warmup_epochs < self.epochs:
             raise InputError(f"{self.warmup_epochs} warm-up epochs must be fewer than the {self.epochs} epochs")
 
@@ -143,20 +153,20 @@ class _Sums:
         self.totals = np.zeros(3)
         self.samples = 0
 
-    def add(self, values, logits, label, note=None):
+    def add(self, values, logits, label, note=None, finite=None):
         best = logits.argmax(axis=1)
         sums = [values.astype("float32").sum(), (best == label).sum()]
         if self.top5:
             five = logits.topk(axis=1, k=min(5, logits.shape[1]))
             sums.append((five == label.expand_dims(1)).sum())
-        self.pending.append((len(label), sums, note))
+        self.pending.append((len(label), sums, note, finite))
 
     def read(self, keep=0):
-        """Add up all but the newest `keep`; return the note of the first whose loss is not finite."""
+        """Add up all but the newest `keep`; return the note of the first that is not finite."""
         while len(self.pending) > keep:
-            samples, sums, note = self.pending.popleft()
+            samples, sums, note, finite = self.pending.popleft()
             sums = [float(value.asscalar()) for value in sums]
-            if note is not None and not math.isfinite(sums[0]):
+            if note is not None and not (math.isfinite(sums[0]) and finite.asscalar()):
                 return note
             self.totals[:len(sums)] += sums
             self.samples += samples
@@ -200,7 +210,8 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
         ``loss(net, data, label)`` gives the loss of each sample, shape (n,), and the logits; the place
         for distillation.
     kvstore : str or mxnet.kvstore.KVStore
-        "local", "device"; or a dist_sync store, made beforehand since the sources need its rank.
+        What `gluon_etinynet.distributed.open_kvstore` yields: made beforehand since the sources need
+        the rank.
     resume : bool
         Go on from the newest whole checkpoint in `save_dir`, or start if there is none.
     log : callable
@@ -246,14 +257,18 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
         log(f"resuming after epoch {record['epoch']} from {folder}")
     elif resume:
         log(f"no checkpoint in {save_dir} to resume from: starting at epoch 0")
-    _check_agreement(kvstore, len(history), _batches(train_source))
+    if not isinstance(kvstore, str):
+        check_agreement(kvstore, len(history), _batches(train_source))
+        share_weights(kvstore, trainer._params)
     if rank == 0:
         write_metrics(save_dir, history)  # a first write: an unwritable folder shows now, not after an epoch
     board = tensorboard_writer(tensorboard, len(history)) if tensorboard and rank == 0 else None
 
+    drawn = 0
     for epoch in range(len(history), config.epochs):
         started = time.time()
-        row = _train_epoch(net, trainer, train_source, config, epoch, ctx, loss, workers, rank, log, log_interval)
+        row = _train_epoch(net, trainer, train_source, config, epoch, ctx, loss, kvstore, workers,
+                           log if rank == 0 else None, log_interval)
         seconds = time.time() - started
         row.update(seconds=seconds, samples_per_second=train_source.samples_per_epoch * workers / seconds)
         history.append(row)
@@ -272,11 +287,15 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
         save_checkpoint(save_dir, net, trainer, names, {"epoch": epoch, "settings": settings, "history": history,
                                                         "arguments": arguments or {}})
         write_metrics(save_dir, history)
-        draw_curves(save_dir / "training.png", history)
+        if epoch + 1 == config.epochs or time.time() - drawn > REDRAWN:
+            draw_curves(save_dir / "training.png", history)
+            drawn = time.time()
         if board:
             for name, value in row.items():
                 board.add_scalar(name, value, epoch)
             board.flush()
+    if board:
+        board.close()
     return history
 
 
@@ -292,9 +311,16 @@ def _prepare(net, ctx, config):
             parameter.initialize(ctx=ctx)
         else:
             parameter.reset_ctx(ctx)
+    if config.features_lr_mult != 1:
+        net.features.apply(_fix_statistics)
     net.cast(config.dtype)
     if config.mode == "hybrid":
         net.hybridize(static_alloc=True, static_shape=True)
+
+
+def _fix_statistics(block):
+    if isinstance(block, mx.gluon.nn.BatchNorm):
+        block._kwargs["use_global_stats"] = True
 
 
 def _make_trainer(net, config, kvstore):
@@ -306,42 +332,27 @@ def _make_trainer(net, config, kvstore):
             names.append(name)
             if config.no_wd and name.endswith(("bias", "gamma", "beta")):
                 parameter.wd_mult = 0.0
+            if name.startswith("features."):
+                parameter.lr_mult = config.features_lr_mult
     options = {"learning_rate": config.lr, "momentum": config.momentum, "wd": config.wd,
                "multi_precision": config.dtype == "float16"}
     # With the update in the workers, the state of the optimizer is where the checkpoint is written.
-    return mx.gluon.Trainer(trained, config.optimizer, options, kvstore=kvstore, update_on_kvstore=False), names
+    # A distributed store is served by gluon_etinynet.distributed and not by the trainer.
+    local = kvstore if isinstance(kvstore, str) else None
+    return mx.gluon.Trainer(trained, config.optimizer, options, kvstore=local, update_on_kvstore=False), names
 
 
-def _check_agreement(kvstore, start, batches):
-    """Workers that start at other epochs or have other numbers of batches would wait for ever."""
-    if isinstance(kvstore, str):
-        return
-    key = 1 << 20  # beyond the numbers that the trainer gives the parameters
-    mine = np.zeros((kvstore.num_workers, 2), np.float32)
-    mine[kvstore.rank] = start, batches
-    kvstore.init(key, mx.nd.zeros(mine.shape))
-    kvstore.push(key, mx.nd.array(mine))
-    everyone = mx.nd.zeros(mine.shape)
-    kvstore.pull(key, out=everyone)
-    everyone = everyone.asnumpy().astype(int)
-    for rank, (epoch, count) in enumerate(everyone):
-        if epoch != start:
-            raise InputError(f"worker {rank} would start at epoch {epoch}, worker {kvstore.rank} at {start}: "
-                             "--save-dir must be one folder that all machines see")
-        if count != batches:
-            raise InputError(f"worker {rank} has {count} batches an epoch, worker {kvstore.rank} has {batches}: "
-                             "all machines must have the same data")
-
-
-def _train_epoch(net, trainer, source, config, epoch, ctx, loss, workers, rank, log, log_interval):
+def _train_epoch(net, trainer, source, config, epoch, ctx, loss, kvstore, workers, log, log_interval):
     seed = int(np.random.SeedSequence((config.seed, epoch)).generate_state(1)[0] >> 1)
     mx.random.seed(seed)
     np.random.seed(seed)
+    distributed = not isinstance(kvstore, str)
     sums, batches, lr, ticked = _Sums(), _batches(source), config.lr, time.time()
 
     def check(bad):
         if bad is not None:
-            raise InputError(f"the loss is not finite at epoch {epoch}, batch {bad[0]}, learning rate {bad[1]:.6g}; "
+            raise InputError(f"loss or weights are not finite at epoch {epoch}, batch {bad[0]}, "
+                             f"learning rate {bad[1]:.6g}; "
                              "lower --lr, or lengthen --warmup-epochs, and resume from the last checkpoint")
 
     with progress(total=batches, desc=f"epoch {epoch}", unit="batch") as bar:
@@ -352,19 +363,29 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, workers, rank, 
             with mx.autograd.record():
                 results = [loss(net, x, y) for x, y in shares]
             mx.autograd.backward([values for values, _ in results])
-            trainer.step(len(label) * workers)
+            if distributed:
+                add_gradients(kvstore, trainer._params)
+                trainer.update(len(label) * workers)
+            else:
+                trainer.step(len(label))
+            finite = _all_finite(trainer)
             for (values, logits), (_, y) in zip(results, shares):
-                sums.add(values, logits, y, note=(batch, lr))
+                sums.add(values, logits, y, note=(batch, lr), finite=finite)
             check(sums.read(keep=LAG * len(ctx)))
             bar.update()
-            if log_interval and rank == 0 and bar.disable and (batch + 1) % log_interval == 0:
+            if log and log_interval and bar.disable and (batch + 1) % log_interval == 0:
                 speed = log_interval * len(label) * workers / (time.time() - ticked)
                 ticked = time.time()
                 log(f"Epoch[{epoch}] Batch [{batch}]\tSpeed: {speed:.2f} samples/sec\t"
                     f"accuracy={sums.totals[1] / max(1, sums.samples):.6f}\tlr={lr:.6f}")
         check(sums.read())
-    for parameter in trainer._params:
-        if not math.isfinite(parameter.list_data()[0].astype("float32").sum().asscalar()):
-            check((batches - 1, lr))
-    means = sums.means()
-    return {"epoch": epoch, "learning_rate": lr, "training_loss": means["loss"], "training_accuracy": means["top1"]}
+    loss_sum, hits, samples = gather(kvstore, [*sums.totals[:2], sums.samples]).sum(axis=0)
+    return {"epoch": epoch, "learning_rate": lr, "training_loss": float(loss_sum / samples),
+            "training_accuracy": float(hits / samples)}
+
+
+def _all_finite(trainer):
+    """One number on the device: 1 if all weights are finite. A ReLU makes 0 of NaN, and the loss looks well."""
+    weights = [parameter.list_data()[0] for parameter in trainer._params]
+    chunks = [weights[start:start + FINITE_CHUNK] for start in range(0, len(weights), FINITE_CHUNK)]
+    return mx.nd.stack(*[mx.nd.multi_all_finite(*chunk, num_arrays=len(chunk)) for chunk in chunks]).min()

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Fine-tune the released EtinyNet-1.0 to your own classes:
+#
+#     bash recipes/finetune.sh --data-dir photos/train --val-dir photos/val [options of tools/train_imagenet.py]
+#
+# Each folder has a subfolder of pictures for each class, or a labels.csv. The released weights are
+# downloaded once (--params FILE takes others); options given here override those below.
+extras=demo
+. "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+
+exec python tools/train_imagenet.py --params released --lr 0.002 --features-lr-mult 0.1 --warmup-epochs 0.5 \
+    --batch-size 64 --num-epochs 3 --log-interval 10 --save-dir runs/finetune "$@"

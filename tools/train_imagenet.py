@@ -1,0 +1,182 @@
+"""Train EtinyNet on ImageNet, or on any folder of labelled pictures, with GluonCV's flags.
+
+    python tools/train_imagenet.py --rec-train train.rec --rec-val val.rec --num-gpus 8 --save-dir runs/etinynet1.0
+    python tools/train_imagenet.py --data-dir photos/train --val-dir photos/val --params released ...
+
+The defaults are the paper's "Training details": 300 epochs, batch 1024, SGD with momentum 0.9 and weight
+decay 1e-4, a cosine from learning rate 0.1, 224 pixels, random resized crop and mirroring.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from gluon_etinynet import training
+from gluon_etinynet._mxnet import mx
+from gluon_etinynet.cli import run
+from gluon_etinynet.data import FolderSource, RecordSource
+from gluon_etinynet.distributed import open_kvstore
+from gluon_etinynet.files import InputError, atomic_path
+from gluon_etinynet.images import index_folder
+from gluon_etinynet.model_zoo import get_model, load_features, load_parameters, model_names, released_checkpoint
+from gluon_etinynet.params_file import read_params
+
+RECORDS = Path("~/.mxnet/datasets/imagenet/rec")
+
+
+def parse_args():
+    """The command line."""
+    paper = training.Config()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--model", default="etinynet1.0", help=f"one of {', '.join(model_names())}")
+    add("--params", metavar="FILE", help="weights to start from, or 'released'; the classifier is taken over too "
+                                         "if the number of classes is the same")
+    add("--classes", type=int, help="outputs of the network (default: the classes of the training data)")
+    add("--mode", choices=["hybrid", "imperative"], default=paper.mode)
+    add("--dtype", choices=["float32", "float16"], default=paper.dtype)
+    data = parser.add_argument_group("data")
+    add = data.add_argument
+    add("--data-dir", help="training pictures: a folder with a subfolder for each class, or with labels.csv")
+    add("--val-dir", help="validation pictures, likewise")
+    add("--use-rec", action="store_true", help=f"train on {RECORDS}/train.rec and val.rec")
+    add("--rec-train", help="training records, where they are elsewhere")
+    add("--rec-train-idx", help="their index (default: beside them)")
+    add("--rec-val", help="validation records")
+    add("--rec-val-idx", help="their index (default: beside them)")
+    add("--input-size", type=int, default=224, help="pixels")
+    add("--crop-ratio", type=float, default=0.875, help="validation: central crop / resized short side")
+    add("--color-jitter", type=float, default=0.0, help="brightness, contrast, saturation by up to this part")
+    add("--batch-size", type=int, default=1024, help="in all, over all devices and machines")
+    add("-j", "--num-workers", type=int, default=os.cpu_count(), help="threads that read pictures")
+    recipe = parser.add_argument_group("training")
+    add = recipe.add_argument
+    add("--num-epochs", type=int, default=paper.epochs)
+    add("--optimizer", choices=["sgd", "nag"], default=paper.optimizer)
+    add("--lr", type=float, default=paper.lr, help="for the whole batch")
+    add("--lr-mode", choices=training.LR_MODES, default=paper.lr_mode)
+    add("--warmup-epochs", type=float, default=paper.warmup_epochs)
+    add("--features-lr-mult", type=float, default=paper.features_lr_mult,
+        help="below 1: all but the classifier learns at this part of --lr, with fixed BN statistics (fine-tuning)")
+    add("--momentum", type=float, default=paper.momentum)
+    add("--wd", type=float, default=paper.wd, help="weight decay")
+    add("--no-wd", action="store_true", help="no weight decay on biases, gamma and beta")
+    add("--seed", type=int, default=paper.seed)
+    add("--num-gpus", type=int, default=0, help="0: the CPU")
+    add("--kvstore", choices=["local", "device", "dist_sync", "dist_device_sync"], default="device",
+        help="how gradients are added up; dist: by recipes/train_distributed.sh")
+    output = parser.add_argument_group("output")
+    add = output.add_argument
+    add("--save-dir", default="runs/train_imagenet", help="checkpoints, metrics.jsonl, training.png")
+    add("--resume", action="store_true", help="go on from the newest whole checkpoint in --save-dir")
+    add("--logging-file", help="append the log lines to this file too")
+    add("--log-interval", type=int, default=50, help="batches between two lines; 0: none within an epoch")
+    add("--tensorboard", metavar="DIR", help="write a TensorBoard log (needs gluon_etinynet[tensorboard])")
+    return parser.parse_args()
+
+
+def make_sources(args, part_index, num_parts):
+    """Training and validation source (or None), and the class names where the data has some."""
+    if args.batch_size < 1 or args.batch_size % num_parts:
+        raise InputError(f"--batch-size {args.batch_size} must be positive and a multiple of the {num_parts} workers")
+    records = args.use_rec or args.rec_train
+    if bool(records) == bool(args.data_dir):
+        raise InputError("give the training data, either --rec-train (or --use-rec) or --data-dir")
+    if args.input_size < 1 or not 0 < args.crop_ratio <= 1 or args.num_workers < 1 or args.color_jitter < 0:
+        raise InputError("--input-size and --num-workers must be positive, --crop-ratio in (0, 1], --color-jitter not "
+                         "negative")
+    others = ["val_dir"] if records else ["rec_val", "rec_train_idx", "rec_val_idx"]
+    if not (args.rec_val or args.use_rec):
+        others.append("rec_val_idx")
+    for name in others:
+        if getattr(args, name):
+            raise InputError(f"--{name.replace('_', '-')} does not go with the other data flags; leave it out")
+    common = {"batch_size": args.batch_size // num_parts, "size": args.input_size, "seed": args.seed,
+              "threads": args.num_workers}
+    part = {"part_index": part_index, "num_parts": num_parts, "jitter": args.color_jitter, "train": True}
+    if records:
+        names = None
+        train = RecordSource(_record(args.rec_train, "train.rec"), args.rec_train_idx, classes=args.classes, **common,
+                             **part)
+        rec_val = args.rec_val or args.use_rec and _record(None, "val.rec")
+        validation = rec_val and RecordSource(rec_val, args.rec_val_idx, classes=train.classes,
+                                              crop_ratio=args.crop_ratio, **common)
+    else:
+        files, names = index_folder(args.data_dir)
+        if args.classes is not None and args.classes < len(names):
+            raise InputError(f"{args.data_dir} has {len(names)} classes, too many for --classes {args.classes}")
+        train = FolderSource(files, classes=args.classes or len(names), **common, **part)
+        validation = args.val_dir and FolderSource(index_folder(args.val_dir, names)[0], classes=train.classes,
+                                                   crop_ratio=args.crop_ratio, **common)
+    return train, validation or None, names
+
+
+def _record(path, default):
+    return path or (RECORDS / default).expanduser()
+
+
+def make_net(args, classes, log):
+    """The network, with the weights to start from where they are given."""
+    net = get_model(args.model, classes=classes)
+    if args.params:
+        path = released_checkpoint(args.model) if args.params == "released" else args.params
+        arrays = read_params(path)
+        outputs = [array.shape[0] for name, array in arrays.items() if name in ("output.bias", "output.0.bias")]
+        whole = outputs == [classes]
+        (load_parameters if whole else load_features)(net, path)
+        if not whole:  # from zero: a random classifier's gradients would first spoil the features
+            for parameter in net.output.collect_params().values():
+                parameter.initialize(mx.init.Zero())
+        log(f"starting from {path}" + ("" if whole else f": all but the classifier, which gets {classes} classes"))
+    return net
+
+
+@contextlib.contextmanager
+def open_log(path):
+    """A function that prints a line, and appends it to the file at `path` if there is one."""
+    try:
+        file = open(path, "a") if path else None
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another --logging-file") from error
+
+    def log(line):
+        for stream in filter(None, (sys.stdout, file)):
+            print(line, file=stream, flush=True)
+
+    with file or contextlib.nullcontext():
+        yield log
+
+
+def main():
+    """Train, from the start or from a checkpoint."""
+    args = parse_args()
+    config = training.Config(
+        epochs=args.num_epochs, lr=args.lr, lr_mode=args.lr_mode, warmup_epochs=args.warmup_epochs,
+        momentum=args.momentum, wd=args.wd, no_wd=args.no_wd,
+        features_lr_mult=args.features_lr_mult, optimizer=args.optimizer, dtype=args.dtype,
+        mode=args.mode, seed=args.seed)
+    ctx = training.contexts(args.num_gpus)
+    if args.dtype == "float16" and not args.num_gpus:
+        raise InputError("--dtype float16 needs --num-gpus: MXNet multiplies no float16 matrices on the CPU")
+    with open_kvstore(args.kvstore) as store:
+        rank, workers = (0, 1) if isinstance(store, str) else (store.rank, store.num_workers)
+        with open_log(args.logging_file if rank == 0 else None) as log:
+            train, validation, names = make_sources(args, rank, workers)
+            net = make_net(args, train.classes, log if rank == 0 else lambda line: None)
+            history = training.train(
+                net, train, validation, config, args.save_dir, ctx, kvstore=store, resume=args.resume,
+                log=log if rank == 0 else lambda line: None, log_interval=args.log_interval,
+                arguments=dict(vars(args), class_names=names), tensorboard=args.tensorboard)
+            if names and rank == 0:
+                with atomic_path(Path(args.save_dir) / "classes.txt") as temporary:
+                    temporary.write_text("".join(f"{name}\n" for name in names))
+            if validation and rank == 0:
+                best = max(history, key=lambda row: row["validation_top1"])
+                log(f"best: top-1 {100 * best['validation_top1']:.2f} %, top-5 {100 * best['validation_top5']:.2f} % "
+                    f"after epoch {best['epoch']}, in {args.save_dir}/best.params")
+
+
+if __name__ == "__main__":
+    run(main)
