@@ -379,6 +379,9 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, kvstore, worker
                 log(f"Epoch[{epoch}] Batch [{batch}]\tSpeed: {speed:.2f} samples/sec\t"
                     f"accuracy={sums.totals[1] / max(1, sums.samples):.6f}\tlr={lr:.6f}")
         check(sums.read())
+    # With static_alloc, MXNet lets readers of BN's running statistics by while the last backward pass
+    # still writes them: validation and checkpoint would see old ones.
+    mx.nd.waitall()
     loss_sum, hits, samples = gather(kvstore, [*sums.totals[:2], sums.samples]).sum(axis=0)
     return {"epoch": epoch, "learning_rate": lr, "training_loss": float(loss_sum / samples),
             "training_accuracy": float(hits / samples)}
