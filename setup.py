@@ -33,6 +33,7 @@ setup(
         "cpu": ["mxnet==1.9.1"],  # GPU builds have other names (mxnet-cu112, ...): install yours instead
         "demo": ["scikit-learn"],  # the handwritten digits of the quickstart
         "onnx": ["onnx>=1.13.1,<=1.16.2", "protobuf==3.20.3"],  # the versions MXNet's exporter works with
-        "test": ["pytest", "hypothesis", "scikit-learn"],
+        "tensorboard": ["tensorboardX==2.6.2.2", "protobuf==3.20.3"],  # training logs; newer ones want numpy 2
+        "test": ["pytest", "hypothesis", "scikit-learn", "tensorboardX==2.6.2.2", "protobuf==3.20.3"],
     },
 )

@@ -9,7 +9,7 @@ from ._mxnet import mx
 from .files import InputError, download
 from .params_file import read_params
 
-__all__ = ["get_model", "model_names", "load_parameters", "load_features", "released_checkpoint"]
+__all__ = ["get_model", "model_names", "load_parameters", "load_features", "released_checkpoint", "structural_names"]
 
 MODELS = {
     "etinynet1.0": etinynet.etinynet1_0,
@@ -130,7 +130,7 @@ def load_parameters(net, path, ctx=None):
         If the file is damaged, or an array is missing, extra or of another shape (it is named).
         The network is not touched then.
     """
-    _assign(net, _rename_released(read_params(path)), path, ctx)
+    _assign(net, structural_names(read_params(path)), path, ctx)
 
 
 def load_features(net, path, ctx=None):
@@ -143,7 +143,7 @@ def load_features(net, path, ctx=None):
     ------------------
     As for `load_parameters`.
     """
-    arrays = _rename_released(read_params(path))
+    arrays = structural_names(read_params(path))
     arrays = {name[len("features."):] if name.startswith("features.") else name: array
               for name, array in arrays.items() if not name.startswith(HEADS)}
     _assign(net.features, arrays, path, ctx)
@@ -165,8 +165,8 @@ def _assign(net, arrays, path, ctx):
         parameter.set_data(mx.nd.array(arrays[name], dtype=arrays[name].dtype))
 
 
-def _rename_released(arrays):
-    """Give the authors' parameter names our structure; other names stay as they are."""
+def structural_names(arrays):
+    """Return a released checkpoint's arrays under our parameters' names; others stay as they are."""
     if "features1.0.weight" not in arrays:
         return arrays
     # The detector backbone has one more parameterless layer in the stem and in each block.

@@ -19,7 +19,7 @@ import numpy as np
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.cli import run, table
 from gluon_etinynet.files import InputError, atomic_path, write_csv, write_json
-from gluon_etinynet.model_zoo import _rename_released, released_checkpoint
+from gluon_etinynet.model_zoo import structural_names, released_checkpoint
 from gluon_etinynet.params_file import read_params
 from gluon_etinynet.quantize import (asq, asq_clamp, asq_steps, dorefa, dorefa_clamp, dorefa_steps, entropy,
                                      quantisation_error)
@@ -43,7 +43,7 @@ STYLE = {"font.size": 8, "axes.titlesize": 8.5, "axes.labelsize": 8, "legend.fon
 def main():
     arguments = parse_arguments()
     path = arguments.params or released_checkpoint("etinynet1.0")
-    arrays = _rename_released(read_params(path))
+    arrays = structural_names(read_params(path))
     layers = {name[:-len(".weight")]: array for name, array in arrays.items()
               if name.endswith(".weight") and array.ndim == 4}
     if not layers:

@@ -13,14 +13,17 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from gluon_etinynet import training
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.cli import run
-from gluon_etinynet.data import FolderSource, RecordSource
+from gluon_etinynet.data import FolderSource, RecordSource, imagenet_classes
 from gluon_etinynet.distributed import open_kvstore
 from gluon_etinynet.files import InputError, atomic_path
 from gluon_etinynet.images import index_folder
-from gluon_etinynet.model_zoo import get_model, load_features, load_parameters, model_names, released_checkpoint
+from gluon_etinynet.model_zoo import (get_model, load_features, load_parameters, model_names, released_checkpoint,
+                                      structural_names)
 from gluon_etinynet.params_file import read_params
 
 RECORDS = Path("~/.mxnet/datasets/imagenet/rec")
@@ -50,7 +53,8 @@ def parse_args():
     add("--crop-ratio", type=float, default=0.875, help="validation: central crop / resized short side")
     add("--color-jitter", type=float, default=0.0, help="brightness, contrast, saturation by up to this part")
     add("--batch-size", type=int, default=1024, help="in all, over all devices and machines")
-    add("-j", "--num-workers", type=int, default=os.cpu_count(), help="threads that read pictures")
+    add("-j", "--num-workers", type=int, default=os.cpu_count(),
+        help="threads that read pictures (default: all cores); records are repeatable to the bit with 1 only")
     recipe = parser.add_argument_group("training")
     add = recipe.add_argument
     add("--num-epochs", type=int, default=paper.epochs)
@@ -117,20 +121,42 @@ def _record(path, default):
     return path or (RECORDS / default).expanduser()
 
 
-def make_net(args, classes, log):
+def make_net(args, classes, names, log):
     """The network, with the weights to start from where they are given."""
     net = get_model(args.model, classes=classes)
-    if args.params:
-        path = released_checkpoint(args.model) if args.params == "released" else args.params
-        arrays = read_params(path)
-        outputs = [array.shape[0] for name, array in arrays.items() if name in ("output.bias", "output.0.bias")]
-        whole = outputs == [classes]
-        (load_parameters if whole else load_features)(net, path)
-        if not whole:  # from zero: a random classifier's gradients would first spoil the features
-            for parameter in net.output.collect_params().values():
-                parameter.initialize(mx.init.Zero())
-        log(f"starting from {path}" + ("" if whole else f": all but the classifier, which gets {classes} classes"))
+    if not args.params:
+        return net
+    path = released_checkpoint(args.model) if args.params == "released" else args.params
+    arrays = structural_names(read_params(path))
+    if "output.bias" in arrays and len(arrays["output.bias"]) == classes:
+        load_parameters(net, path)
+        log(f"starting from {path}")
+        return net
+    load_features(net, path)
+    known = copy_known_classes(net.output, arrays, names or [])
+    log(f"starting from {path}: all but the classifier, which gets {classes} classes"
+        + (f", {known} of them from ImageNet's" if known else ""))
     return net
+
+
+def copy_known_classes(output, arrays, names):
+    """Start a classifier at zero, or for a class called by its wnid with an ImageNet classifier's weights for it.
+
+    At zero and not at random: a random classifier's gradients would first spoil the features.
+    """
+    start = {name: np.zeros(parameter.shape, np.float32) for name, parameter in
+             (("weight", output.weight), ("bias", output.bias))}
+    wnids, _ = imagenet_classes()
+    known = []
+    if len(arrays.get("output.bias", ())) == len(wnids):
+        known = [(index, wnids.index(name)) for index, name in enumerate(names) if name in wnids]
+    for name, array in start.items():
+        for index, imagenet_index in known:
+            array[index] = arrays[f"output.{name}"][imagenet_index]
+        parameter = getattr(output, name)
+        parameter.initialize(mx.init.Zero())
+        parameter.set_data(mx.nd.array(array))
+    return len(known)
 
 
 @contextlib.contextmanager
@@ -164,7 +190,7 @@ def main():
         rank, workers = (0, 1) if isinstance(store, str) else (store.rank, store.num_workers)
         with open_log(args.logging_file if rank == 0 else None) as log:
             train, validation, names = make_sources(args, rank, workers)
-            net = make_net(args, train.classes, log if rank == 0 else lambda line: None)
+            net = make_net(args, train.classes, names, log if rank == 0 else lambda line: None)
             history = training.train(
                 net, train, validation, config, args.save_dir, ctx, kvstore=store, resume=args.resume,
                 log=log if rank == 0 else lambda line: None, log_interval=args.log_interval,
