@@ -1,0 +1,67 @@
+/* From the accumulator to the output: docs/numerics.md section 2. */
+#ifndef ETN_REQUANTISE_H
+#define ETN_REQUANTISE_H
+
+#include "etn_model.h"
+
+/* The arithmetic takes >> to be a floor, of negative numbers too; C leaves that to the compiler. */
+typedef char etn_right_shift_is_arithmetic[(-5 >> 1) == -3 ? 1 : -1];
+
+/* What a layer's channels share, in a copy that stores of int8 cannot be suspected of changing. */
+typedef struct {
+    int32_t unit; /* 2^L */
+    int32_t least;
+    int32_t low;
+    int32_t shortcut_multiplier;
+} etn_rescale;
+
+typedef struct {
+    int32_t bias;
+    int32_t multiplier; /* m * 2^16, so that the product's upper word is what is wanted */
+    int32_t offset;
+} etn_channel;
+
+static inline etn_rescale etn_rescale_of(const etn_layer *layer)
+{
+    etn_rescale rescale;
+    rescale.unit = (int32_t)1 << layer->shift;
+    rescale.least = layer->relu ? 0 : INT32_MIN;
+    rescale.low = layer->low;
+    rescale.shortcut_multiplier = layer->shortcut_multiplier;
+    return rescale;
+}
+
+static inline etn_channel etn_channel_of(const etn_layer *layer, int32_t channel)
+{
+    etn_channel of;
+    of.bias = layer->bias ? layer->bias[channel] : 0;
+    of.multiplier = layer->multiplier[channel] * 65536;
+    of.offset = layer->offset[channel];
+    return of;
+}
+
+/* t, before the last shift and without a shortcut. */
+static inline int32_t etn_affine(etn_rescale rescale, etn_channel channel, int32_t acc)
+{
+    acc = acc < rescale.least ? rescale.least : acc;
+    return (int32_t)(((int64_t)(acc * rescale.unit) * channel.multiplier) >> 32) + channel.offset;
+}
+
+static inline int8_t etn_saturate(etn_rescale rescale, int32_t t)
+{
+    int32_t q = t >> 10;
+    q = q > 127 ? 127 : q;
+    return (int8_t)(q < rescale.low ? rescale.low : q);
+}
+
+static inline int8_t etn_requantise(etn_rescale rescale, etn_channel channel, int32_t acc)
+{
+    return etn_saturate(rescale, etn_affine(rescale, channel, acc));
+}
+
+static inline int8_t etn_requantise_sum(etn_rescale rescale, etn_channel channel, int32_t acc, int32_t shortcut)
+{
+    return etn_saturate(rescale, etn_affine(rescale, channel, acc) + rescale.shortcut_multiplier * shortcut);
+}
+
+#endif
