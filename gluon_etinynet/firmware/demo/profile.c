@@ -22,9 +22,10 @@ void observe_end(void)
         }
 }
 
-void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch)
+void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch,
+                 int32_t step)
 {
-    (void)row, (void)pitch;
+    (void)row, (void)pitch, (void)step;
     spent[layer - model->layer] += port_instructions() - last;
     last = port_instructions();
 }

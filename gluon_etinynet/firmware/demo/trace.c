@@ -11,11 +11,12 @@ void observe_end(void)
 {
 }
 
-void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch)
+void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch, int32_t step)
 {
-    const size_t channel = pitch ? layer->columns : sizeof(int32_t);
-    const uint32_t header[2] = {(uint32_t)(layer - model->layer), (uint32_t)(layer->outputs * channel)};
+    const size_t size = layer == model->layer + model->layers - 1 ? sizeof(int32_t) : 1;
+    const uint32_t header[2] = {(uint32_t)(layer - model->layer), (uint32_t)(layer->outputs * layer->columns * size)};
     port_write(header, sizeof header);
     for (int32_t c = 0; c < layer->outputs; c++)
-        port_write((const char *)row + (size_t)c * (pitch ? (size_t)pitch : channel), channel);
+        for (int32_t x = 0; x < layer->columns; x++)
+            port_write((const char *)row + (size_t)(c * pitch + x * step) * size, size);
 }

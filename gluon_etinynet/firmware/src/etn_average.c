@@ -11,6 +11,6 @@ void etn_average(const etn_layer *layer, const int8_t *map, int8_t *out)
         for (int32_t y = 0; y < layer->in_rows; y++)
             for (int32_t x = 0; x < columns; x++)
                 sum += map[y * row + x];
-        out[c] = etn_requantise(rescale, every, sum);
+        out[c] = etn_requantise(rescale, every, sum, 0);
     }
 }

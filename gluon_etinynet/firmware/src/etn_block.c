@@ -20,8 +20,8 @@ static void second_row(const block *b, int32_t row)
     int8_t *const out = b->target + row * second->outputs * second->columns;
     const int8_t *rows[3];
     etn_around(b->middle, row, b->middle_bytes, rows);
-    etn_depthwise_row(second, rows, second->in_columns + 2, out, b->widened);
-    ETN_OBSERVE(b->model, second, out, second->columns);
+    etn_depthwise_row(second, rows, second->in_columns + 2, out, second->columns, 1, b->widened);
+    ETN_OBSERVE(b->model, second, out, second->columns, 1);
 }
 
 static void first_row(const block *b, int32_t row)
@@ -30,13 +30,13 @@ static void first_row(const block *b, int32_t row)
     const int32_t in_pitch = first->in_columns + 2, pitch = pointwise->columns + 2;
     const int8_t *rows[3];
     etn_around(b->in, row * first->stride, b->in_bytes, rows);
-    etn_depthwise_row(first, rows, in_pitch, b->depthwise, b->widened);
-    ETN_OBSERVE(b->model, first, b->depthwise, first->columns);
+    etn_depthwise_row(first, rows, in_pitch, b->depthwise, 1, first->outputs, b->widened);
+    ETN_OBSERVE(b->model, first, b->depthwise, 1, first->outputs);
 
     int8_t *const out = b->middle + row % 3 * b->middle_bytes + 1;
     etn_pointwise_row(pointwise, b->depthwise, pointwise->shortcut ? rows[1] + 1 : NULL, in_pitch, out, pitch,
                       b->widened);
-    ETN_OBSERVE(b->model, pointwise, out, pitch);
+    ETN_OBSERVE(b->model, pointwise, out, pitch, 1);
 
     if (row > 0)
         second_row(b, row - 1);

@@ -18,10 +18,13 @@ void etn_stem_row(const etn_layer *layer, const int8_t *const rows[3], int8_t *o
 /* The largest of layer->kernel rows, at most 3, of layer->in_columns columns each. */
 void etn_maxpool_row(const etn_layer *layer, const int8_t *const rows[3], int8_t *out);
 
-/* Depthwise convolution 3x3 of three padded rows. A shortcut is the middle one. `widened`: taps. */
-void etn_depthwise_row(const etn_layer *layer, const int8_t *const rows[3], int32_t pitch, int8_t *out, int8_t *widened);
+/* Depthwise convolution 3x3 of three padded rows. A shortcut is the middle one. Columns of the output are `out_step`
+ * apart. `widened`: taps. */
+void etn_depthwise_row(const etn_layer *layer, const int8_t *const rows[3], int32_t pitch, int8_t *out, int32_t out_pitch,
+                       int32_t out_step, int8_t *widened);
 
-/* Convolution 1x1 of a row without padding; the shortcut's and the output's first column are given. `widened`: 2 * taps. */
+/* Convolution 1x1 of a row [column][channel]; shortcut (NULL without) and output are [channel][column] with their
+ * pitches. `widened`: 2 * taps. */
 void etn_pointwise_row(const etn_layer *layer, const int8_t *row, const int8_t *shortcut, int32_t shortcut_pitch,
                        int8_t *out, int32_t out_pitch, int8_t *widened);
 

@@ -126,8 +126,8 @@ etn_status etn_run(const etn_model *model, void *arena, int32_t *logits)
 
     const etn_layer *const average = model->layer + (++step)->layer, *const dense = average + 1;
     etn_average(average, buffers + step->source, buffers + step->target);
-    ETN_OBSERVE(model, average, buffers + step->target, 1);
+    ETN_OBSERVE(model, average, buffers + step->target, 1, 1);
     etn_dense(dense, buffers + step->target, logits, widened);
-    ETN_OBSERVE(model, dense, logits, 0);
+    ETN_OBSERVE(model, dense, logits, 1, 1);
     return ETN_OK;
 }

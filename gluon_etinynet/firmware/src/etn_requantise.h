@@ -10,8 +10,9 @@ typedef char etn_right_shift_is_arithmetic[(-5 >> 1) == -3 ? 1 : -1];
 /* What a layer's channels share, in a copy that stores of int8 cannot be suspected of changing. */
 typedef struct {
     int32_t unit; /* 2^L */
-    int32_t least;
+    int32_t relu; /* all bits set if before the requantisation, else 0 */
     int32_t low;
+    uint32_t range; /* 127 - low */
     int32_t shortcut_multiplier;
 } etn_rescale;
 
@@ -25,8 +26,9 @@ static inline etn_rescale etn_rescale_of(const etn_layer *layer)
 {
     etn_rescale rescale;
     rescale.unit = (int32_t)1 << layer->shift;
-    rescale.least = layer->relu ? 0 : INT32_MIN;
+    rescale.relu = -(int32_t)layer->relu;
     rescale.low = layer->low;
+    rescale.range = (uint32_t)(127 - layer->low);
     rescale.shortcut_multiplier = layer->shortcut_multiplier;
     return rescale;
 }
@@ -43,23 +45,20 @@ static inline etn_channel etn_channel_of(const etn_layer *layer, int32_t channel
 /* t, before the last shift and without a shortcut. */
 static inline int32_t etn_affine(etn_rescale rescale, etn_channel channel, int32_t acc)
 {
-    acc = acc < rescale.least ? rescale.least : acc;
+    acc &= ~(acc >> 31 & rescale.relu);
     return (int32_t)(((int64_t)(acc * rescale.unit) * channel.multiplier) >> 32) + channel.offset;
 }
 
 static inline int8_t etn_saturate(etn_rescale rescale, int32_t t)
 {
-    int32_t q = t >> 10;
-    q = q > 127 ? 127 : q;
-    return (int8_t)(q < rescale.low ? rescale.low : q);
+    const int32_t above = (t >> 10) - rescale.low;
+    if ((uint32_t)above <= rescale.range)
+        return (int8_t)(above + rescale.low);
+    return above < 0 ? (int8_t)rescale.low : INT8_MAX;
 }
 
-static inline int8_t etn_requantise(etn_rescale rescale, etn_channel channel, int32_t acc)
-{
-    return etn_saturate(rescale, etn_affine(rescale, channel, acc));
-}
-
-static inline int8_t etn_requantise_sum(etn_rescale rescale, etn_channel channel, int32_t acc, int32_t shortcut)
+/* Without a shortcut the multiplier of `shortcut` is 0. */
+static inline int8_t etn_requantise(etn_rescale rescale, etn_channel channel, int32_t acc, int32_t shortcut)
 {
     return etn_saturate(rescale, etn_affine(rescale, channel, acc) + rescale.shortcut_multiplier * shortcut);
 }

@@ -1,5 +1,6 @@
 #include "etn_kernels.h"
 #include "etn_requantise.h"
+#include "etn_tile.h"
 
 /* From (input channel, kernel row, kernel column) to (kernel row, kernel column, input channel), as the pixels lie. */
 static void interleave(const int8_t *weights, int32_t inputs, int8_t *to)
@@ -23,22 +24,13 @@ void etn_stem_row(const etn_layer *layer, const int8_t *const rows[3], int8_t *o
         interleave(etn_weights(layer, c1, packed), inputs, v);
         for (int32_t x0 = 0; x0 < columns; x0 += 2) {
             const int32_t x1 = x0 + 1 < columns ? x0 + 1 : x0;
-            const int8_t *w0 = u, *w1 = v;
-            int32_t a00 = first.bias, a01 = first.bias, a10 = second.bias, a11 = second.bias;
-            for (int32_t r = 0; r < 3; r++) {
-                const int8_t *p = rows[r] + x0 * step, *q = rows[r] + x1 * step;
-                for (int32_t i = 0; i < width; i++) {
-                    const int32_t s = *w0++, t = *w1++;
-                    a00 += s * p[i];
-                    a01 += s * q[i];
-                    a10 += t * p[i];
-                    a11 += t * q[i];
-                }
-            }
-            out[c0 * columns + x0] = etn_requantise(rescale, first, a00);
-            out[c0 * columns + x1] = etn_requantise(rescale, first, a01);
-            out[c1 * columns + x0] = etn_requantise(rescale, second, a10);
-            out[c1 * columns + x1] = etn_requantise(rescale, second, a11);
+            etn_tile tile = {first.bias, first.bias, second.bias, second.bias};
+            for (int32_t r = 0; r < 3; r++)
+                tile = etn_tile_add(tile, u + r * width, v + r * width, rows[r] + x0 * step, rows[r] + x1 * step, width);
+            out[c0 * columns + x0] = etn_requantise(rescale, first, tile.up, 0);
+            out[c0 * columns + x1] = etn_requantise(rescale, first, tile.uq, 0);
+            out[c1 * columns + x0] = etn_requantise(rescale, second, tile.vp, 0);
+            out[c1 * columns + x1] = etn_requantise(rescale, second, tile.vq, 0);
         }
     }
 }

@@ -16,7 +16,7 @@ static void convolve(const etn_model *model, const etn_step *step, int8_t *buffe
     const int8_t *rows[3];
     etn_around(buffers + step->in, row * conv->stride, in_bytes(conv), rows);
     etn_stem_row(conv, rows, out, widened);
-    ETN_OBSERVE(model, conv, out, conv->columns);
+    ETN_OBSERVE(model, conv, out, conv->columns, 1);
 
     const int32_t top = row - pool->kernel + 1, pooled = top / pool->stride;
     if (top < 0 || pooled * pool->stride != top || pooled >= pool->rows)
@@ -25,7 +25,7 @@ static void convolve(const etn_model *model, const etn_step *step, int8_t *buffe
         rows[i] = ring + (top + i) % 3 * conv_bytes;
     int8_t *const target = buffers + step->target + pooled * pool_bytes;
     etn_maxpool_row(pool, rows, target);
-    ETN_OBSERVE(model, pool, target, pool->columns);
+    ETN_OBSERVE(model, pool, target, pool->columns, 1);
 }
 
 void etn_stem_begin(const etn_model *model, const etn_step *step, int8_t *buffers)
