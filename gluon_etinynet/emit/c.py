@@ -95,7 +95,7 @@ def _plain(name):
 def _check_prefix(prefix):
     if not re.match(r"[A-Za-z][A-Za-z0-9_]*\Z", prefix) or prefix in _KEYWORDS:
         raise InputError(f"--prefix {prefix} is no C identifier; take letters, digits and underscores, a letter first")
-    if prefix in ("etn", "main") or prefix.startswith("etn_"):
+    if prefix.lower() in ("etn", "main") or prefix.lower().startswith("etn_"):
         raise InputError(f"--prefix {prefix} is taken by the runtime; choose another")
 
 
