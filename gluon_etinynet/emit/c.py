@@ -18,6 +18,7 @@ TOOL = "gluon_etinynet export_c"
 FIRMWARE = Path(__file__).resolve().parent.parent / "firmware"
 _SCHEDULES = {"stored": "blocks", "pushed": "rows"}  # the runtime's name -> the planner's
 _TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
+_ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "depthwise")}
 _KEYWORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "
     "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
@@ -211,10 +212,11 @@ def _report(graph, found, arrays, plans, widened, constants):
         flash[kinds[array["name"].split("_")[0]]] += array["bytes"]
     flash["total"] = sum(flash.values())
     layers = []
-    for node in graph.nodes:
+    roles = [role for stage in found[:-2] for role in _ROLES[stage.kind]] + ["average", "fully connected"]
+    for node, role in zip(graph.nodes, roles):
         shape = graph.tensors[node.output].shape
         macs = int(np.prod(shape)) * node.attrs["weight"][0].size if node.op == "conv2d" else 0
-        layers.append({"layer": node.output, "op": node.op, "output": list(shape), "macs": macs})
+        layers.append({"layer": node.output, "role": role, "output": list(shape), "macs": macs})
     return {"flash_bytes": flash, "arena_bytes": {name: p["arena_bytes"] for name, p in plans.items()},
             "arena_parts": {"state": constants["ETN_STATE_BYTES"], "widened_weights": widened},
             "line_buffers": plans["stored"]["lines"], "layers": layers, "macs": sum(e["macs"] for e in layers)}

@@ -77,7 +77,9 @@ def test_report(graph):
     text = c.emit(graph, "net")["src/net.c"]
     assert flash["total"] == sum(array.nbytes for array in c.read_arrays(text).values())
     stem = report["layers"][0]
-    assert stem == {"layer": "stem.conv", "op": "conv2d", "output": [4, 17, 17], "macs": 4 * 17 * 17 * 27}
+    assert stem == {"layer": "stem.conv", "role": "stem", "output": [4, 17, 17], "macs": 4 * 17 * 17 * 27}
+    assert [layer["role"] for layer in report["layers"]][-5:] == ["depthwise", "pointwise", "depthwise", "average",
+                                                                  "fully connected"]
     assert report["macs"] == sum(layer["macs"] for layer in report["layers"])
     assert report["line_buffers"][0]["bytes"] == {"in": 3 * 35 * 3, "conv": 3 * 4 * 17}
     assert set(report["files"]) == set(c.emit(graph, "net"))
