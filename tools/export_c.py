@@ -35,7 +35,7 @@ def summary(files, out):
     flash, arena = report["flash_bytes"], report["arena_bytes"]
     return (f"wrote {out}: {report['network']}, {report['macs'] / 1e6:.1f} M multiply-accumulates\n"
             f"flash of constants: {flash['total']:,} bytes ({flash['weights']:,} of weights)\n"
-            f"arena: {arena['stored']:,} bytes with the image stored, {arena['pushed']:,} with it pushed by rows\n"
+            f"arena: {arena['stored']:,} bytes with the image stored, {arena['pushed']:,} pushed by rows\n"
             f"next: make -C {out} host")
 
 

@@ -1,1 +1,1 @@
-"""From Graph to text: C firmware and ROM files. An emitter returns {path: text}; only a tool's main() writes it."""
+"""From Graph to text: C firmware and ROM files. An emitter returns {path: text}; a tool's main() writes."""

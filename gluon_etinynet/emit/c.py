@@ -1,4 +1,4 @@
-"""Graph -> a folder of C: the runtime as it stands in the package, the network's tables, a demo, build files."""
+"""Graph -> a folder of C: the runtime as it stands in the package, the network's tables, demo, build files."""
 
 import json
 import re
@@ -20,10 +20,10 @@ _SCHEDULES = {"stored": "blocks", "pushed": "rows"}  # the runtime's name -> the
 _TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
 _ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "depthwise")}
 _KEYWORDS = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if inline int long register "
-    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
-    "and asm bool catch class delete explicit export false friend mutable namespace new not operator or private "
-    "protected public template this throw true try typeid typename using virtual xor".split())
+    "auto break case char const continue default do double else enum extern float for goto if inline int "
+    "long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile "
+    "while and asm bool catch class delete explicit export false friend mutable namespace new not operator "
+    "or private protected public template this throw true try typeid typename using virtual xor".split())
 
 
 def emit(graph, prefix="etinynet"):
@@ -52,7 +52,8 @@ def emit(graph, prefix="etinynet"):
     _check_stages(graph, found)
     files = {str(path.relative_to(FIRMWARE).as_posix()): path.read_text()
              for path in sorted(FIRMWARE.rglob("*")) if path.suffix in (".c", ".h", ".ld")}
-    constants = {name: int(value) for name, value in re.findall(r"#define (ETN_\w+) (\d+)", files["include/etn.h"])}
+    constants = {name: int(value)
+                 for name, value in re.findall(r"#define (ETN_\w+) (\d+)", files["include/etn.h"])}
 
     layers, arrays = _layers(graph)
     widened = _align(max(_widened_bytes(graph, node) for node in graph.nodes))
@@ -71,7 +72,8 @@ def emit(graph, prefix="etinynet"):
         "flash": report["flash_bytes"], "macs": report["macs"],
         "sources": sorted(p for p in files if re.match(r"src/.*\.c$", p)) + [f"src/{prefix}.c"],
     }
-    view["headers"] = sorted([p for p in files if p.endswith(".h")] + [f"include/{prefix}.h", "src/etn_prefix.h"])
+    view["headers"] = sorted([path for path in files if path.endswith(".h")]
+                             + [f"include/{prefix}.h", "src/etn_prefix.h"])
     rendered = {"network.h": f"include/{prefix}.h", "network.c": f"src/{prefix}.c", "main.c": "demo/main.c",
                 "Makefile": "Makefile", "CMakeLists.txt": "CMakeLists.txt", "README.md": "README.md"}
     environment = jinja2.Environment(loader=jinja2.PackageLoader("gluon_etinynet.emit"), trim_blocks=True,
@@ -95,7 +97,8 @@ def _plain(name):
 
 def _check_prefix(prefix):
     if not re.match(r"[A-Za-z][A-Za-z0-9_]*\Z", prefix) or prefix in _KEYWORDS:
-        raise InputError(f"--prefix {prefix} is no C identifier; take letters, digits and underscores, a letter first")
+        raise InputError(f"--prefix {prefix} is no C identifier; take letters, digits and underscores, "
+                         "a letter first")
     if prefix.lower() in ("etn", "main") or prefix.lower().startswith("etn_"):
         raise InputError(f"--prefix {prefix} is taken by the runtime; choose another")
 
@@ -111,7 +114,7 @@ def _check_stages(graph, found):
     require(kinds == ["stem"] + ["block"] * (len(kinds) - 3) + ["head"] * 2 and heads[0].op == "avgpool"
             and heads[1].op == "conv2d" and heads[1].attrs["groups"] == 1 and heads[1].attrs["pad"] == 0
             and heads[1].attrs["relu"] == "none" and graph.output.quant.bits == 32, last,
-            "runs a stem, blocks, a global average and a fully connected layer with int32 outputs, nothing else")
+            "runs a stem, blocks, a global average and a fully connected layer with int32 outputs only")
     conv, pool = found[0].nodes
     require(conv.attrs["weight"].shape[2:] == (3, 3) and conv.attrs["pad"] == 1 and conv.attrs["groups"] == 1
             and len(conv.inputs) == 1, conv, "takes a stem of 3x3 with padding 1 and without groups")
@@ -145,7 +148,7 @@ def _layers(graph):
             fields["shift"] = attrs["shift"]
         for key, values in columns.items():
             if values is not None:
-                comment = (f"{index} {_plain(node.output)}: {columns['weights'].shape[0]} x {fields['taps']} weights of "
+                comment = (f"{index} {_plain(node.output)}: {len(values)} x {fields['taps']} weights of "
                            f"{fields['bits']} bits" if key == "weights" else "")
                 arrays.append(_array(f"{key}_{index}", values, comment))
                 fields[key] = arrays[-1]["name"]
@@ -195,8 +198,9 @@ def _plan(graph, schedule, found, widened, state_bytes):
         steps.append({**fields, **lines})
     begin = _align(laid.arena_bytes)
     return {"steps": steps, "widened": begin, "arena_bytes": state_bytes + begin + widened,
-            "lines": [{"layers": list(step.nodes), "bytes": {b.name: b.size for b in step.buffers if b.kind == "line"}}
-                      for step in laid.steps if any(b.kind == "line" for b in step.buffers)]}
+            "lines": [{"layers": list(step.nodes),
+                       "bytes": {b.name: b.size for b in step.buffers if b.kind == "line"}}
+                      for step in laid.steps[:len(steps) - 1]]}
 
 
 def _align(size):
@@ -219,7 +223,8 @@ def _report(graph, found, arrays, plans, widened, constants):
         layers.append({"layer": node.output, "role": role, "output": list(shape), "macs": macs})
     return {"flash_bytes": flash, "arena_bytes": {name: p["arena_bytes"] for name, p in plans.items()},
             "arena_parts": {"state": constants["ETN_STATE_BYTES"], "widened_weights": widened},
-            "line_buffers": plans["stored"]["lines"], "layers": layers, "macs": sum(e["macs"] for e in layers)}
+            "line_buffers": plans["stored"]["lines"], "layers": layers,
+            "macs": sum(layer["macs"] for layer in layers)}
 
 
 def read_arrays(text):
@@ -236,7 +241,8 @@ def read_arrays(text):
         Name -> values, in the C type.
     """
     arrays = {}
-    for kind, name, count, body in re.findall(r"static const (\w+) (\w+)\[(\d+)\] ETN_ALIGNED = \{([^}]*)\}", text):
+    pattern = r"static const (\w+) (\w+)\[(\d+)\] ETN_ALIGNED = \{([^}]*)\}"
+    for kind, name, count, body in re.findall(pattern, text):
         arrays[name] = np.array(body.replace(",", " ").split(), np.int64).astype(_TYPES[kind])
         if len(arrays[name]) != int(count):
             raise InputError(f"array {name} holds {len(arrays[name])} of {count} values; export it anew")

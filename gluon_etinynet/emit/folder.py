@@ -28,7 +28,8 @@ def write_folder(out, files, tool, force=False):
     Raises
     ------
     InputError
-        If `out` holds something that is no export of `tool`, and `force` is not given; nothing is written then.
+        If `out` holds something that is no export of `tool`, and `force` is not given; nothing is
+        written then.
     """
     out = Path(out)
     if out.exists() and not out.is_dir():

@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integer"))
 
 from random_graphs import conv_attrs, etinynet_graph, images  # noqa: E402
 
-__all__ = ["SANITIZE", "Sanitized", "call", "etinynet_graph", "export", "images", "make", "needs", "raw", "read_trace",
-           "run", "varied_graph"]
+__all__ = ["SANITIZE", "Sanitized", "call", "etinynet_graph", "export", "images", "make", "needs", "raw",
+           "read_trace", "run", "varied_graph"]
 
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
@@ -38,15 +38,18 @@ def export(graph, folder, prefix="net"):
 
 def call(command, stdin=None, **options):
     """Standard output as bytes; a failure shows what the program said."""
-    done = subprocess.run([str(word) for word in command], input=stdin, capture_output=True, timeout=600, **options)
+    done = subprocess.run([str(word) for word in command], input=stdin, capture_output=True, timeout=600,
+                          **options)
     if done.returncode:
-        pytest.fail(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stderr.decode(errors='replace')}")
+        said = done.stderr.decode(errors="replace")
+        pytest.fail(f"{' '.join(map(str, command))}: exit {done.returncode}\n{said}")
     return done.stdout
 
 
 def make(folder, *arguments, stdin=None):
     """`make -C folder ...` without the flags of an outer make."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "CFLAGS", "CC")}
+    outer = ("MAKEFLAGS", "CFLAGS", "CC")
+    environment = {key: value for key, value in os.environ.items() if key not in outer}
     return call(["make", "-s", "-C", folder, *arguments], stdin, env=environment)
 
 
@@ -66,7 +69,8 @@ class Sanitized:
                 self.objects.append(self.work / (source.stem + ".o"))
                 call(["cc", *flags, "-c", source, "-o", self.objects[-1]])
         program = self.work / "program"
-        call(["cc", *flags, "-o", program, folder / "src" / "net.c", *(folder / "demo" / name for name in ("main.c", "host.c", "trace.c")), *self.objects])
+        demo = [folder / "demo" / name for name in ("main.c", "host.c", "trace.c")]
+        call(["cc", *flags, "-o", program, folder / "src" / "net.c", *demo, *self.objects])
         return program
 
 
@@ -114,11 +118,12 @@ def varied_graph(seed):
         bits = pick(2, 3, 4, 8)
         limit = (1 << (bits - 1)) - 1
         extreme = {"weight": rng.choice(np.int8([-limit, limit]), shape)} if pick(0, 0, 1) else {}
-        attrs = conv_attrs(rng, source, quant.zero_point, shape, bits, relu=pick(*relus), **extreme, **options,
-                           shortcut_zero_point=shortcut.quant.zero_point if shortcut else None)
+        attrs = conv_attrs(rng, source, quant.zero_point, shape, bits, relu=pick(*relus), **extreme,
+                           **options, shortcut_zero_point=shortcut.quant.zero_point if shortcut else None)
         if pick(0, 0, 0, 1):
             attrs["bias"] = None
-        return graph.append(Node("conv2d", [source.name] + ([shortcut.name] if shortcut else []), name, attrs), quant)
+        inputs = [source.name] + ([shortcut.name] if shortcut else [])
+        return graph.append(Node("conv2d", inputs, name, attrs), quant)
 
     any_relu, channels = ("none", "before", "before", "after"), int(rng.integers(1, 8))
     x = conv("conv", graph.image, (channels, graph.image.shape[0], 3, 3), any_relu, stride=pick(1, 2, 2))
@@ -135,8 +140,8 @@ def varied_graph(seed):
         x = conv(f"b{block}", p, (outputs, 1, 3, 3), any_relu, p if dense else None, groups=outputs)
     cells = x.shape[1] * x.shape[2]
     average = requantise_params([rng.uniform(0.5, 3) / cells], [float(rng.integers(-50, 50))], 128 * cells)
-    x = graph.append(Node("avgpool", [x.name], "average", {"multiplier": average.multiplier, "shift": average.shift,
-                                                           "offset": average.offset}), QuantParams(0.05, 5))
+    attrs = {"multiplier": average.multiplier, "shift": average.shift, "offset": average.offset}
+    x = graph.append(Node("avgpool", [x.name], "average", attrs), QuantParams(0.05, 5))
     attrs = conv_attrs(rng, x, 0, (int(rng.integers(1, 9)), x.shape[0], 1, 1), pick(2, 3, 4, 8), out_bits=32)
     graph.append(Node("conv2d", [x.name], "logits", attrs), QuantParams(1e-4, 0, 32))
     return graph

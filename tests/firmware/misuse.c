@@ -1,5 +1,5 @@
-/* Every misuse and its status; the exit status is the number of wrong answers. Compiled with the exported folder's src in
- * the include path; takes its tables in to reach a version that is not the runtime's. */
+/* Every misuse and its status; the exit status is the number of wrong answers. Compiled with the exported
+ * folder's src in the include path; takes its tables in to reach a version that is not the runtime's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,21 +8,21 @@
 
 static int wrong;
 
-#define EXPECT(status, call)                                                           \
-    do {                                                                               \
-        const etn_status got = (call);                                                 \
-        if (got != (status)) {                                                         \
-            fprintf(stderr, "%s: %d, not " #status "\n", #call, (int)got);             \
-            wrong++;                                                                   \
-        }                                                                              \
+#define EXPECT(status, call)                                               \
+    do {                                                                   \
+        const etn_status got = (call);                                     \
+        if (got != (status)) {                                             \
+            fprintf(stderr, "%s: %d, not " #status "\n", #call, (int)got); \
+            wrong++;                                                       \
+        }                                                                  \
     } while (0)
 
-#define EXPECT_TRUE(condition)                                                         \
-    do {                                                                               \
-        if (!(condition)) {                                                            \
-            fprintf(stderr, "not so: " #condition "\n");                               \
-            wrong++;                                                                   \
-        }                                                                              \
+#define EXPECT_TRUE(condition)                           \
+    do {                                                 \
+        if (!(condition)) {                              \
+            fprintf(stderr, "not so: " #condition "\n"); \
+            wrong++;                                     \
+        }                                                \
     } while (0)
 
 /* An arena of exactly the bytes asked for, so that the sanitizer sees a byte beyond. */

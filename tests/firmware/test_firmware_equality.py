@@ -49,8 +49,8 @@ def test_the_papers_blocks_in_small(sanitized, bits):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width, size, bits", [("1.0", 224, 8), ("1.0", 256, 8), ("1.0", 224, 4), ("0.75", 224, 8),
-                                               ("0.75", 224, 4)])
+@pytest.mark.parametrize("width, size, bits", [("1.0", 224, 8), ("1.0", 256, 8), ("1.0", 224, 4),
+                                               ("0.75", 224, 8), ("0.75", 224, 4)])
 def test_the_papers_networks(sanitized, width, size, bits):
     graph = etinynet_graph(width, size, bits)
     assert_equal_layers(graph, sanitized.program(graph))
@@ -86,7 +86,8 @@ def test_small_networks_on_a_cortex_m(machine, seed, tmp_path):
     for image in extreme_images(graph, seed):
         _, golden = interpret(graph, image[None], trace=True)
         for way in ("", "--pushed"):
-            output = make(folder, "qemu", "OBSERVE=trace", f"MACHINE={machine}", f"ARGS={way}", stdin=raw(image))
+            output = make(folder, "qemu", "OBSERVE=trace", f"MACHINE={machine}", f"ARGS={way}",
+                          stdin=raw(image))
             assert first_difference(golden, read_trace(graph, output, image)) is None
 
 

@@ -6,7 +6,8 @@
 #include "one.h"
 #include "two.h"
 
-static_assert(ONE_ROWS == TWO_ROWS && ONE_COLUMNS == TWO_COLUMNS && ONE_CHANNELS == TWO_CHANNELS, "one image for both");
+static_assert(ONE_ROWS == TWO_ROWS && ONE_COLUMNS == TWO_COLUMNS && ONE_CHANNELS == TWO_CHANNELS,
+              "one image for both");
 
 int main()
 {
@@ -17,7 +18,8 @@ int main()
                 && two_init(second.data(), second.size() * 8, ETN_PUSHED) == ETN_OK;
     for (int y = 0; y < ONE_ROWS; y++)
         good = good && std::fread(row.data(), 1, row.size(), stdin) == row.size()
-               && one_push_row(first.data(), row.data()) == ETN_OK && two_push_row(second.data(), row.data()) == ETN_OK;
+               && one_push_row(first.data(), row.data()) == ETN_OK
+               && two_push_row(second.data(), row.data()) == ETN_OK;
     good = good && one_run(first.data(), a.data()) == ETN_OK && two_run(second.data(), b.data()) == ETN_OK;
     // An arena belongs to its network.
     good = good && one_run(second.data(), a.data()) == ETN_NOT_INITIALISED;

@@ -3,7 +3,7 @@
 #include "observe.h"
 #include "print.h"
 
-#define MAX_LAYERS 256
+#define MAX_LAYERS 512
 
 static uint64_t spent[MAX_LAYERS], last;
 
@@ -22,10 +22,10 @@ void observe_end(void)
         }
 }
 
-void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch,
-                 int32_t step)
+void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch, int32_t step)
 {
     (void)row, (void)pitch, (void)step;
-    spent[layer - model->layer] += port_instructions() - last;
+    if (layer - model->layer < MAX_LAYERS)
+        spent[layer - model->layer] += port_instructions() - last;
     last = port_instructions();
 }

@@ -1,8 +1,8 @@
 /* A (dense) linear depthwise block, fused by rows: depthwise, pointwise, depthwise.
  *
- * An input row goes into a ring of three. When the ring holds what a row of the first convolution needs, that row and
- * the pointwise row above it are computed, the latter into a second ring of three; likewise the row of the second
- * convolution, which overwrites input rows that were copied before.
+ * An input row goes into a ring of three. When the ring holds what a row of the first convolution needs, that
+ * row and the pointwise row above it are computed, the latter into a second ring of three; likewise the row
+ * of the second convolution, which overwrites input rows that were copied before.
  */
 #include "etn_rows.h"
 #include "etn_schedule.h"

@@ -1,7 +1,9 @@
-/* A network as constant tables, and the functions that run it. Written by tools/export_c.py, read by the runtime.
+/* A network as constant tables, and the functions that run it. Written by tools/export_c.py,
+ * read by the runtime.
  *
- * A map lies in memory by rows, each row by channels: [row][channel][column]. A line buffer of several rows is a ring:
- * row r is in slot r modulo their number. Rows that feed a 3x3 kernel have one more column on either side.
+ * A map lies in memory by rows, each row by channels: [row][channel][column]. A line buffer of several rows
+ * is a ring: row r is in slot r modulo their number. Rows that feed a 3x3 kernel have one more column on
+ * either side. Between a block's first convolution and its pointwise one the row is [column][channel].
  */
 #ifndef ETN_MODEL_H
 #define ETN_MODEL_H
@@ -27,11 +29,11 @@ typedef struct {
     int16_t shortcut_multiplier;
     uint8_t bits; /* of a weight */
     uint8_t kernel, stride;
-    uint8_t shift;         /* L */
-    uint8_t relu;          /* 1: before the requantisation */
-    uint8_t shortcut;      /* 1: has one */
-    int8_t low;            /* least output */
-    int8_t in_zero_point;  /* what padding is filled with */
+    uint8_t shift;        /* L */
+    uint8_t relu;         /* 1: before the requantisation */
+    uint8_t shortcut;     /* 1: has one */
+    int8_t low;           /* least output */
+    int8_t in_zero_point; /* what padding is filled with */
 } etn_layer;
 
 /* Operators that run together, and where their buffers begin: bytes after the arena's state. */

@@ -2,8 +2,8 @@
 #include "etn_requantise.h"
 #include "etn_tile.h"
 
-void etn_pointwise_row(const etn_layer *layer, const int8_t *row, const int8_t *shortcut, int32_t shortcut_pitch,
-                       int8_t *out, int32_t out_pitch, int8_t *widened)
+void etn_pointwise_row(const etn_layer *layer, const int8_t *row, const int8_t *shortcut,
+                       int32_t shortcut_pitch, int8_t *out, int32_t out_pitch, int8_t *widened)
 {
     const etn_rescale rescale = etn_rescale_of(layer);
     const int32_t columns = layer->columns, outputs = layer->outputs, inputs = layer->inputs;

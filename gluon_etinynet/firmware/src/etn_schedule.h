@@ -14,8 +14,9 @@ void etn_stem_push(const etn_model *model, const etn_step *step, int8_t *buffers
 /* Run a linear or dense linear depthwise block over the whole map, in place. */
 void etn_block(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened);
 
-/* Compiled in with -DETN_OBSERVED only: called after each row that a layer has computed, in order of execution. The value
- * of channel c, column x is element c * pitch + x * step of `row`: int32 of the last layer, int8 of all others. */
+/* Compiled in with -DETN_OBSERVED only: called after each row that a layer has computed, in order of
+ * execution. The value of channel c, column x is element c * pitch + x * step of `row`: int32 of the last
+ * layer, int8 of all others. */
 #ifdef ETN_OBSERVED
 void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch,
                  int32_t step);

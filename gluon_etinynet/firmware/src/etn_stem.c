@@ -2,7 +2,8 @@
 #include "etn_requantise.h"
 #include "etn_tile.h"
 
-/* From (input channel, kernel row, kernel column) to (kernel row, kernel column, input channel), as the pixels lie. */
+/* From (input channel, kernel row, kernel column) to (kernel row, kernel column, input channel), as the
+ * pixels lie. */
 static void interleave(const int8_t *weights, int32_t inputs, int8_t *to)
 {
     for (int32_t tap = 0; tap < 9; tap++)
@@ -26,7 +27,8 @@ void etn_stem_row(const etn_layer *layer, const int8_t *const rows[3], int8_t *o
             const int32_t x1 = x0 + 1 < columns ? x0 + 1 : x0;
             etn_tile tile = {first.bias, first.bias, second.bias, second.bias};
             for (int32_t r = 0; r < 3; r++)
-                tile = etn_tile_add(tile, u + r * width, v + r * width, rows[r] + x0 * step, rows[r] + x1 * step, width);
+                tile = etn_tile_add(tile, u + r * width, v + r * width, rows[r] + x0 * step,
+                                    rows[r] + x1 * step, width);
             out[c0 * columns + x0] = etn_requantise(rescale, first, tile.up, 0);
             out[c0 * columns + x1] = etn_requantise(rescale, first, tile.uq, 0);
             out[c1 * columns + x0] = etn_requantise(rescale, second, tile.vp, 0);

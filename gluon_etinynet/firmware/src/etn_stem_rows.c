@@ -7,7 +7,8 @@ static int32_t in_bytes(const etn_layer *conv)
     return (conv->in_columns + 2) * conv->inputs;
 }
 
-static void convolve(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened, int32_t row)
+static void convolve(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened,
+                     int32_t row)
 {
     const etn_layer *const conv = model->layer + step->layer, *const pool = conv + 1;
     const int32_t conv_bytes = conv->outputs * conv->columns, pool_bytes = pool->outputs * pool->columns;
@@ -19,7 +20,7 @@ static void convolve(const etn_model *model, const etn_step *step, int8_t *buffe
     ETN_OBSERVE(model, conv, out, conv->columns, 1);
 
     const int32_t top = row - pool->kernel + 1, pooled = top / pool->stride;
-    if (top < 0 || pooled * pool->stride != top || pooled >= pool->rows)
+    if (top < 0 || pooled * pool->stride != top)
         return;
     for (int32_t i = 0; i < 3; i++)
         rows[i] = ring + (top + i) % 3 * conv_bytes;

@@ -18,8 +18,8 @@ static inline void etn_tile_tap(etn_tile *tile, int32_t u, int32_t v, int32_t p,
 }
 
 /* Add the products of `count` taps. Unrolled by hand, which compilers leave undone at -O2. */
-static inline etn_tile etn_tile_add(etn_tile tile, const int8_t *u, const int8_t *v, const int8_t *p, const int8_t *q,
-                                    int32_t count)
+static inline etn_tile etn_tile_add(etn_tile tile, const int8_t *u, const int8_t *v, const int8_t *p,
+                                    const int8_t *q, int32_t count)
 {
     for (; count >= 4; count -= 4, u += 4, v += 4, p += 4, q += 4) {
         etn_tile_tap(&tile, u[0], v[0], p[0], q[0]);

@@ -1,4 +1,4 @@
-/* The demo's port to a Cortex-M under QEMU (boards mps2-an386, mps2-an500): start-up, semihosting, counting. */
+/* The demo's port to a Cortex-M under QEMU's boards mps2-an386 and mps2-an500: start, semihosting, count. */
 #include "../port.h"
 
 #include <string.h>
