@@ -1,4 +1,4 @@
-"""Graph -> a folder of C: the runtime as it stands in the package, the network's tables, demo, build files."""
+"""Graph -> a folder of C: the runtime as it stands in the package, the network's tables, demo, make files."""
 
 import json
 import re
@@ -21,9 +21,9 @@ _TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
 _ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "depthwise")}
 _KEYWORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int "
-    "long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile "
-    "while and asm bool catch class delete explicit export false friend mutable namespace new not operator "
-    "or private protected public template this throw true try typeid typename using virtual xor".split())
+    "long register restrict return short signed sizeof static struct switch typedef union unsigned void "
+    "volatile while and asm bool catch class delete explicit export false friend mutable namespace new not "
+    "operator or private protected public template this throw true try typeid typename using virtual xor".split())
 
 
 def emit(graph, prefix="etinynet"):
