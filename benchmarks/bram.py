@@ -46,7 +46,7 @@ def main():
     results = []
     for graph, channels in networks:
         with tempfile.TemporaryDirectory() as folder:
-            write_folder(folder, rom.emit(graph, channels), rom.is_rom_folder)
+            write_folder(folder, rom.emit(graph, channels), rom.ADDRESS_MAP, rom.TOOL)
             results.append(report(graph, folder))
     write_json(Path(args.save_dir) / "bram.json", results)
     print(f"\nwritten: {args.save_dir}/bram.json")

@@ -26,7 +26,7 @@ def parse_args():
 def main():
     args = parse_args()
     graph = Graph.load(args.graph)
-    write_folder(args.out, rom.emit(graph, args.word_channels), rom.is_rom_folder, args.force)
+    write_folder(args.out, rom.emit(graph, args.word_channels), rom.ADDRESS_MAP, rom.TOOL, args.force)
     rom.verify(args.out, graph)
     print(cli.table(["memory", "words", "bits", "kilobits"], [
         [name, memory["depth"], memory["width"], f"{memory['depth'] * memory['width'] / 1000:.1f}"]

@@ -1,1 +1,1 @@
-"""From an integer Graph to the text that another machine runs. Emitters return {path: text}."""
+"""From Graph to text: C firmware and ROM files. An emitter returns {path: text}; a tool's main() writes."""

@@ -1,55 +1,59 @@
-"""Writing what an emitter made into a folder of its own."""
+"""Writing an exported folder: ours may be replaced, another's only with --force."""
 
-import os
-import shutil
-import tempfile
-from pathlib import Path
+import json
+from pathlib import Path, PurePosixPath
 
-from ..files import InputError
+from ..files import InputError, atomic_path
 
 __all__ = ["write_folder"]
 
 
-def write_folder(folder, texts, is_ours, force=False):
-    """Write {path: text} into `folder`, all of it or nothing.
+def write_folder(out, files, manifest, tool, force=False):
+    """Write `files` below the folder `out`, in place of an earlier export of the same tool.
 
-    Everything is written beside `folder` first and then moved into it file by file, so that a full disk
-    leaves it as it was. Files that the emitter does not name are left alone.
+    Files of the earlier export that the new one lacks are removed; what is not listed in its manifest stays.
 
     Parameters
     ----------
-    folder : str or Path
-    texts : dict of str to str
-        Paths are relative to `folder`.
-    is_ours : callable
-        Takes the folder; true if an earlier run of the same emitter made it.
+    out : str or Path
+    files : dict from str to str
+        Relative path with forward slashes -> text.
+    manifest : str
+        The one of `files` that is JSON with the folder's maker under "tool" and its paths under "files".
+    tool : str
+        The maker's name.
     force : bool
-        Write even into a folder that holds something else.
+        Write into a folder that holds anything else too.
 
     Raises
     ------
     InputError
-        If the folder exists, is not empty and not ours, and `force` is not given; or if it cannot be written.
+        If `out` holds something that is no export of `tool`, and `force` is not given; nothing is
+        written then.
     """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; choose another folder")
-    temporary = None
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; choose a folder")
+    earlier = _earlier(out / manifest, tool)
+    if earlier is None and out.is_dir() and any(out.iterdir()) and not force:
+        raise InputError(f"{out} is not empty and no export of {tool}; choose another folder, "
+                         "or write into it with --force")
+    # The manifest goes first and comes back last, so that a broken export is never taken for a whole one.
+    for path in [manifest] + sorted(set(earlier or ()) - set(files)):
+        if (out / path).is_file():
+            (out / path).unlink()
+    for path in sorted(files, key=lambda p: (p == manifest, p)):
+        with atomic_path(out / path) as temporary:
+            temporary.write_bytes(files[path].encode())
+
+
+def _earlier(manifest, tool):
+    """Paths of the export that this manifest describes; None if there is none."""
     try:
-        if folder.is_dir() and any(folder.iterdir()) and not force and not is_ours(folder):
-            raise InputError(f"{folder} exists and holds other files; choose another folder, "
-                             "or --force to write there")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=str(folder.parent), prefix=".partial-"))
-        for path, text in texts.items():
-            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
-            (temporary / path).write_text(text)
-        for path in texts:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(str(temporary / path), str(folder / path))
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror or error}; "
-                         "choose another folder or free some space") from error
-    finally:
-        if temporary:
-            shutil.rmtree(str(temporary), ignore_errors=True)
+        content = json.loads(manifest.read_text())
+        if content["tool"] != tool:
+            return None
+        paths = [PurePosixPath(path) for path in content["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return [str(path) for path in paths if not path.is_absolute() and ".." not in path.parts]

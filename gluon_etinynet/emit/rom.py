@@ -15,7 +15,7 @@ from .. import __version__
 from ..files import InputError
 
 __all__ = ["WORD_CHANNELS", "OUTPUTS", "ADDRESS_MAP", "CHECKSUMS", "emit", "read", "read_address_map",
-           "verify", "is_rom_folder"]
+           "verify", "TOOL"]
 
 WORD_CHANNELS = (8, 24, 32)
 OUTPUTS = 8  # output channels of a pointwise word, and channels of a requantise or bias word
@@ -24,7 +24,7 @@ MULTIPLIER_BITS = 16
 OFFSET_BITS = 20  # with the multiplier 36, one block RAM word with its parity bits; more where values need it
 ADDRESS_MAP, CHECKSUMS = "etinynet_roms.json", "SHA256SUMS"
 
-_TOOL = "gluon_etinynet export_rom"
+TOOL = "gluon_etinynet export_rom"
 _RTL = Path(__file__).resolve().parent.parent / "rtl"
 _ARRAYS = ("weight", "multiplier", "offset", "bias")
 
@@ -66,17 +66,18 @@ def emit(graph, word_channels):
               "offset": max(OFFSET_BITS, _signed_bits(arrays, "offset")),
               "bias": _signed_bits(arrays, "bias")}
     memories = {name: _memory(name, depth, word_channels, fields) for name, depth in depths.items()}
-    address_map = {"tool": _TOOL, "version": __version__, "network": graph.name,
+    address_map = {"tool": TOOL, "version": __version__, "network": graph.name,
                    "graph_sha256": graph.sha256(), "word_channels": word_channels,
                    "outputs": OUTPUTS, "field_bits": fields, "memories": memories, "layers": layers}
 
     files = {}
     for name, words in _encode(arrays, address_map).items():
         files.update(_views(name, _to_hex(words, memories[name]["lane_bits"]), memories[name]["width"]))
-    banner = f"{_TOOL} {__version__}, network {graph.name}, graph {graph.sha256()[:16]}; do not edit"
+    banner = f"{TOOL} {__version__}, network {graph.name}, graph {graph.sha256()[:16]}; do not edit"
     files["etinynet_roms.vh"] = _header(address_map, banner)
     files["etinynet_roms.v"] = _wrapper(memories, banner)
     files["rom.v"] = (_RTL / "rom.v").read_text()
+    address_map["files"] = sorted([*files, ADDRESS_MAP, CHECKSUMS])
     files[ADDRESS_MAP] = json.dumps(address_map, indent=1) + "\n"
     files[CHECKSUMS] = "".join(f"{_sha256(files[name])}  {name}\n" for name in sorted(files))
     return files
@@ -151,14 +152,6 @@ def verify(folder, graph):
                                  f"{node.output}/{key}{list(index)} of the network is {expected[index]}")
 
 
-def is_rom_folder(folder):
-    """True if `folder` holds an address map that this emitter wrote."""
-    try:
-        return json.loads((Path(folder) / ADDRESS_MAP).read_text())["tool"] == _TOOL
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
 def read_address_map(folder):
     """The contents of a ROM folder's address map (docs/rom.md).
 
@@ -167,10 +160,14 @@ def read_address_map(folder):
     InputError
         If there is none.
     """
-    if not is_rom_folder(folder):
-        raise InputError(f"{Path(folder) / ADDRESS_MAP} is missing or no address map; "
-                         "export the ROMs with tools/export_rom.py")
-    return json.loads(_read_text(Path(folder) / ADDRESS_MAP))
+    path = Path(folder) / ADDRESS_MAP
+    try:
+        address_map = json.loads(_read_text(path))
+    except ValueError:
+        address_map = {}
+    if address_map.get("tool") != TOOL:
+        raise InputError(f"{path} is missing or no address map; export the ROMs with tools/export_rom.py")
+    return address_map
 
 
 # ---- Where a value lives ----

@@ -1,0 +1,143 @@
+"""Instructions of one inference by part: on a Cortex-M under QEMU (exact) and on this computer (callgrind).
+
+EtinyNet-1.0 and 0.75 at 224 with random weights, 8 and 4 bits, through tools/export_c.py's emitter; or the
+integer networks given. Instructions do not depend on the weights but for the branches of saturation. Beside
+them, what others' kernels take for EtinyNet-1.0 with 8 bits on a Cortex-M4, counted in the same way. Flash is
+that of the demo's ELF.
+
+Additions of shortcuts have no time of their own: they are one multiply-accumulate in the requantisation of
+the pointwise or depthwise convolution that they are fused with. The copying of rows into line buffers counts
+for the depthwise convolution that reads them.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from gluon_etinynet import InputError, cli
+from gluon_etinynet.emit import c
+from gluon_etinynet.emit.folder import write_folder
+from gluon_etinynet.files import write_csv, write_json
+from gluon_etinynet.integer import Graph
+
+ROOT = Path(__file__).resolve().parent.parent
+MACHINES = {"mps2-an386": "Cortex-M4", "mps2-an500": "Cortex-M7"}
+PARTS = {"stem": ("stem", "maxpool"), "depthwise": ("depthwise",), "pointwise": ("pointwise",),
+         "final": ("average", "fully connected")}
+HOST_PARTS = {"stem": ("stem_row", "maxpool_row"), "depthwise": ("depthwise_row",),
+              "pointwise": ("pointwise_row",), "final": ("average", "dense")}
+# M instructions of EtinyNet-1.0, 224, 8 bits, on a Cortex-M4: total, stem with pooling, depthwise, pointwise,
+# final; their additions (20, 18, 6) are passes of their own.
+PEERS = {"CMSIS-NN": (365.2, None, None, None, None), "CMSIS-NN -O3": (377.0, 48.9, 144.0, 162.7, 1.0),
+         "TinyEngine": (311.0, 27.3, 105.6, 158.6, 1.4), "TFLite Micro": (614.9, 101.0, 153.1, 352.3, 2.1)}
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--graph", nargs="+", metavar="NPZ",
+                        help="integer networks (default: random weights)")
+    parser.add_argument("--machine", nargs="+", choices=MACHINES, default=["mps2-an386"],
+                        help="default: mps2-an386")
+    parser.add_argument("--cflags", default="-O2", help="the compilers' optimisation (default: -O2)")
+    parser.add_argument("--save-dir", default="runs/mcu_instructions", help="default: %(default)s")
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    for program in ("make", "cc", "arm-none-eabi-gcc", "qemu-system-arm", "valgrind"):
+        if not shutil.which(program):
+            raise InputError(f"{program} is not installed; install it and start again")
+    save_dir = Path(args.save_dir)
+    rows = []
+    for name, graph in networks(args.graph):
+        folder = save_dir / name
+        files = c.emit(graph, "net")
+        write_folder(folder, files, c.REPORT, c.TOOL)
+        image = np.random.default_rng(1).integers(-128, 128, graph.image.nbytes, np.int8)
+        shutil.rmtree(folder / "build", ignore_errors=True)  # objects made with other flags
+        (folder / "build").mkdir()
+        image.tofile(folder / "build" / "image.raw")
+        report = json.loads(files[c.REPORT])
+        for machine in args.machine:
+            rows.append([name, MACHINES[machine], *on_cortex_m(folder, machine, args.cflags, report)])
+        rows.append([name, "this computer", *on_host(folder, args.cflags), "", ""])
+    header = ["network", "processor", "total, M", *PARTS, "flash, bytes", "stack, bytes"]
+    peers = [[name, "Cortex-M4", *("" if v is None else v for v in values), "", ""]
+             for name, values in PEERS.items()]
+    print(cli.table(header, rows + peers))
+    write_csv(save_dir / "mcu_instructions.csv", header, rows)
+    write_json(save_dir / "mcu_instructions.json",
+               {"cflags": args.cflags, "rows": [dict(zip(header, row)) for row in rows]})
+
+
+def networks(paths):
+    """Yield (name, Graph)."""
+    if paths:
+        for path in paths:
+            yield Path(path).stem, Graph.load(path)
+        return
+    sys.path.insert(0, str(ROOT / "tests" / "integer"))
+    from random_graphs import etinynet_graph
+    for width in ("1.0", "0.75"):
+        for bits in (8, 4):
+            yield f"etinynet{width}-int{bits}", etinynet_graph(width, 224, bits)
+
+
+def on_cortex_m(folder, machine, cflags, report):
+    """Total, parts (M instructions), flash and stack (bytes)."""
+    flags = [f"MACHINE={machine}", f"CFLAGS={cflags}", "IMAGE=build/image.raw"]
+    said = dict(line.split() for line in make(folder, "qemu", *flags).splitlines())
+    layers = re.findall(r"layer (\d+) instructions (\d+)", make(folder, "qemu", "OBSERVE=profile", *flags))
+    roles = [layer["role"] for layer in report["layers"]]
+    parts = [sum(int(count) for index, count in layers if roles[int(index)] in names)
+             for names in PARTS.values()]
+    sections = make(folder, "size", *flags).splitlines()
+    sizes = dict(line.split()[:2] for line in sections if line.startswith("."))
+    flash = int(sizes[".text"]) + int(sizes[".data"])
+    return [millions(int(said["instructions"])), *map(millions, parts), flash, int(said["stack_bytes"])]
+
+
+def on_host(folder, cflags):
+    """Total and parts (M instructions)."""
+    make(folder, "host", f"CFLAGS={cflags}")
+    out = folder / "build" / "callgrind.out"
+    with open(folder / "build" / "image.raw", "rb") as image:
+        call(["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}",
+              folder / "build" / "host" / "net"], stdin=image)
+    listing = call(["callgrind_annotate", "--inclusive=yes", "--threshold=100", out])
+    counts = {name: int(count.replace(",", ""))
+              for count, name in re.findall(r"^ *([\d,]+) .*:net_etn_(\w+)", listing, re.MULTILINE)}
+    parts = [sum(counts[name] for name in names) for names in HOST_PARTS.values()]
+    return [millions(counts["run"]), *map(millions, parts)]
+
+
+def millions(count):
+    return round(count / 1e6, 1)
+
+
+def make(folder, *arguments):
+    outer = ("MAKEFLAGS", "CC", "CFLAGS")
+    return call(["make", "-s", "-C", folder, *arguments],
+                env={key: value for key, value in os.environ.items() if key not in outer})
+
+
+def call(command, **options):
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, **options)
+    if done.returncode:
+        said = (done.stderr or done.stdout or f"exit {done.returncode}").strip()
+        raise InputError(f"{' '.join(map(str, command))} failed: {said.splitlines()[-1]}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    cli.run(main)

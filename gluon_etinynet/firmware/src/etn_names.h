@@ -1,0 +1,30 @@
+/* The runtime's global names carry the network's prefix, so that several networks link into one firmware. */
+#ifndef ETN_NAMES_H
+#define ETN_NAMES_H
+
+#include "etn_prefix.h" /* written by tools/export_c.py: #define ETN_PREFIX */
+
+#define ETN_JOIN2(prefix, name) prefix##_etn_##name
+#define ETN_JOIN(prefix, name) ETN_JOIN2(prefix, name)
+#define ETN_NAME(name) ETN_JOIN(ETN_PREFIX, name)
+
+#define etn_arena_bytes ETN_NAME(arena_bytes)
+#define etn_init ETN_NAME(init)
+#define etn_image ETN_NAME(image)
+#define etn_push_row ETN_NAME(push_row)
+#define etn_run ETN_NAME(run)
+
+#define etn_stem_begin ETN_NAME(stem_begin)
+#define etn_stem_push ETN_NAME(stem_push)
+#define etn_block ETN_NAME(block)
+
+#define etn_weights ETN_NAME(weights)
+#define etn_stem_row ETN_NAME(stem_row)
+#define etn_maxpool_row ETN_NAME(maxpool_row)
+#define etn_depthwise_row ETN_NAME(depthwise_row)
+#define etn_pointwise_row ETN_NAME(pointwise_row)
+#define etn_average ETN_NAME(average)
+#define etn_dense ETN_NAME(dense)
+#define etn_observe ETN_NAME(observe)
+
+#endif

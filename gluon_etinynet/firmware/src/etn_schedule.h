@@ -1,0 +1,28 @@
+/* Stages fused by rows, and the hook through which tests and benchmarks watch them. */
+#ifndef ETN_SCHEDULE_H
+#define ETN_SCHEDULE_H
+
+#include "etn_kernels.h"
+
+/* Prepare the stem's lines for a new image. */
+void etn_stem_begin(const etn_model *model, const etn_step *step, int8_t *buffers);
+
+/* Take image row `y`, [column][channel], and compute what can be computed now. */
+void etn_stem_push(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened, int32_t y,
+                   const int8_t *row);
+
+/* Run a linear or dense linear depthwise block over the whole map, in place. */
+void etn_block(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened);
+
+/* Compiled in with -DETN_OBSERVED only: called after each row that a layer has computed, in order of
+ * execution. The value of channel c, column x is element c * pitch + x * step of `row`: int32 of the last
+ * layer, int8 of all others. */
+#ifdef ETN_OBSERVED
+void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch,
+                 int32_t step);
+#define ETN_OBSERVE(model, layer, row, pitch, step) etn_observe(model, layer, row, pitch, step)
+#else
+#define ETN_OBSERVE(model, layer, row, pitch, step) ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,147 @@
+"""Exporting, compiling and running C for the tests."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_etinynet.emit import c
+from gluon_etinynet.emit.folder import write_folder
+from gluon_etinynet.integer import Graph, Node, QuantParams, Tensor, requantise_params
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integer"))
+
+from random_graphs import conv_attrs, etinynet_graph, images  # noqa: E402
+
+__all__ = ["SANITIZE", "Sanitized", "call", "etinynet_graph", "export", "images", "make", "needs", "raw",
+           "read_trace", "run", "varied_graph"]
+
+SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+
+def needs(*programs):
+    """Skip the test where a program is missing."""
+    for program in programs:
+        if not shutil.which(program):
+            pytest.skip(f"needs {program}")
+
+
+def export(graph, folder, prefix="net"):
+    """Write the C of `graph`; returns the folder."""
+    write_folder(folder, c.emit(graph, prefix), c.REPORT, c.TOOL)
+    return Path(folder)
+
+
+def call(command, stdin=None, **options):
+    """Standard output as bytes; a failure shows what the program said."""
+    done = subprocess.run([str(word) for word in command], input=stdin, capture_output=True, timeout=600,
+                          **options)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace")
+        pytest.fail(f"{' '.join(map(str, command))}: exit {done.returncode}\n{said}")
+    return done.stdout
+
+
+def make(folder, *arguments, stdin=None):
+    """`make -C folder ...` without the flags of an outer make."""
+    outer = ("MAKEFLAGS", "CFLAGS", "CC")
+    environment = {key: value for key, value in os.environ.items() if key not in outer}
+    return call(["make", "-s", "-C", folder, *arguments], stdin, env=environment)
+
+
+class Sanitized:
+    """Compiles networks with the address and undefined-behaviour sanitizers; the runtime only once."""
+
+    def __init__(self, work):
+        self.work, self.objects = work, None
+
+    def program(self, graph):
+        """Export `graph` and build its demo with the trace; returns the program."""
+        folder = export(graph, self.work / "network")
+        flags = ["-std=c99", "-DETN_OBSERVED", *SANITIZE]
+        if self.objects is None:
+            self.objects = []
+            for source in sorted((folder / "src").glob("etn_*.c")):
+                self.objects.append(self.work / (source.stem + ".o"))
+                call(["cc", *flags, "-c", source, "-o", self.objects[-1]])
+        program = self.work / "program"
+        demo = [folder / "demo" / name for name in ("main.c", "host.c", "trace.c")]
+        call(["cc", *flags, "-o", program, folder / "src" / "net.c", *demo, *self.objects])
+        return program
+
+
+def raw(image):
+    """One image (channels, rows, columns) as the C runtime takes it: rows, columns, RGB."""
+    return np.ascontiguousarray(image.transpose(1, 2, 0)).tobytes()
+
+
+def run(program, image, *arguments):
+    """Logits that a demo computes."""
+    return np.array(call([program, "--logits", *arguments], raw(image)).split(), np.int32)
+
+
+def read_trace(graph, output, image):
+    """The trace at the beginning of a demo's output, in the form of the interpreter's."""
+    rows = [[] for _ in graph.nodes]
+    sizes = [graph.tensors[node.output].nbytes for node in graph.nodes]
+    left, position = sum(sizes), 0
+    while left > 0:
+        layer, count = (int(v) for v in np.frombuffer(output, "<u4", 2, position))
+        rows[layer].append(output[position + 8:position + 8 + count])
+        position, left = position + 8 + count, left - count
+    assert left == 0
+    trace = {graph.image.name: image[None]}
+    for node, of in zip(graph.nodes, rows):
+        channels, height, width = graph.tensors[node.output].shape
+        dtype = "<i4" if graph.tensors[node.output].quant.bits == 32 else np.int8
+        values = np.frombuffer(b"".join(of), dtype).reshape(height, channels, width)
+        trace[node.output] = values.transpose(1, 0, 2)[None]
+    return trace
+
+
+def varied_graph(seed):
+    """A small network of everything that the runtime serves, chosen by `seed`."""
+    rng = np.random.default_rng(seed)
+
+    def pick(*values):
+        return values[rng.integers(len(values))]
+
+    graph = Graph("varied */", Tensor("image", (pick(1, 3, 3, 4), pick(9, 16, 23), pick(8, 13, 18)),
+                                      QuantParams(1.0, pick(0, 0, -128, 127))))
+
+    def conv(name, source, shape, relus, shortcut=None, **options):
+        quant = QuantParams(0.1, pick(-128, 127, 0, int(rng.integers(-100, 100))))
+        bits = pick(2, 3, 4, 8)
+        limit = (1 << (bits - 1)) - 1
+        extreme = {"weight": rng.choice(np.int8([-limit, limit]), shape)} if pick(0, 0, 1) else {}
+        attrs = conv_attrs(rng, source, quant.zero_point, shape, bits, relu=pick(*relus), **extreme,
+                           **options, shortcut_zero_point=shortcut.quant.zero_point if shortcut else None)
+        if pick(0, 0, 0, 1):
+            attrs["bias"] = None
+        inputs = [source.name] + ([shortcut.name] if shortcut else [])
+        return graph.append(Node("conv2d", inputs, name, attrs), quant)
+
+    any_relu, channels = ("none", "before", "before", "after"), int(rng.integers(1, 8))
+    x = conv("conv", graph.image, (channels, graph.image.shape[0], 3, 3), any_relu, stride=pick(1, 2, 2))
+    pool = {"kernel": pick(1, 2, 2, 3), "stride": pick(1, 2, 2, 3)}
+    x = graph.append(Node("maxpool", [x.name], "pool", pool), x.quant)
+    for block in range(int(rng.integers(1, 5))):
+        if x.shape[1:] == (1, 1):
+            break
+        inputs, stride, dense = x.shape[0], pick(1, 1, 1, 2, 3), pick(False, True)
+        outputs = pick(inputs, int(rng.integers(1, 12)))
+        d = conv(f"b{block}.dw1", x, (inputs, 1, 3, 3), any_relu, stride=stride, groups=inputs)
+        p = conv(f"b{block}.pw", d, (outputs, inputs, 1, 1), any_relu,
+                 x if dense and stride == 1 and inputs == outputs else None)
+        x = conv(f"b{block}", p, (outputs, 1, 3, 3), any_relu, p if dense else None, groups=outputs)
+    cells = x.shape[1] * x.shape[2]
+    average = requantise_params([rng.uniform(0.5, 3) / cells], [float(rng.integers(-50, 50))], 128 * cells)
+    attrs = {"multiplier": average.multiplier, "shift": average.shift, "offset": average.offset}
+    x = graph.append(Node("avgpool", [x.name], "average", attrs), QuantParams(0.05, 5))
+    attrs = conv_attrs(rng, x, 0, (int(rng.integers(1, 9)), x.shape[0], 1, 1), pick(2, 3, 4, 8), out_bits=32)
+    graph.append(Node("conv2d", [x.name], "logits", attrs), QuantParams(1e-4, 0, 32))
+    return graph
