@@ -5,7 +5,7 @@ import math
 import cv2
 import numpy as np
 
-__all__ = ["CROP_AREA", "CROP_RATIO", "augment"]
+__all__ = ["CROP_AREA", "CROP_RATIO", "augment", "turn"]
 
 # "The standard data augmentations provided by MXNet" for ImageNet.
 CROP_AREA = (0.08, 1.0)
@@ -47,6 +47,13 @@ def augment(image, size, random, jitter=0.0):
         colours = grey + (colours - grey) * np.float32(saturation)
         image = np.rint(colours.clip(0, 255)).astype(np.uint8)
     return image
+
+
+def turn(image, degrees, zoom):
+    """Turn a picture (uint8, any size) about its centre and enlarge it by `zoom`; the border is repeated."""
+    height, width = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, zoom)
+    return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
 
 
 def _random_part(height, width, random):

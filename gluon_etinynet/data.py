@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 
 from ._mxnet import mx
-from .augment import CROP_AREA, CROP_RATIO, augment
+from .augment import CROP_AREA, CROP_RATIO, augment, turn
 from .files import InputError
 from .images import center_crop, read_image, resize_short
 from .records import validate_records
@@ -125,12 +125,14 @@ class ArraySource(Source):
         In training: move the picture by up to so many of its own pixels each way (pad and crop).
     flip : bool
         In training: mirror half of the pictures.
+    rotate, zoom : float
+        In training: turn the picture by up to so many degrees, and enlarge or reduce it by up to this part.
     classes : int, optional
         By default the largest label plus one.
     """
 
     def __init__(self, images, labels, batch_size, size=None, train=False, seed=0, shift=0, flip=False,
-                 classes=None, part_index=0, num_parts=1):
+                 rotate=0.0, zoom=0.0, classes=None, part_index=0, num_parts=1):
         labels = np.asarray(labels)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
             raise InputError("pictures must be uint8 (n, height, width, 3), "
@@ -140,6 +142,7 @@ class ArraySource(Source):
         classes = classes or int(labels.max(initial=-1)) + 1
         super().__init__(len(images), classes, batch_size, train, seed, part_index, num_parts)
         self.size, self.flip, self.shift = size, train and flip, shift if train else 0
+        self.rotate, self.zoom = (rotate, zoom) if train else (0.0, 0.0)
         self.height, self.width = images.shape[1:3]
         border = (self.shift, self.shift)
         self.images = np.pad(images, ((0, 0), border, border, (0, 0)), mode="edge") if self.shift else images
@@ -150,11 +153,15 @@ class ArraySource(Source):
         random = np.random.RandomState(_seed(self.seed, number, 1))
         corners = random.randint(2 * self.shift + 1, size=(self.samples, 2))
         flips = random.randint(2, size=self.samples) * self.flip
+        angles = random.uniform(-self.rotate, self.rotate, self.samples)
+        zooms = random.uniform(1 - self.zoom, 1 + self.zoom, self.samples)
         for indices in self._batches(number):
             pictures = []
             for index in indices:
                 top, left = corners[index]
                 image = self.images[index, top:top + self.height, left:left + self.width]
+                if self.rotate or self.zoom:
+                    image = turn(image, angles[index], zooms[index])
                 if self.size:
                     image = cv2.resize(image, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
                 pictures.append(image[:, ::-1] if flips[index] else image)
