@@ -69,8 +69,8 @@ def parse_args():
     add("--input-size", type=int, help="side of the pictures that are learnt from, in pixels (default: 224; "
                                        "64 with --cifar, 32 with --digits)")
     add("--batch-size", type=int, help="default: 1024; 32 with --few-shot, 64 with --cifar and --digits")
-    add("--lr", type=float, help="learning rate at the start, cosine to zero (default: 0.01, by SGD; 4e-3 with "
-                                 "--few-shot, by Adam)")
+    add("--lr", type=float, help="learning rate at the start, cosine to zero (default: 0.01; 0.02 with --few-shot, "
+                                 "relative to the size of each parameter)")
     add("--num-gpus", type=int, default=0, help="default: 0, the CPU")
     add("-j", "--num-workers", type=int, default=2, help="threads that read pictures (default: 2)")
     add("--save-dir", default="runs/table3", help="default: runs/table3")
@@ -79,9 +79,9 @@ def parse_args():
     add("--few-shot", nargs="+", metavar="DIR", help="every picture below these folders")
     add("--num-images", type=int, help="use so many of them, chosen by chance (default: all)")
     add("--steps", type=int, default=150, help="updates of each block (default: 150)")
-    add("--lambda-lr", type=float, default=10, help="learning rate of lambda, times --lr (default: 10)")
+    add("--lambda-lr", type=float, default=1, help="learning rate of lambda, times --lr (default: 1)")
     add("--distil-epochs", type=int, default=0, help="epochs of distillation after that (default: 0)")
-    add("--distil-lr", type=float, default=1e-5, help="its learning rate, by Adam (default: 1e-5)")
+    add("--distil-lr", type=float, default=1e-4, help="its learning rate, relative as well (default: 1e-4)")
 
     add = parser.add_argument_group("with labels").add_argument
     add("--rec-train", help="training .rec file")
@@ -118,7 +118,7 @@ def main():
 def few_shot(args):
     """Quantisation from unlabelled photographs, validated on the photographs of --val-dir."""
     size = given(args.input_size, VALIDATION_SIZE)
-    batch_size, lr = given(args.batch_size, 32), given(args.lr, 4e-3)
+    batch_size, lr = given(args.batch_size, 32), given(args.lr, 0.02)
     files = pictures_below(args.few_shot, args.num_images)
     print(f"reading {len(files)} photographs at {size} x {size}", flush=True)
     images = np.stack([network_input(path, size) for path in cli.progress(files, desc="photographs")])
