@@ -3,8 +3,8 @@
 Every convolution is quantised, the first and the final one included, from the same float checkpoint and
 with the same budget for both schemes, in one of two ways:
 
-* with ``--few-shot``, from unlabelled photographs: block-wise reconstruction, then distillation from the
-  float network, then BN statistics re-estimated (`gluon_etinynet.reconstruct`);
+* with ``--few-shot``, from unlabelled photographs, on the CPU: block-wise reconstruction, BN statistics
+  re-estimated block by block, and on request distillation (`gluon_etinynet.reconstruct`);
 * otherwise by training with labels, as the paper does (40 epochs, learning rate 0.01, cosine), on RecordIO,
   a folder, a small set as an .npz (--cifar) or scikit-learn's handwritten digits (--digits). For the two
   small sets, which have no released float network, one is trained first for each seed unless --params names
@@ -97,6 +97,8 @@ def parse_args():
     sources = ("few_shot", "rec_train", "data_dir", "cifar", "digits")
     if sum(bool(getattr(args, source)) for source in sources) != 1:
         parser.error("give one of --few-shot DIR, --rec-train FILE, --data-dir DIR, --cifar FILE.npz, --digits")
+    if args.few_shot and args.num_gpus:
+        parser.error("--few-shot runs on the CPU: no --num-gpus")
     if args.cifar or args.digits:
         if args.val_dir or args.rec_val:
             parser.error("--cifar and --digits have test pictures of their own: no --val-dir, no --rec-val")
@@ -134,8 +136,8 @@ def few_shot(args):
         if args.distil_epochs:
             losses["distillation"] = distil(float_net, net, images, args.distil_epochs, lr=args.distil_lr,
                                             **options)
-        # At the size at which the network will be used: padding and scale move the statistics.
-        reestimate_batch_norm(net, batches(files, VALIDATION_SIZE, batch_size))
+            reestimate_batch_norm(net, (mx.nd.array(images[start:start + batch_size], dtype="float32")
+                                        for start in range(0, len(images), batch_size)))
         return losses
 
     validation = photographs_of(args, VALIDATION_SIZE)
@@ -160,12 +162,6 @@ def pictures_below(folders, count):
 def network_input(path, size):
     """int8, (3, size, size)."""
     return np.ascontiguousarray(preprocess(read_image(path), size).transpose(2, 0, 1))
-
-
-def batches(files, size, batch_size):
-    for start in range(0, len(files), batch_size):
-        pictures = [network_input(path, size) for path in files[start:start + batch_size]]
-        yield mx.nd.array(np.stack(pictures), dtype="float32")
 
 
 def given(value, default):
