@@ -56,21 +56,22 @@ quantised `net` and returns what is to be kept of its losses.
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--model", default="etinynet1.0", choices=list(ROWS), help="default: etinynet1.0")
     add("--params", help="float checkpoint (default: the released one, downloaded when not cached)")
     add("--schemes", nargs="+", default=list(SCHEMES), choices=SCHEMES, help="default: asq dorefa")
     add("--weight-bits", type=int, default=4, choices=range(2, 9), help="default: 4")
-    add("--per-channel", action="store_true", help="a lambda for each output channel; the paper: for each layer")
+    add("--per-channel", action="store_true", help="a lambda for each output channel (the paper: each layer)")
     add("--seeds", type=int, nargs="+", default=[0], help="default: 0")
     add("--val-dir", nargs="+", default=[], metavar="DIR",
         help="labelled photographs (labels.csv, or one folder for each wnid), classified among 1000 classes")
     add("--input-size", type=int, help="side of the pictures that are learnt from, in pixels (default: 224; "
-                                       "64 with --cifar, 32 with --digits)")
+                                       "160 with --few-shot, 64 with --cifar, 32 with --digits)")
     add("--batch-size", type=int, help="default: 1024; 32 with --few-shot, 64 with --cifar and --digits")
-    add("--lr", type=float, help="learning rate at the start, cosine to zero (default: 0.01; 0.02 with --few-shot, "
-                                 "relative to the size of each parameter)")
+    add("--lr", type=float, help="learning rate at the start, cosine to zero (default: 0.01; with "
+                                 "--few-shot 0.02, relative to the size of each parameter)")
     add("--num-gpus", type=int, default=0, help="default: 0, the CPU")
     add("-j", "--num-workers", type=int, default=2, help="threads that read pictures (default: 2)")
     add("--save-dir", default="runs/table3", help="default: runs/table3")
@@ -78,7 +79,7 @@ def parse_args():
     add = parser.add_argument_group("from unlabelled photographs").add_argument
     add("--few-shot", nargs="+", metavar="DIR", help="every picture below these folders")
     add("--num-images", type=int, help="use so many of them, chosen by chance (default: all)")
-    add("--steps", type=int, default=150, help="updates of each block (default: 150)")
+    add("--steps", type=int, default=200, help="updates of each block (default: 200)")
     add("--lambda-lr", type=float, default=1, help="learning rate of lambda, times --lr (default: 1)")
     add("--distil-epochs", type=int, default=0, help="epochs of distillation after that (default: 0)")
     add("--distil-lr", type=float, default=1e-4, help="its learning rate, relative as well (default: 1e-4)")
@@ -90,13 +91,13 @@ def parse_args():
     add("--cifar", metavar="FILE.npz", help="CIFAR-10, or a set of its form")
     add("--digits", action="store_true", help="scikit-learn's handwritten digits")
     add("--num-epochs", type=int, default=40, help="default: 40")
-    add("--float-epochs", type=int, default=15, help="of the float network where one is trained (default: 15)")
+    add("--float-epochs", type=int, default=15, help="of a float network that is trained (default: 15)")
     add("--float-lr", type=float, default=0.05, help="and its learning rate (default: 0.05)")
     args = parser.parse_args()
 
     sources = ("few_shot", "rec_train", "data_dir", "cifar", "digits")
     if sum(bool(getattr(args, source)) for source in sources) != 1:
-        parser.error("give one of --few-shot DIR, --rec-train FILE, --data-dir DIR, --cifar FILE.npz, --digits")
+        parser.error("give one of --few-shot DIR, --rec-train FILE, --data-dir DIR, --cifar FILE, --digits")
     if args.few_shot and args.num_gpus:
         parser.error("--few-shot runs on the CPU: no --num-gpus")
     if args.cifar or args.digits:
@@ -119,7 +120,7 @@ def main():
 
 def few_shot(args):
     """Quantisation from unlabelled photographs, validated on the photographs of --val-dir."""
-    size = given(args.input_size, VALIDATION_SIZE)
+    size = given(args.input_size, 160)
     batch_size, lr = given(args.batch_size, 32), given(args.lr, 0.02)
     files = pictures_below(args.few_shot, args.num_images)
     print(f"reading {len(files)} photographs at {size} x {size}", flush=True)
@@ -179,7 +180,7 @@ def photographs_of(args, size):
     found = {Path(folder).name: FolderSource(index_folder(folder, wnids)[0], strict=True, **options)
              for folder in args.val_dir}
     if len(found) < len(args.val_dir):
-        raise InputError("two folders of --val-dir have one name, by which results are told apart; rename one")
+        raise InputError("two folders of --val-dir have one name, which tells results apart; rename one")
     if args.rec_val:
         found[Path(args.rec_val).name] = RecordSource(args.rec_val, **options)
     return found
@@ -255,7 +256,7 @@ def one_run(args, task, scheme, seed, known):
     if (folder / "result.json").is_file():
         result = json.loads((folder / "result.json").read_text())
         if result["settings"] != settings:
-            raise InputError(f"{folder} holds the result of other settings or data; choose another --save-dir")
+            raise InputError(f"{folder} holds a result of other settings or data; choose another --save-dir")
         return result
     print(f"{args.model}, {label}", flush=True)
     started, ctx = time.time(), contexts(args.num_gpus)
@@ -331,8 +332,8 @@ def report(args, task, results):
     print(f"\n{title}\n\n{cli.table(header, rows)}")
     packed = next((result["sizes"] for result in results if result["sizes"]), None)
     if packed:
-        print(f"\nsize: weights packed {packed['packed_bytes'] / 1e6:.3f} MB, with a multiplier and an offset for "
-              f"each channel {packed['total_bytes'] / 1e6:.3f} MB (the paper counts "
+        print(f"\nsize: weights packed {packed['packed_bytes'] / 1e6:.3f} MB, with a multiplier and an "
+              f"offset for each channel {packed['total_bytes'] / 1e6:.3f} MB (the paper counts "
               f"{value('2', ROWS[args.model] + ' (4-bit)', 'size_mb')} MB at 4 bits)")
     if measurements:
         print(f"\nBeside the paper, on ImageNet\n\n{comparison(measurements)}")
@@ -341,7 +342,7 @@ def report(args, task, results):
     write_csv(save_dir / "lambdas.csv", ["scheme", "seed", "layer", "lambda", "spread", "J", "E"],
               [[result["scheme"], result["seed"], *row] for result in results for row in result["layers"]])
     write_json(save_dir / "metrics.json", {"measurements": measurements, "results": results})
-    print(f"\nwritten: {save_dir}/metrics.json, table3.csv, lambdas.csv; net.params of each run in its folder")
+    print(f"\nwritten: {save_dir}/metrics.json, table3.csv, lambdas.csv; net.params in each run's folder")
 
 
 def is_papers_form(args):

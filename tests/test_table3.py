@@ -50,8 +50,8 @@ def photographs(tmp_path_factory):
 
 
 def test_training_with_labels(small_set, tmp_path):
-    arguments = ("--model", "etinynet0.75", "--cifar", small_set, "--input-size", 32, "--batch-size", 8, "--num-epochs", 1,
-                 "--float-epochs", 1, "--seeds", 3, "--lr", 1e-3, "--save-dir", tmp_path)
+    arguments = ("--model", "etinynet0.75", "--cifar", small_set, "--input-size", 32, "--batch-size", 8,
+                 "--num-epochs", 1, "--float-epochs", 1, "--seeds", 3, "--lr", 1e-3, "--save-dir", tmp_path)
     done = run(SCRIPT, *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("[Epoch 0] training") == 3 and "etinynet0.75, float, seed 3" in done.stdout
@@ -63,8 +63,8 @@ def test_training_with_labels(small_set, tmp_path):
     assert "tiny.npz" in found["3", "EtinyNet-0.75 ASQ", "top1"]["note"]
     with open(tmp_path / "table3.csv") as lines:
         rows = list(csv.reader(lines))
-    assert [row[0] for row in rows[1:]] == ["ASQ", "DoReFa"] and [row[-2:] for row in rows[1:]] == [["57.0", "5.2"],
-                                                                                                    ["45.3", "16.9"]]
+    assert [row[0] for row in rows[1:]] == ["ASQ", "DoReFa"]
+    assert [row[-2:] for row in rows[1:]] == [["57.0", "5.2"], ["45.3", "16.9"]]
     float_top1, asq_top1, drop = (float(rows[1][column]) for column in (5, 6, 8))
     assert asq_top1 % 10 == 0 and drop == float_top1 - asq_top1  # 10 pictures
     with open(tmp_path / "lambdas.csv") as lines:
@@ -84,8 +84,9 @@ def test_training_with_labels(small_set, tmp_path):
 
 
 def test_few_unlabelled_photographs(photographs, tmp_path):
-    arguments = ("--model", "etinynet0.75", "--params", photographs / "float.params", "--few-shot", photographs / "some",
-                 "--val-dir", photographs / "val", "--input-size", 32, "--batch-size", 2, "--steps", 2, "--schemes", "asq",
+    arguments = ("--model", "etinynet0.75", "--params", photographs / "float.params",
+                 "--few-shot", photographs / "some", "--val-dir", photographs / "val", "--input-size", 32,
+                 "--batch-size", 2, "--steps", 2, "--distil-epochs", 1, "--schemes", "asq",
                  "--weight-bits", 3, "--per-channel", "--save-dir", tmp_path)
     done = run(SCRIPT, *arguments)
     assert done.returncode == 0, done.stderr
@@ -93,7 +94,7 @@ def test_few_unlabelled_photographs(photographs, tmp_path):
     assert metrics["measurements"] == []  # the paper has no 3 bits and no lambda for each channel
     result, = metrics["results"]
     assert result["settings"]["images"] == [4, 32] and result["quantised"]["val"]["samples"] == 2
-    assert len(result["losses"]["reconstruction"]) == 16
+    assert len(result["losses"]["reconstruction"]) == 16 and len(result["losses"]["distillation"]) == 1
     assert result["sizes"]["packed_bytes"] == packed_bytes(3, classes=1000)
     assert result["sizes"]["total_bytes"] - result["sizes"]["packed_bytes"] == 6 * (1000 + CHANNELS)
     assert (tmp_path / "asq-3bit-per-channel-seed0" / "net.params").stat().st_size > 4 * 680_000
@@ -102,12 +103,13 @@ def test_few_unlabelled_photographs(photographs, tmp_path):
     assert again.stdout.endswith(done.stdout[done.stdout.index("\nTop-1"):])
 
 
-# Output channels of EtinyNet-0.75's convolutions but the last: the stem, then c_in + 2 c_out of each block (Table 1).
+# Output channels of EtinyNet-0.75's convolutions but the last (Table 1): stem, c_in + 2 c_out of each block.
 CHANNELS = 24 + 4 * 72 + 216 + 3 * 288 + (96 + 336) + 2 * 504 + (168 + 384) + 576 + (192 + 768)
 
 
 def test_mistakes(photographs, small_set, tmp_path):
-    common = ("--save-dir", tmp_path / "out", "--model", "etinynet0.75", "--params", photographs / "float.params")
+    common = ("--save-dir", tmp_path / "out", "--model", "etinynet0.75",
+              "--params", photographs / "float.params")
     for arguments, word in [
             ((), "--few-shot"),
             (("--few-shot", photographs), "--val-dir"),
@@ -120,5 +122,6 @@ def test_mistakes(photographs, small_set, tmp_path):
     few_shot = ("--val-dir", photographs / "val", "--few-shot")
     assert_one_line(run(SCRIPT, *common, *few_shot, tmp_path / "empty"), "holds no pictures")
     assert_one_line(run(SCRIPT, *common, *few_shot, photographs / "some", "--num-images", 5), "there are 4")
-    assert_one_line(run(SCRIPT, *common, *few_shot, photographs / "some", "--input-size", 32), "fewer than one batch")
+    done = run(SCRIPT, *common, *few_shot, photographs / "some", "--input-size", 32)
+    assert_one_line(done, "fewer than one batch")
     assert not (tmp_path / "out").exists()
