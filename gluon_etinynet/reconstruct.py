@@ -61,8 +61,8 @@ def reconstruct(float_net, net, images, steps=200, batch_size=32, lr=0.02, lambd
     lr : float
         Learning rate of Adam at the start, relative: an update moves a parameter by about this part of its
         root mean square over the layer. Weights differ from layer to layer by a factor of ten, and no
-        absolute rate suits them all: 61.9 % top-1 with the best of them, 68.6 % with this one (512 photographs at 128
-        pixels, 50 steps).
+        absolute rate suits them all: 61.9 % top-1 with the best of them, 68.6 % with this one (512 photographs at
+        128 pixels, 50 steps).
     lambda_lr : float
         The learning rate of lambda and `scale` as a multiple of `lr`.
     seed : int
