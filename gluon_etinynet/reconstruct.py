@@ -1,9 +1,10 @@
-"""A quantised network from a few unlabelled photographs: block by block, then end to end.
+"""A quantised network from a few unlabelled photographs: block by block, and on request end to end.
 
 The paper trains its 4-bit networks for 40 epochs on ImageNet. Where there are only some hundreds or
 thousands of pictures and no labels, the float network is the teacher: `reconstruct` fits each block of
-the quantised network in turn to what the float network's block puts out, and `distil` then trains the
-whole on the float network's class probabilities. The paper has neither.
+the quantised network in turn to what the float network's block puts out; that is what brings the accuracy
+back. `distil` trains the whole on the float network's class probabilities, which has not yet been seen to add
+to it. The paper has neither.
 """
 
 import json
@@ -39,7 +40,7 @@ def units(net):
     return found + [("output", tail)]
 
 
-def reconstruct(float_net, net, images, steps=150, batch_size=32, lr=4e-3, lambda_lr=10.0, seed=0,
+def reconstruct(float_net, net, images, steps=200, batch_size=32, lr=0.02, lambda_lr=1.0, seed=0,
                 state_dir=None, report=print):
     """Fit a quantised network to its float original, block by block.
 
@@ -58,7 +59,10 @@ def reconstruct(float_net, net, images, steps=150, batch_size=32, lr=4e-3, lambd
     steps : int
         Updates of each unit.
     lr : float
-        Learning rate of Adam at the start.
+        Learning rate of Adam at the start, relative: an update moves a parameter by about this part of its
+        root mean square over the layer. Weights differ from layer to layer by a factor of ten, and no
+        absolute rate suits them all: 61.9 % top-1 with the best of them, 68.6 % with this one (512 photographs at
+        128 pixels, 50 steps).
     lambda_lr : float
         The learning rate of lambda and `scale` as a multiple of `lr`.
     seed : int
@@ -117,14 +121,19 @@ def _fit(unit, inputs, targets, steps, batch_size, lr, lambda_lr, rng, name):
     return [float(np.mean(losses[:tenth])), float(np.mean(losses[-tenth:]))] if steps else [0.0, 0.0]
 
 
-def distil(float_net, net, images, epochs=10, batch_size=32, lr=1e-5, lambda_lr=10.0, temperature=1.0, seed=0,
+def distil(float_net, net, images, epochs=10, batch_size=32, lr=1e-4, lambda_lr=1.0, temperature=1.0, seed=0,
            state_dir=None, report=print):
     """Train a quantised network end to end on the float network's class probabilities.
 
     The loss is the Kullback-Leibler divergence of the two networks' probabilities at `temperature`,
     the optimiser Adam on a cosine schedule, and each picture is mirrored by chance. BN uses its running
-    statistics throughout: with those of each batch, training a reconstructed network was seen to destroy it.
-    Re-estimate them afterwards.
+    statistics throughout: with those of each batch of 32 even the released float network is 0.35 nats away
+    from itself, and a reconstructed one 1.3 nats from its teacher where it is 0.6 in inference.
+
+    On the released network it has only been seen to lose accuracy (68.6 to 57.2 % in an epoch of 1,024
+    photographs at rate 0.01, gamma, beta and bias alone being trained; with the statistics of each batch,
+    61.9 to 55.6 % in two epochs at rate 0.001). Lower rates and more photographs are worth trying;
+    re-estimate the BN statistics afterwards, and compare.
 
     Parameters
     ----------
@@ -181,11 +190,14 @@ def _check_count(images, batch_size):
 
 
 def _trainer(block, lr, lambda_lr):
-    parameters = block.collect_params()
-    for name, parameter in parameters.items():
-        if name.endswith(("_lam", "_scale")):
-            parameter.lr_mult = lambda_lr
-    return mx.gluon.Trainer(parameters, "adam", {"learning_rate": lr}, kvstore=None)
+    """Adam, whose updates do not know how large a parameter is, with rates relative to that."""
+    trained = {name: p for name, p in block.collect_params().items() if p.grad_req != "null"}
+    for name, parameter in trained.items():
+        # beta is a shift of what gamma scales, and may well be 0.
+        measure = trained[name[:-len("beta")] + "gamma"] if name.endswith("_beta") else parameter
+        size = float(mx.nd.sqrt(mx.nd.mean(mx.nd.square(measure.data()))).asscalar())
+        parameter.lr_mult = (size or 1.0) * (lambda_lr if name.endswith(("_lam", "_scale")) else 1)
+    return mx.gluon.Trainer(list(trained.values()), "adam", {"learning_rate": lr}, kvstore=None)
 
 
 def _cosine(lr, step, steps):

@@ -292,7 +292,7 @@ def test_reconstruction_brings_the_network_back_and_can_be_taken_up_again(tmp_pa
 
 def test_distillation_lowers_its_loss_and_can_be_taken_up_again(tmp_path):
     net = small_net()
-    options = dict(epochs=4, batch_size=16, lr=1e-3, report=lambda line: None)
+    options = dict(epochs=4, batch_size=16, lr=1e-2, report=lambda line: None)
 
     def student():
         quantised = prepare_qat(copy_of(net), "asq", 3)
