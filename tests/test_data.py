@@ -391,3 +391,23 @@ def test_labels_that_do_not_fit_the_classes_are_said(stored):
     with pytest.raises(InputError, match="labels up to 52, too many for 10 classes"):
         RecordSource(stored / "all.rec", classes=10)
     assert RecordSource(stored / "all.rec", classes=1000).classes == 1000
+
+
+def test_turning_and_zooming_only_in_training():
+    """A quarter turn moves the one bright corner; zooming about the centre leaves the centre; testing changes nothing."""
+    images = np.zeros((40, 9, 9, 3), np.uint8)
+    images[:, 0, 0] = 255
+    images[:, 4, 4] = 200
+    labels = np.zeros(40, int)
+
+    def pictures(**options):
+        batch, _ = next(ArraySource(images, labels, 40, seed=1, **options).epoch(3))
+        return batch.asnumpy() + 128
+
+    np.testing.assert_array_equal(pictures(rotate=90, zoom=0.2), images.transpose(0, 3, 1, 2))
+    turned = pictures(train=True, rotate=90)
+    np.testing.assert_array_equal(turned, pictures(train=True, rotate=90))
+    assert (turned[:, 0, 4, 4] > 190).all()
+    assert len(np.unique(turned.reshape(40, -1), axis=0)) > 15
+    zoomed = pictures(train=True, zoom=0.3)
+    assert (zoomed[:, 0, 4, 4] > 190).all() and len(np.unique(zoomed.reshape(40, -1), axis=0)) > 15
