@@ -19,7 +19,7 @@ from gluon_etinynet.qat import reestimate_batch_norm
 from gluon_etinynet.training import Config, evaluate, train
 
 SIZE = 32
-AUGMENTATION = {"shift": 2, "rotate": 10, "zoom": 0.1}  # pixels, degrees, part
+AUGMENTATION = {"shift": 1, "rotate": 10, "zoom": 0.1}  # pixels, degrees, part
 STATISTICS_EPOCHS = 5
 WEIGHT_DECAY = 5e-4
 
@@ -27,7 +27,7 @@ WEIGHT_DECAY = 5e-4
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="etinynet1.0", help="network (default: etinynet1.0)")
-    parser.add_argument("--num-epochs", type=int, default=100, help="default: 100")
+    parser.add_argument("--num-epochs", type=int, default=80, help="default: 80")
     parser.add_argument("--batch-size", type=int, default=64, help="default: 64")
     parser.add_argument("--lr", type=float, default=0.05, help="learning rate, cosine to zero (default: 0.05)")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
