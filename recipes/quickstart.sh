@@ -10,10 +10,11 @@
 extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
-released=() options=() save_dir=runs/quickstart
+released=() options=() model=etinynet1.0 save_dir=runs/quickstart
 while [ $# -gt 0 ]; do
     case "$1" in
         --params) released=(--params "${2:?--params needs a file}"); shift 2 ;;
+        --model) model=${2:?--model needs a name}; shift 2 ;;
         --save-dir) save_dir=${2:?--save-dir needs a folder}; shift 2 ;;
         *) options+=("$1"); shift ;;
     esac
@@ -22,10 +23,11 @@ done
 python benchmarks/table1.py --save-dir "$save_dir/table1"
 
 printf '\n'
-python tools/train_digits.py --save-dir "$save_dir" ${options[@]+"${options[@]}"}
+python tools/train_digits.py --model "$model" --save-dir "$save_dir" ${options[@]+"${options[@]}"}
 
 printf '\n'
-python benchmarks/table3.py --digits --params "$save_dir/net.params" --num-epochs 15 --save-dir "$save_dir/table3"
+python benchmarks/table3.py --digits --model "$model" --params "$save_dir/net.params" \
+    --num-epochs 15 --save-dir "$save_dir/table3"
 
 printf '\n'
 python tools/plot_histograms.py --params "$save_dir/net.params" --save-dir "$save_dir/figures"
