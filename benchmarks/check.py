@@ -1,10 +1,10 @@
-"""Hold what the recipes measured against what the paper reports.
+"""Hold what the recipes measured against what the paper reports, and our own results against their floors.
 
 Usage: ``python benchmarks/check.py [--runs runs] [--all] [--out FILE.csv]``
 
-Joins ``paper.csv`` with the measurements in every ``metrics.json`` below the folder of runs and prints
+Joins ``paper.csv`` and ``floors.csv`` with the measurements in every ``metrics.json`` below the folder of runs and prints
 one table. Exit status 0 if nothing measured disagrees without an explanation, 1 if something does, 2 if
-a file is damaged or measures what ``paper.csv`` does not list.
+a file is damaged or measures what neither lists.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def judge(entry, found):
 
 def main():
     args = parse_args()
-    entries = paper.load()
+    entries = paper.load() + paper.load(paper.FLOORS_CSV)
     found = collect(args.runs, {entry.key for entry in entries})
     rows = [judge(entry, found) for entry in entries
             if args.all or entry.agreement != "cited" or entry.key in found]
