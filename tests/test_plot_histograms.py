@@ -45,9 +45,11 @@ def test_all_figures_and_their_numbers(checkpoints, tmp_path):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert "</svg>" in (tmp_path / f"{name}.svg").read_text()
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    found = {(m["row"], m["quantity"]): m["value"] for m in metrics["measurements"]}
+    found = {(m["row"], m["quantity"]): m["value"] for m in metrics["numbers"]}
     weight = net.features[4][2].pw.weight.data().asnumpy()  # layer3.2 of the paper
     assert found["layer3.2", "shape"] == "16x12x1x1"
+    # Another network's numbers are not held against the paper's.
+    assert metrics["measurements"] and all(m["comparable"] is False for m in metrics["measurements"])
     assert found["layer3.2", "std"] == pytest.approx(weight.std(), abs=1e-4)
     assert found["layer3.2 DoReFa", "total_levels"] == 8
     clamped = np.tanh(weight) / np.abs(np.tanh(weight)).max()

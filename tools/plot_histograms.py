@@ -18,8 +18,8 @@ import numpy as np
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.cli import run, table
-from gluon_etinynet.files import InputError, atomic_path, write_csv, write_json
-from gluon_etinynet.model_zoo import structural_names, released_checkpoint
+from gluon_etinynet.files import InputError, atomic_path, sha256, write_csv, write_json
+from gluon_etinynet.model_zoo import RELEASES, released_checkpoint, structural_names
 from gluon_etinynet.params_file import read_params
 from gluon_etinynet.quantize import (asq, asq_clamp, asq_steps, dorefa, dorefa_clamp, dorefa_steps, entropy,
                                      quantisation_error)
@@ -40,6 +40,19 @@ STYLE = {"font.size": 8, "axes.titlesize": 8.5, "axes.labelsize": 8, "legend.fon
          "svg.hashsalt": "gluon_etinynet", "figure.constrained_layout.use": True}
 
 
+PAPER_QUANTITIES = {
+    ("fig3", "layer1.4"): ("shape", "weights"),
+    ("fig3", "layer3.2"): ("shape", "std"),
+    ("fig3", "layer3.2 DoReFa"): ("zeros", "valid_levels", "total_levels"),
+    ("fig4", "layer3.2"): ("std_trend", "j_trend", "entropy_trend"),
+}
+GRID = {"note": "on a grid of the same step with a level at zero; equation 5 has none"}
+EXPLAINED = {
+    "zeros": GRID, "valid_levels": GRID,
+    "j_trend": {"differs": "rounding to steps of 1/7 costs 1/(12 x 49) for each weight, whatever lambda is"},
+}
+
+
 def main():
     arguments = parse_arguments()
     path = arguments.params or released_checkpoint("etinynet1.0")
@@ -57,24 +70,24 @@ def main():
     wanted = [arguments.figure] if arguments.figure else ["3", "4", "layers"] + ["lambda"] * bool(lambdas)
     if "lambda" in wanted and not lambdas:
         raise InputError(f"{path} holds no lambda; --figure lambda needs a network quantised by ASQ")
-    measurements = []
+    numbers = []
     out = Path(arguments.save_dir)
     plt.switch_backend("Agg")
     with plt.rc_context(STYLE):
         if "3" in wanted:
             chosen = [(name, weights_of(layers, name, path)) for name in arguments.layer or PAPER_LAYERS]
-            measurements += figure3(chosen, arguments.bits, out)
+            numbers += figure3(chosen, arguments.bits, out)
         if "4" in wanted:
             name = (arguments.layer or ["layer3.2"])[-1]
-            measurements += figure4(name, weights_of(layers, name, path), arguments.bits, out)
+            numbers += figure4(name, weights_of(layers, name, path), arguments.bits, out)
         if "layers" in wanted:
             figure_layers(layers, lambdas, arguments.bits, out)
         if "lambda" in wanted:
             figure_lambda(layers, lambdas, arguments.bits, out)
-    write_json(out / "metrics.json",
-               {"params": Path(path).name, "bits": arguments.bits, "measurements": measurements})
-    if measurements:
-        print(table(list(measurements[0]), [m.values() for m in measurements]))
+    write_json(out / "metrics.json", {"params": Path(path).name, "bits": arguments.bits, "numbers": numbers,
+                                      "measurements": papers_own(numbers, path, arguments.bits)})
+    if numbers:
+        print(table(["figure", "layer", "quantity", "measured"], [number.values() for number in numbers]))
     print(f"Figures and numbers are in {out}")
 
 
@@ -116,6 +129,17 @@ def by_asq(weight, lam, bits):
 
 def measurement(figure, row, quantity, value):
     return {"table": figure, "row": row, "quantity": quantity, "value": value}
+
+
+def papers_own(numbers, path, bits):
+    """Those numbers that the paper gives too; only of the released network at 4 bits are they comparable."""
+    comparable = bits == 4 and sha256(path) == RELEASES["etinynet1.0"].sha256
+    found = []
+    for number in numbers:
+        if number["quantity"] in PAPER_QUANTITIES.get((number["table"], number["row"]), ()):
+            extra = dict(EXPLAINED.get(number["quantity"], {}), comparable=comparable)
+            found.append(dict(number, **extra) if comparable else dict(number, comparable=False, note=Path(path).name))
+    return found
 
 
 def figure3(chosen, bits, out):
