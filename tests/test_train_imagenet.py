@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from gluon_etinynet import get_model
 from gluon_etinynet.params_file import read_params
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,3 +83,19 @@ def test_complaints_are_one_line(folders, arguments, message, tmp_path):
     assert done.stderr.startswith("train_imagenet.py: error: ") and done.stderr.count("\n") == 1
     assert message in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_known_classes_keep_their_weights():
+    """Goldfish is the second of ImageNet's wnids and tench the first; an unknown class starts at zero."""
+    module = runpy.run_path(str(ROOT / "tools" / "train_imagenet.py"))
+    draw = np.random.RandomState(0)
+    arrays = {"output.weight": draw.randn(1000, 384, 1, 1).astype(np.float32),
+              "output.bias": draw.randn(1000).astype(np.float32)}
+    net = get_model("etinynet0.75", classes=3)
+    assert module["copy_known_classes"](net.output, arrays, ["n01443537", "mine", "n01440764"]) == 2
+    for name in ("weight", "bias"):
+        started, known = getattr(net.output, name).data().asnumpy(), arrays["output." + name]
+        np.testing.assert_array_equal(started[[0, 2]], known[[1, 0]])
+        assert not started[1].any()
+    assert module["copy_known_classes"](net.output, {"output.bias": np.ones(10)}, ["n01443537", "a", "b"]) == 0
+    assert not net.output.weight.data().asnumpy().any()
