@@ -18,13 +18,14 @@ def add_checkpoint_arguments(parser):
     """Give a parser the flags that are the parameters of `graph_of_checkpoint`; returns their names."""
     actions = [
         parser.add_argument("--model", help="network (default: etinynet1.0)"),
-        parser.add_argument("--params", help="checkpoint, float or quantised by ASQ (default: the released one)"),
+        parser.add_argument("--params", metavar="FILE",
+                            help="checkpoint, float or quantised by ASQ (default: the released one)"),
         parser.add_argument("--calib-dir", metavar="DIR",
-                            help="folder of photographs, labelled or not, from which the feature maps' ranges are taken; "
-                                 "a few hundred are enough"),
+                            help="folder of photographs, labelled or not, from which the feature maps' ranges "
+                                 "are taken; a few hundred are enough"),
         parser.add_argument("--num-images", type=int, help="how many of them to look at (default: 256)"),
         parser.add_argument("--weight-bits", type=int, choices=range(2, 9),
-                            help="8 for a float checkpoint; for one quantised by ASQ its own bits (default: 8)"),
+                            help="8 for a float checkpoint, its own bits for one quantised by ASQ (default: 8)"),
         parser.add_argument("--input-size", type=int, help="side of the picture in pixels (default: 224)"),
     ]
     return [action.dest for action in actions]
@@ -67,8 +68,8 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, num_im
     if calib_dir is not None:
         return calibrate_and_lower(net, calibration_pictures(calib_dir, num_images, input_size), name)
     if not has_ranges:
-        raise InputError("the checkpoint does not hold the ranges of 8-bit feature maps; give --calib-dir, a folder of "
-                         "photographs like those that the network will see")
+        raise InputError(f"{params or 'the released checkpoint'} does not hold the ranges of 8-bit feature maps; "
+                         "give --calib-dir, a folder of photographs like those that the network will see")
     return lower(net, (input_size, input_size), name)
 
 
@@ -120,8 +121,8 @@ def _load(model, params, weight_bits):
         raise InputError(f"{path} is quantised by DoReFa, a baseline whose levels are not whole numbers of a step; "
                          "quantise the float network by ASQ for export")
     if not lambdas and weight_bits != 8:
-        raise InputError(f"{path} holds float weights: --weight-bits {weight_bits} needs a checkpoint quantised by ASQ "
-                         f"(gluon_etinynet.qat.prepare_qat(net, \"asq\", {weight_bits}), trained and saved)")
+        raise InputError(f"{path} holds float weights; --weight-bits {weight_bits} needs a checkpoint quantised by "
+                         f"ASQ: gluon_etinynet.qat.prepare_qat(net, 'asq', {weight_bits}), trained and saved")
     net = get_model(model, classes=len(arrays["output.weight"]) if "output.weight" in arrays else 1000)
     check_layers(net)
     if lambdas:

@@ -1,4 +1,4 @@
-"""From a Gluon network with 8-bit feature maps to the integer Graph: the bridge between the package's two halves.
+"""From a Gluon network with 8-bit feature maps to the integer Graph: the bridge between the two halves.
 
 The weights are either quantised by ASQ already, or float: then each output channel gets 127 levels on
 either side of zero, the outermost at its largest weight. The feature maps' ranges are those of the
@@ -12,7 +12,8 @@ from ._mxnet import mx
 from .etinynet import DLB, LB, EtinyNet, Stem
 from .files import InputError
 from .integer import Graph, Node, QuantParams, Tensor, accumulator_bound, requantise_params, weight_limit
-from .qat import QuantisedConvolution, calibrate, feature_map_quantisers, original_class, prepare_qat
+from .qat import (QuantisedConvolution, calibrate, feature_map_quantisers, original_class, prepare_qat,
+                  quantised_convolutions)
 
 __all__ = ["lower", "calibrate_and_lower", "check_layers"]
 
@@ -46,6 +47,7 @@ def calibrate_and_lower(net, images, name="etinynet", batch_size=32):
         As `lower`.
     """
     check_layers(net)
+    _check_numbers(net)
     if not feature_map_quantisers(net):
         prepare_qat(net, scheme=None, act_bits=8)
     starts = range(0, len(images), batch_size)
@@ -78,7 +80,7 @@ def lower(net, image_size, name="etinynet"):
         range, feature maps without quantiser or range.
     """
     check_layers(net)
-    _check_finite(net)
+    _check_numbers(net)
     graph = Graph(name, Tensor("image", (3, *map(int, image_size)), QuantParams(1.0)))
     stem, *stages = net.features
     x = _lower_stem(graph, stem)
@@ -127,11 +129,13 @@ def _require(block, cls, label):
                          "LB and DLB and without clip can be exported")
 
 
-def _check_finite(net):
+def _check_numbers(net):
     for name, parameter in net._collect_params_with_prefix().items():
         if not np.isfinite(parameter.data().asnumpy()).all():
-            raise InputError(f"{name} holds values that are not finite; the network is damaged, or its training "
-                             "diverged")
+            raise InputError(f"{name} holds values that are not finite; the network is damaged, or its "
+                             "training diverged")
+    for name, conv in quantised_convolutions(net).items():
+        _integer_weight(conv, name)
 
 
 # ---- The blocks ----
@@ -176,8 +180,8 @@ def _lower_final(graph, x, conv):
     # One scale for all classes, so that logits compare as integers; fine enough for few steps of few bits.
     largest = accumulator_bound(levels, _zero_point_bias(levels, x)) * x.quant.scale * scales + np.abs(bias)
     step = largest.max() / MAX_LOGIT or 1.0
-    _append_convolution(graph, x, "output", conv, (levels, scales, bits), x.quant.scale * scales / step, bias / step,
-                        QuantParams(float(step), 0, 32))
+    _append_convolution(graph, x, "output", conv, (levels, scales, bits), x.quant.scale * scales / step,
+                        bias / step, QuantParams(float(step), 0, 32))
 
 
 def _convolve(graph, source, name, conv, bn, quant, relu="none", shortcut=None):
@@ -188,20 +192,24 @@ def _convolve(graph, source, name, conv, bn, quant, relu="none", shortcut=None):
     slope = gamma / np.sqrt(variance + bn._kwargs["eps"])
     multiplier = slope * source.quant.scale * scales / quant.scale
     offset = (beta - mean * slope) / quant.scale + quant.zero_point
-    return _append_convolution(graph, source, name, conv, (levels, scales, bits), multiplier, offset, quant, relu,
-                               shortcut)
+    return _append_convolution(graph, source, name, conv, (levels, scales, bits), multiplier, offset, quant,
+                               relu, shortcut)
 
 
-def _append_convolution(graph, source, name, conv, weight, multiplier, offset, quant, relu="none", shortcut=None):
+def _append_convolution(graph, source, name, conv, weight, multiplier, offset, quant, relu="none",
+                        shortcut=None):
     levels, scales, bits = weight
     bias = _zero_point_bias(levels, source)
+    # Without weights the accumulator is always 0: the huge multiplier of such a nearly dead channel would
+    # only take bits of precision from the others.
+    multiplier = np.where(levels.reshape(len(levels), -1).any(axis=1), multiplier, 0)
     term = (shortcut.quant.scale / quant.scale, shortcut.quant.zero_point) if shortcut else None
     params = _requantise_params(name, multiplier, offset, accumulator_bound(levels, bias), term, quant.bits)
     kwargs = conv._kwargs
     attrs = {"weight": levels, "weight_quant": QuantParams(tuple(map(float, scales)), 0, bits, 0),
              "bias": bias.astype(np.int32), "stride": int(kwargs["stride"][0]), "pad": int(kwargs["pad"][0]),
-             "groups": int(kwargs["num_group"]), "relu": relu, "multiplier": params.multiplier, "shift": params.shift,
-             "offset": params.offset, "shortcut_multiplier": params.shortcut_multiplier}
+             "groups": int(kwargs["num_group"]), "relu": relu, "multiplier": params.multiplier,
+             "shift": params.shift, "offset": params.offset, "shortcut_multiplier": params.shortcut_multiplier}
     inputs = [source.name] + ([shortcut.name] if shortcut else [])
     return graph.append(Node("conv2d", inputs, name, attrs), quant)
 
@@ -233,8 +241,8 @@ def _integer_weight(conv, label):
 def _feature_map(block, attribute, label):
     quantiser = getattr(block, attribute, None)
     if quantiser is None:
-        raise InputError(f"{label}: its feature map is not quantised; prepare_qat(net, scheme=None, act_bits=8) and "
-                         "calibrate come first")
+        raise InputError(f"{label}: its feature map is not quantised; prepare_qat(net, scheme=None, act_bits=8) "
+                         "and calibrate come first")
     scale, zero_point = (float(p.data().asscalar()) for p in (quantiser.scale, quantiser.zero_point))
     if not scale > 0:
         raise InputError(f"{label}: its feature map has no range yet; calibrate the network first")

@@ -1,7 +1,7 @@
 """Export an integer network as C: a folder with the runtime, the network's tables, a demo and build files.
 
-The network is either a file (--graph) or made of a checkpoint (--params and --calib-dir) as tools/make_graph.py
-makes it.
+The network is either a file (--graph), or made of a checkpoint (--params and --calib-dir) as by
+tools/make_graph.py.
 """
 
 import argparse
@@ -29,7 +29,8 @@ def parse_args():
 def main():
     args, checkpoint = parse_args()
     if bool(args.graph) == bool(checkpoint):
-        raise InputError("give either --graph NPZ, or --params FILE --calib-dir DIR to make the network of a checkpoint")
+        raise InputError("give either --graph NPZ, or --params FILE --calib-dir DIR to make the network of a "
+                         "checkpoint")
     export(Graph.load(args.graph) if args.graph else graph_of_checkpoint(**checkpoint), args)
 
 
