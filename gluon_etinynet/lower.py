@@ -9,6 +9,7 @@ layers of the network that make them. The formulas are those of docs/numerics.md
 import numpy as np
 
 from ._mxnet import mx
+from .equalise import equalise
 from .etinynet import DLB, LB, EtinyNet, Stem
 from .files import InputError
 from .integer import Graph, Node, QuantParams, Tensor, accumulator_bound, requantise_params, weight_limit
@@ -31,7 +32,7 @@ def calibrate_and_lower(net, images, name="etinynet", batch_size=32):
     ----------
     net : EtinyNet
         Float, or with weights quantised by ASQ. Changed in place: it gains quantisers of its feature maps,
-        if it has none, and their ranges.
+        if it has none, and their ranges; a float network is equalised (equalise.py).
     images : numpy.ndarray of int8, shape (N, 3, rows, columns)
         Pictures minus 128, of the size that the integer network is to take; a few hundred.
     name : str
@@ -51,7 +52,10 @@ def calibrate_and_lower(net, images, name="etinynet", batch_size=32):
     if not feature_map_quantisers(net):
         prepare_qat(net, scheme=None, act_bits=8)
     starts = range(0, len(images), batch_size)
-    calibrate(net, [mx.nd.array(images[start:start + batch_size], dtype="float32") for start in starts])
+    batches = [mx.nd.array(images[start:start + batch_size], dtype="float32") for start in starts]
+    if not quantised_convolutions(net):
+        equalise(net, batches)
+    calibrate(net, batches)
     return lower(net, images.shape[2:], name)
 
 

@@ -17,7 +17,8 @@ from .etinynet import DLB, LB, EtinyNet, Stem
 from .quantize import asq, asq_steps, dorefa, dorefa_steps
 
 __all__ = ["prepare_qat", "calibrate", "reestimate_batch_norm", "frozen_batch_norm", "FakeQuantise",
-           "QuantisedConvolution", "quantised_convolutions", "feature_map_quantisers", "original_class"]
+           "QuantisedConvolution", "quantised_convolutions", "feature_map_quantisers", "original_class",
+           "observe_feature_maps"]
 
 nn = mx.gluon.nn
 
@@ -417,23 +418,39 @@ def calibrate(net, batches):
     ValueError
         If the network has no quantiser of feature maps, or there is no batch.
     """
+    batches = list(batches)
+    seen = {}
+    share = CALIBRATION_VALUES // max(len(batches), 1)
+    rng = np.random.RandomState(0)
+
+    def collect(quantiser, x):
+        values = x.ravel()
+        picked = values[rng.randint(0, values.size, min(share, values.size))]
+        seen.setdefault(quantiser, []).append(np.append(picked, [values.min(), values.max()]))
+
+    observe_feature_maps(net, batches, collect)
+    for quantiser, values in seen.items():
+        quantiser.set_range(*_best_range(np.concatenate(values)))
+
+
+def observe_feature_maps(net, batches, see):
+    """Run a network with its feature maps unrounded and call ``see(quantiser, values)`` for each of them.
+
+    Parameters, errors
+    ------------------
+    As for `calibrate`.
+    """
     quantisers = list(feature_map_quantisers(net).values())
     if not quantisers:
         raise ValueError("the network has no feature map to calibrate; prepare it with act_bits=8")
-    batches = list(batches)
     if not batches:
         raise ValueError("ranges cannot be calibrated without a batch")
-    seen = {quantiser: [] for quantiser in quantisers}
-    share = CALIBRATION_VALUES // len(batches)
-    rng = np.random.RandomState(0)
 
-    def collect(quantiser, inputs):
-        values = inputs[0].asnumpy().ravel()
-        picked = values[rng.randint(0, values.size, min(share, values.size))]
-        seen[quantiser].append(np.append(picked, [values.min(), values.max()]))
+    def hook(quantiser, inputs):
+        see(quantiser, inputs[0].asnumpy())
 
     with _imperative(net):
-        hooks = [quantiser.register_forward_pre_hook(collect) for quantiser in quantisers]
+        hooks = [quantiser.register_forward_pre_hook(hook) for quantiser in quantisers]
         for quantiser in quantisers:
             quantiser.enabled = False
         try:
@@ -443,8 +460,6 @@ def calibrate(net, batches):
             for quantiser, hook in zip(quantisers, hooks):
                 quantiser.enabled = True
                 hook.detach()
-    for quantiser, values in seen.items():
-        quantiser.set_range(*_best_range(np.concatenate(values)))
 
 
 def _best_range(values):
