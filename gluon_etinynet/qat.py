@@ -17,7 +17,8 @@ from .etinynet import DLB, LB, EtinyNet, Stem
 from .quantize import asq, asq_steps, dorefa, dorefa_steps
 
 __all__ = ["prepare_qat", "calibrate", "reestimate_batch_norm", "frozen_batch_norm", "FakeQuantise",
-           "quantised_convolutions"]
+           "QuantisedConvolution", "quantised_convolutions", "feature_map_quantisers", "original_class",
+           "observe_feature_maps"]
 
 nn = mx.gluon.nn
 
@@ -48,8 +49,9 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
     net : HybridBlock
         With its parameters' shapes known. If they are not initialised yet (to load a quantised
         checkpoint), only the structure changes.
-    scheme : str
-        ``asq`` or ``dorefa``.
+    scheme : str or None
+        ``asq`` or ``dorefa``. None leaves the weights as they are, float or quantised already, and adds
+        only what `act_bits` asks for.
     weight_bits : int
         2 to 8, for all convolutions.
     act_bits : int, optional
@@ -71,15 +73,16 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
         For an unknown scheme, unsupported bits, a network prepared already, or one whose blocks
         have no known place for `act_bits`.
     """
-    if scheme not in SCHEMES:
+    if scheme is not None and scheme not in SCHEMES:
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}")
-    (asq_steps if scheme == "asq" else dorefa_steps)(weight_bits)
+    if scheme is not None:
+        (asq_steps if scheme == "asq" else dorefa_steps)(weight_bits)
     if act_bits not in (None, 8):
         raise ValueError(f"act_bits must be 8 or None, not {act_bits!r}")
-    if quantised_convolutions(net):
+    if scheme is not None and quantised_convolutions(net) or act_bits and feature_map_quantisers(net):
         raise ValueError("the network is quantised already; start from a float one")
     maps = _feature_maps(net) if act_bits else []
-    for conv, bn in _convolutions(net):
+    for conv, bn in _convolutions(net) if scheme is not None else []:
         _extend(conv, QuantisedConvolution)
         conv._become_quantised(scheme, weight_bits, lam, per_channel, has_scale=bn is None)
         if conv.weight._data is not None:
@@ -126,6 +129,11 @@ class QuantisedConvolution:
             return asq(weight, lam, self._bits, self._per_channel)
         return dorefa(weight, self._bits, self._per_channel)
 
+    @property
+    def bits(self):
+        """Bits of a weight."""
+        return self._bits
+
     def quantised_weight(self):
         """Return Q of the present weights, a numpy array of the weight's shape."""
         lam = self.lam.data() if self._scheme == "asq" else None
@@ -144,14 +152,18 @@ class QuantisedConvolution:
         Raises
         ------
         ValueError
-            For DoReFa, whose levels are odd multiples of half a step: a baseline, not for export.
+            For DoReFa, whose levels are odd multiples of half a step: a baseline, not for export. If the
+            weights, or what they become with their lambda, are not finite.
         """
         if self._scheme != "asq":
             raise ValueError(f"{self.name} is quantised by DoReFa, whose levels are not whole numbers of a step; "
                              "only ASQ networks become integers")
         a = asq_steps(self._bits)
         scale = float(self.scale.data().asscalar()) if "scale" in self._reg_params else 1.0
-        return np.rint(self.quantised_weight() * a).astype(np.int8), scale / a
+        levels = np.rint(self.quantised_weight() * a)
+        if not (np.isfinite(levels).all() and np.isfinite(scale)):
+            raise ValueError(f"{self.name} has quantised weights that are not finite")
+        return levels.astype(np.int8), scale / a
 
     def _fit(self, bn):
         """Let the BN behind, or else `scale`, undo the factor between W and Q."""
@@ -242,6 +254,15 @@ def _quantiser_like(block):
     return quantiser
 
 
+_MIXINS = (QuantisedConvolution, QuantisedOutput, QuantisedShortcuts)
+
+
+def original_class(block):
+    """Return the class that a block had before `prepare_qat` extended it."""
+    cls = type(block)
+    return cls.__bases__[1] if issubclass(cls, _MIXINS) else cls
+
+
 @lru_cache(maxsize=None)
 def _extended(cls, mixin):
     return type("Quantised" + cls.__name__, (mixin, cls), {"__doc__": mixin.__doc__})
@@ -293,13 +314,19 @@ def _feature_maps(net):
 
 def quantised_convolutions(net):
     """Return {structural name: quantised convolution} of a network, in its order."""
-    def walk(block, prefix):
-        found = {prefix[:-1]: block} if isinstance(block, QuantisedConvolution) else {}
-        for name, child in block._children.items():
-            found.update(walk(child, f"{prefix}{name}."))
-        return found
+    return _named(net, QuantisedConvolution)
 
-    return walk(net, "")
+
+def feature_map_quantisers(net):
+    """Return {structural name: `FakeQuantise`} of a network, in its order."""
+    return _named(net, FakeQuantise)
+
+
+def _named(block, cls, prefix=""):
+    found = {prefix[:-1]: block} if isinstance(block, cls) else {}
+    for name, child in block._children.items():
+        found.update(_named(child, cls, f"{prefix}{name}."))
+    return found
 
 
 @contextlib.contextmanager
@@ -392,23 +419,39 @@ def calibrate(net, batches):
     ValueError
         If the network has no quantiser of feature maps, or there is no batch.
     """
-    quantisers = [block for block in _blocks(net) if isinstance(block, FakeQuantise)]
-    if not quantisers:
-        raise ValueError("the network has no feature map to calibrate; prepare it with act_bits=8")
     batches = list(batches)
-    if not batches:
-        raise ValueError("ranges cannot be calibrated without a batch")
-    seen = {quantiser: [] for quantiser in quantisers}
-    share = CALIBRATION_VALUES // len(batches)
+    seen = {}
+    share = CALIBRATION_VALUES // max(len(batches), 1)
     rng = np.random.RandomState(0)
 
-    def collect(quantiser, inputs):
-        values = inputs[0].asnumpy().ravel()
+    def collect(quantiser, x):
+        values = x.ravel()
         picked = values[rng.randint(0, values.size, min(share, values.size))]
-        seen[quantiser].append(np.append(picked, [values.min(), values.max()]))
+        seen.setdefault(quantiser, []).append(np.append(picked, [values.min(), values.max()]))
+
+    observe_feature_maps(net, batches, collect)
+    for quantiser, values in seen.items():
+        quantiser.set_range(*_best_range(np.concatenate(values)))
+
+
+def observe_feature_maps(net, batches, see):
+    """Run a network with its feature maps unrounded and call ``see(quantiser, values)`` for each of them.
+
+    Parameters, errors
+    ------------------
+    As for `calibrate`.
+    """
+    quantisers = list(feature_map_quantisers(net).values())
+    if not quantisers:
+        raise ValueError("the network has no feature map to calibrate; prepare it with act_bits=8")
+    if not batches:
+        raise ValueError("ranges cannot be calibrated without a batch")
+
+    def hook(quantiser, inputs):
+        see(quantiser, inputs[0].asnumpy())
 
     with _imperative(net):
-        hooks = [quantiser.register_forward_pre_hook(collect) for quantiser in quantisers]
+        hooks = [quantiser.register_forward_pre_hook(hook) for quantiser in quantisers]
         for quantiser in quantisers:
             quantiser.enabled = False
         try:
@@ -418,8 +461,6 @@ def calibrate(net, batches):
             for quantiser, hook in zip(quantisers, hooks):
                 quantiser.enabled = True
                 hook.detach()
-    for quantiser, values in seen.items():
-        quantiser.set_range(*_best_range(np.concatenate(values)))
 
 
 def _best_range(values):

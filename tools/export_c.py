@@ -1,27 +1,37 @@
-"""Export an integer network as C: a folder with the runtime, the network's tables, a demo and build files."""
+"""Export an integer network as C: a folder with the runtime, the network's tables, a demo and build files.
+
+The network is either a file (--graph), or made of a checkpoint (--params and --calib-dir) as by
+tools/make_graph.py.
+"""
 
 import argparse
 import json
 
-from gluon_etinynet import cli
+from gluon_etinynet import InputError, cli
+from gluon_etinynet.deploy import add_checkpoint_arguments, graph_of_checkpoint
 from gluon_etinynet.emit import c
 from gluon_etinynet.emit.folder import write_folder
 from gluon_etinynet.integer import Graph
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--graph", required=True, metavar="NPZ", help="integer network")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--graph", metavar="NPZ", help="integer network; or, to make one:")
+    names = add_checkpoint_arguments(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
     parser.add_argument("--prefix", default="etinynet",
                         help="begins every global name, so that several networks link (default: etinynet)")
     parser.add_argument("--force", action="store_true", help="write into a folder that holds other files")
-    return parser.parse_args()
+    args = parser.parse_args()
+    return args, {name: getattr(args, name) for name in names if getattr(args, name) is not None}
 
 
 def main():
-    args = parse_args()
-    export(Graph.load(args.graph), args)
+    args, checkpoint = parse_args()
+    if bool(args.graph) == bool(checkpoint):
+        raise InputError("give either --graph NPZ, or --params FILE --calib-dir DIR to make the network of a "
+                         "checkpoint")
+    export(Graph.load(args.graph) if args.graph else graph_of_checkpoint(**checkpoint), args)
 
 
 def export(graph, args):

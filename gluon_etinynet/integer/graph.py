@@ -164,7 +164,7 @@ class Graph:
             description = json.loads(members["graph.json"].tobytes().decode())
             version = description["version"]
         except (KeyError, ValueError, TypeError) as error:
-            raise InputError(f"{path} is no integer graph; make one with tools/export_c.py") from error
+            raise InputError(f"{path} is no integer graph; make one with tools/make_graph.py") from error
         if recorded != _digest(members):
             raise InputError(f"{path} has been altered (its checksum differs); write it anew")
         if version != VERSION:
