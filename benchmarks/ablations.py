@@ -64,8 +64,8 @@ def main():
                         f"{len(args.seeds)} seeds, spread {spread(changes):.2f}"})
     as_described = (args.model, args.num_epochs, args.batch_size, args.lr, args.input_size, len(data.y_train)) \
         == ("etinynet0.75", 10, 64, 0.1, 64, 8000)
-    floors = [{"table": "floors", "row": "EtinyNet-0.75 on 8000 pictures of CIFAR-10, 10 epochs at 64 px", "quantity": "top1",
-               "value": statistics.mean(accuracy[args.model].values())}] if as_described else []
+    floors = [{"table": "floors", "row": "EtinyNet-0.75 on 8000 pictures of CIFAR-10, 10 epochs at 64 px",
+               "quantity": "top1", "value": statistics.mean(accuracy[args.model].values())}] if as_described else []
     print(f"\nTest accuracy in per cent after {args.num_epochs} epochs (mean and standard deviation over the seeds)\n")
     print(cli.table(header, rows))
     print("\nBeside the paper, on ImageNet\n")

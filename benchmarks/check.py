@@ -2,8 +2,8 @@
 
 Usage: ``python benchmarks/check.py [--runs runs] [--all] [--out FILE.csv]``
 
-Joins ``paper.csv`` and ``floors.csv`` with the measurements in every ``metrics.json`` below the folder of runs and prints
-one table. Exit status 0 if nothing measured disagrees without an explanation, 1 if something does, 2 if
+Joins ``paper.csv`` and ``floors.csv`` with the measurements in every ``metrics.json`` below the folder of
+runs and prints one table. Exit status 0 if nothing measured disagrees without an explanation, 1 if something does, 2 if
 a file is damaged or measures what neither lists.
 """
 

@@ -34,8 +34,8 @@ OTHERS = {
     "MobileNetV2-0.15": "GluonCV does not round widths to multiples of 8; rounded it would be 31 M, not 39 M either",
 }
 # Where a label does not stand up and to the right of its point: its text's end that is at the point, and its rise.
-LABELS = {"MobileNetV1-0.5": ("left", 11), "EtinyNet-0.75": ("right", 5), "ShuffleNetV2-0.5": ("right", -8), "MicroNet-M2": ("right", 2),
-          "EfficientNet-B": ("right", -3), "MobileNetV2-0.15": ("right", -3), "MobileNetV2-0.35": ("left", -6),
+LABELS = {"MobileNetV1-0.5": ("left", 11), "EtinyNet-0.75": ("right", 5), "ShuffleNetV2-0.5": ("right", -8),
+          "MicroNet-M2": ("right", 2), "EfficientNet-B": ("right", -3), "MobileNetV2-0.15": ("right", -3), "MobileNetV2-0.35": ("left", -6),
           "MnasNet-A1-0.35": ("left", -11), "MobileNetV3-Small-0.35": ("left", -7)}
 
 
@@ -114,7 +114,8 @@ def accuracy(args):
 
 def table(entries, found):
     """One line for each network: the paper's four numbers, each with the measured one behind it."""
-    header = ["model"] + [text for name in ("size, MB", "MAdds, M", "top-1, %", "top-5, %") for text in (name, "measured")]
+    names = ("size, MB", "MAdds, M", "top-1, %", "top-5, %")
+    header = ["model"] + [text for name in names for text in (name, "measured")]
     rows = []
     for row in dict.fromkeys(entry.row for entry in entries):
         cells = [row]
@@ -142,7 +143,8 @@ def draw(entries, found, save_dir):
     axes.text(0.02, 0.98, "TinyML: below 1 MB", color="tab:green", va="top", transform=axes.transAxes)
     for row, size, top1, _ in points:
         ours = row.startswith("EtinyNet")
-        axes.plot(size, top1, "*" if ours else "o", color="tab:red" if ours else "tab:blue", markersize=13 if ours else 6)
+        marker, colour, extent = ("*", "tab:red", 13) if ours else ("o", "tab:blue", 6)
+        axes.plot(size, top1, marker, color=colour, markersize=extent)
         side, rise = LABELS.get(row, ("left", 5))
         axes.annotate(row, (size, top1), xytext=(-7 if side == "right" else 7, rise), textcoords="offset points",
                       fontsize=7.5, ha=side, color="tab:red" if ours else "black")

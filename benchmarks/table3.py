@@ -26,13 +26,14 @@ from paper import comparison, value
 
 from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
+from gluon_etinynet.batch_norm import reestimate_batch_norm
 from gluon_etinynet.data import (ArraySource, FolderSource, RecordSource, cifar_npz, digits,
                                  imagenet_classes)
 from gluon_etinynet.files import InputError, atomic_path, sha256, write_csv, write_json
 from gluon_etinynet.images import EXTENSIONS, index_folder, preprocess, read_image
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.model_zoo import released_checkpoint
-from gluon_etinynet.qat import SCHEMES, prepare_qat, quantised_convolutions, reestimate_batch_norm
+from gluon_etinynet.qat import SCHEMES, prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize import asq_clamp, dorefa_clamp, entropy, quantisation_error
 from gluon_etinynet.reconstruct import distil, reconstruct
 from gluon_etinynet.training import Config, contexts, evaluate, train

@@ -50,7 +50,8 @@ def main():
     files = files[::len(files) // wanted][:wanted]
     rows = []
     for size in args.input_size:
-        source = FolderSource(files, args.batch_size, size=size, train=True, threads=args.num_workers, classes=len(classes))
+        source = FolderSource(files, args.batch_size, size=size, train=True, threads=args.num_workers,
+                              classes=len(classes))
         ways = (loop, model, plain)
         rounds = [[way(args.model, source, ctx) for way in ways] for _ in range(args.rounds)]
         speeds = [statistics.median(column) for column in zip(*rounds)]
@@ -68,7 +69,8 @@ def main():
 def loop(name, source, ctx):
     """Images per second of the package's own loop."""
     with tempfile.TemporaryDirectory() as folder:
-        history = train(get_model(name, classes=source.classes), source, None, CONFIG, folder, ctx, log=lambda line: None)
+        net = get_model(name, classes=source.classes)
+        history = train(net, source, None, CONFIG, folder, ctx, log=lambda line: None)
     return history[1]["samples_per_second"]
 
 

@@ -135,8 +135,8 @@ def index_folder(folder, classes=None):
         raise InputError(f"{folder} is not a folder")
     named = _from_labels(folder) if (folder / "labels.csv").is_file() else _from_subfolders(folder)
     if not named:
-        raise InputError(f"{folder} holds no labelled pictures: it needs a labels.csv (file,wnid,class_index) or a "
-                         "subfolder of pictures for each class")
+        raise InputError(f"{folder} holds no labelled pictures: it needs a labels.csv (file,wnid,class_index) "
+                         "or a subfolder of pictures for each class")
     classes = list(classes) if classes is not None else sorted({name for _, name, _ in named})
     position = {name: index for index, name in enumerate(classes)}
     for _, name, source in named:

@@ -7,16 +7,16 @@ their names; what is new: `lam` of every convolution (ASQ), `scale` of a convolu
 `scale` and `zero_point` of every feature map's quantiser.
 """
 
-import contextlib
 from functools import lru_cache
 
 import numpy as np
 
 from ._mxnet import mx
+from .batch_norm import all_blocks, imperative
 from .etinynet import DLB, LB, EtinyNet, Stem
 from .quantize import asq, asq_steps, dorefa, dorefa_steps
 
-__all__ = ["prepare_qat", "calibrate", "reestimate_batch_norm", "frozen_batch_norm", "FakeQuantise",
+__all__ = ["prepare_qat", "calibrate", "FakeQuantise",
            "QuantisedConvolution", "quantised_convolutions", "feature_map_quantisers", "original_class",
            "observe_feature_maps"]
 
@@ -273,18 +273,10 @@ def _extend(block, mixin):
     block.__class__ = _extended(type(block), mixin)
 
 
-def _blocks(net):
-    """All blocks of a network, parents first."""
-    found = [net]
-    for child in net._children.values():
-        found += _blocks(child)
-    return found
-
-
 def _convolutions(net):
     """Every Conv2D with the BN that follows it among its siblings, or None."""
     pairs = []
-    for block in _blocks(net):
+    for block in all_blocks(net):
         children = [child for child in block._children.values() if not isinstance(child, nn.Activation)]
         for child, follower in zip(children, children[1:] + [None]):
             if isinstance(child, nn.Conv2D):
@@ -295,7 +287,7 @@ def _convolutions(net):
 def _feature_maps(net):
     """The blocks whose outputs the integer network stores, and how each is to be extended."""
     maps = []
-    for block in _blocks(net):
+    for block in all_blocks(net):
         if isinstance(block, Stem):
             maps.append((block.pool, QuantisedOutput))  # rounding and taking the maximum commute
         elif isinstance(block, DLB):
@@ -304,8 +296,8 @@ def _feature_maps(net):
             maps += [(bn, QuantisedOutput) for bn in (block.bn1, block.bn2, block.bn3)]
         elif isinstance(block, EtinyNet):
             maps.append((block.pool, QuantisedOutput))
-    covered = {id(child) for block in _blocks(net) if isinstance(block, (Stem, LB)) for child in _blocks(block)}
-    for block in _blocks(net):
+    covered = {id(child) for block in all_blocks(net) if isinstance(block, (Stem, LB)) for child in all_blocks(block)}
+    for block in all_blocks(net):
         if isinstance(block, nn.BatchNorm) and id(block) not in covered:
             raise ValueError(f"act_bits: {block.name} is not in a Stem, LB or DLB; where its feature map is "
                              "rounded is not defined")
@@ -327,81 +319,6 @@ def _named(block, cls, prefix=""):
     for name, child in block._children.items():
         found.update(_named(child, cls, f"{prefix}{name}."))
     return found
-
-
-@contextlib.contextmanager
-def _imperative(net):
-    """Run a network's blocks one by one, so that hooks see what passes between them."""
-    active, flags = net._active, dict(net._flags)
-    net.hybridize(False)
-    try:
-        yield
-    finally:
-        net.hybridize(active, **flags)
-
-
-def reestimate_batch_norm(net, batches):
-    """Set every BN's running mean and variance to what it sees over these batches.
-
-    The network runs as in training (every BN normalises with its batch's own statistics, which the
-    next one sees), but nothing is trained. MXNet's CPU BatchNorm moves its statistics in the backward
-    pass only; hence they are collected here.
-
-    Parameters
-    ----------
-    net : HybridBlock
-    batches : iterable of NDArray
-        Inputs of `net`, best in batches as large as in training.
-
-    Raises
-    ------
-    ValueError
-        If there is no batch.
-    """
-    sums = {}
-
-    def collect(bn, inputs):
-        x = inputs[0].asnumpy()
-        x = x.reshape(x.shape[0], x.shape[1], -1)
-        # float32 within a picture, where numpy adds pairwise: six times faster, and exact to 1e-6.
-        means, variances = x.mean(axis=2).astype(np.float64), x.var(axis=2).astype(np.float64)
-        added = len(x), means.sum(axis=0), (variances + means ** 2).sum(axis=0)
-        sums[bn] = [a + b for a, b in zip(sums.get(bn, (0, 0, 0)), added)]
-
-    layers = [block for block in _blocks(net) if isinstance(block, nn.BatchNorm)]
-    with _imperative(net):
-        hooks = [bn.register_forward_pre_hook(collect) for bn in layers]
-        try:
-            for batch in batches:
-                with mx.autograd.train_mode():
-                    net(batch)
-        finally:
-            for hook in hooks:
-                hook.detach()
-    if layers and not sums:
-        raise ValueError("batch normalisation cannot be re-estimated without a batch")
-    for bn, (count, first, second) in sums.items():
-        mean = first / count
-        bn.running_mean.set_data(mx.nd.array(mean))
-        bn.running_var.set_data(mx.nd.array(np.maximum(second / count - mean ** 2, 0)))
-
-
-@contextlib.contextmanager
-def frozen_batch_norm(net):
-    """Within the block, BN uses its running statistics in training too; gamma and beta still train."""
-    layers = [block for block in _blocks(net) if isinstance(block, nn.BatchNorm)]
-
-    def set_all(values):
-        for bn, value in zip(layers, values):
-            bn._kwargs["use_global_stats"] = value
-        net.hybridize(net._active, **dict(net._flags))
-
-    before = [bn._kwargs["use_global_stats"] for bn in layers]
-    set_all([True] * len(layers))
-    try:
-        yield
-    finally:
-        set_all(before)
 
 
 def calibrate(net, batches):
@@ -450,7 +367,7 @@ def observe_feature_maps(net, batches, see):
     def hook(quantiser, inputs):
         see(quantiser, inputs[0].asnumpy())
 
-    with _imperative(net):
+    with imperative(net):
         hooks = [quantiser.register_forward_pre_hook(hook) for quantiser in quantisers]
         for quantiser in quantisers:
             quantiser.enabled = False

@@ -17,7 +17,7 @@ import numpy as np
 from ._mxnet import mx
 from .cli import progress
 from .files import InputError, atomic_path, write_json
-from .qat import frozen_batch_norm, reestimate_batch_norm
+from .batch_norm import frozen_batch_norm, reestimate_batch_norm
 
 __all__ = ["reconstruct", "distil", "units"]
 

@@ -14,7 +14,8 @@ from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import Graph, run
 from gluon_etinynet.lower import calibrate_and_lower, lower
 from gluon_etinynet.model_zoo import get_model
-from gluon_etinynet.qat import calibrate, feature_map_quantisers, prepare_qat, reestimate_batch_norm
+from gluon_etinynet.batch_norm import reestimate_batch_norm
+from gluon_etinynet.qat import calibrate, feature_map_quantisers, prepare_qat
 
 SIZE = 33
 WIDTHS = [(8, 8), (12, 12), (16, 16), (16, 24)]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from gluon_etinynet._mxnet import mx
+from gluon_etinynet.batch_norm import frozen_batch_norm, reestimate_batch_norm
 from gluon_etinynet.etinynet import DLB, LB, EtinyNet
 from gluon_etinynet.model_zoo import get_model
-from gluon_etinynet.qat import (FakeQuantise, calibrate, frozen_batch_norm, prepare_qat, quantised_convolutions,
-                                reestimate_batch_norm)
+from gluon_etinynet.qat import FakeQuantise, calibrate, prepare_qat, quantised_convolutions
 from gluon_etinynet.reconstruct import distil, reconstruct, units
 
 nn = mx.gluon.nn

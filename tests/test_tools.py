@@ -110,3 +110,22 @@ def test_classify_a_real_photograph(weights_dir, data_dir):
     picture = data_dir / "imagenet-train1k" / "images" / "n01443537_goldfish.jpg"
     done = run("tools/classify.py", "--params", weights_dir / CLASSIFIER, picture)
     assert "goldfish" in done.stdout.splitlines()[1]
+
+
+@pytest.mark.slow
+def test_digits_repeat_to_the_bit_and_are_not_trained_twice(tmp_path):
+    for folder in ("a", "b", "b"):
+        done = run("tools/train_digits.py", "--num-epochs", 2, "--save-dir", tmp_path / folder)
+        assert done.returncode == 0, done.stderr
+    assert "resuming after epoch 1" in done.stdout and "[Epoch 0]" not in done.stdout
+    for name in ("metrics.json", "net.params"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_digits_reach_their_floor(tmp_path):
+    """The quickstart's training, whole: benchmarks/floors.csv says what it must reach."""
+    assert run("tools/train_digits.py", "--save-dir", tmp_path / "runs").returncode == 0
+    checked = run("benchmarks/check.py", "--runs", tmp_path / "runs", "--out", tmp_path / "check.csv")
+    assert checked.returncode == 0
+    assert "floors,EtinyNet-1.0 on handwritten digits,top1" in (tmp_path / "check.csv").read_text()

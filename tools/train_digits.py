@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 from gluon_etinynet import cli, get_model
+from gluon_etinynet.batch_norm import reestimate_batch_norm
 from gluon_etinynet.data import ArraySource, digits
 from gluon_etinynet.files import atomic_path, write_json
-from gluon_etinynet.qat import reestimate_batch_norm
 from gluon_etinynet.training import Config, evaluate, train
 
 SIZE = 32
