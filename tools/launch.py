@@ -38,6 +38,7 @@ import gluon_etinynet._mxnet
 PASSED_ON = re.compile(r"(PYTHONPATH|OMP_NUM_THREADS|CUDA_VISIBLE_DEVICES|LD_LIBRARY_PATH|(MXNET|PS)_.*)$")
 RANK = re.compile(r"rank (\d+) of \d+, process \d+$")
 PR_SET_PDEATHSIG = 1
+WHOLE_LINES = threading.Lock()  # print writes a line and its end apart: two threads would mix theirs
 
 
 class Process:
@@ -64,7 +65,8 @@ class Process:
     def _pass_lines_on(self):
         for line in self.process.stdout:
             line = line.decode("utf-8", "replace").rstrip("\r\n")
-            print(line, flush=True)
+            with WHOLE_LINES:
+                print(line, flush=True)
             announced = RANK.match(line)
             if announced:
                 self.rank = int(announced.group(1))
