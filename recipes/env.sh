@@ -23,6 +23,12 @@ die() {
     exit 2
 }
 
+# For recipes: print the value of the flag $1, which is $2.
+value() {
+    [ $# -ge 2 ] || die "$1 needs a value"
+    printf '%s' "$2"
+}
+
 # Print the version of interpreter $1 if a virtual environment for MXNet can be made with it; otherwise
 # print what is missing and fail. A pyenv shim of a version that is not selected does not start at all.
 examine_python() {

@@ -13,9 +13,9 @@ extras=demo
 released=() options=() model=etinynet1.0 save_dir=runs/quickstart
 while [ $# -gt 0 ]; do
     case "$1" in
-        --params) released=(--params "${2:?--params needs a file}"); shift 2 ;;
-        --model) model=${2:?--model needs a name}; shift 2 ;;
-        --save-dir) save_dir=${2:?--save-dir needs a folder}; shift 2 ;;
+        --params) released=(--params "$(value "$@")"); shift 2 ;;
+        --model) model=$(value "$@"); shift 2 ;;
+        --save-dir) save_dir=$(value "$@"); shift 2 ;;
         *) options+=("$1"); shift ;;
     esac
 done

@@ -16,11 +16,11 @@ train=false model=etinynet1.0 save_dir=runs/table2 gpus=0 rec_val="" val_dir="" 
 while [ $# -gt 0 ]; do
     case "$1" in
         --train) train=true; shift; continue ;;
-        --model) model=${2:?--model needs a name} ;;
-        --save-dir) save_dir=${2:?--save-dir needs a folder} ;;
-        --num-gpus) gpus=${2:?--num-gpus needs a number} ;;
-        --rec-val) rec_val=${2:?--rec-val needs a file} ;;
-        --val-dir) val_dir=${2:?--val-dir needs a folder} ;;
+        --model) model=$(value "$@") ;;
+        --save-dir) save_dir=$(value "$@") ;;
+        --num-gpus) gpus=$(value "$@") ;;
+        --rec-val) rec_val=$(value "$@") ;;
+        --val-dir) val_dir=$(value "$@") ;;
     esac
     all+=("$1"); shift
 done
