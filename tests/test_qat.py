@@ -290,6 +290,54 @@ def test_reconstruction_brings_the_network_back_and_can_be_taken_up_again(tmp_pa
         reconstruct(net, resumed, pixels(8), **options)
 
 
+@pytest.mark.parametrize("scheme", ["asq", "dorefa"])
+def test_channels_of_different_size_are_quantised_alike(scheme):
+    net, scaled = small_net(), small_net()
+    random = np.random.RandomState(4)
+    for stage in (1, 3):
+        block = scaled.features[stage][0]
+        for conv, bn in ((block.dw1, block.bn1), (block.pw, block.bn2), (block.dw2, block.bn3)):
+            weight = conv.weight.data().asnumpy()
+            # As many octaves up as down: the root mean square of DoReFa's layer must not change by much.
+            factor = 2.0 ** random.randint(-3, 4, len(weight))
+            size = np.sqrt(np.mean(weight ** 2, axis=(1, 2, 3)))
+            factor *= np.sqrt(np.mean(size ** 2) / np.mean((factor * size) ** 2))
+            conv.weight.set_data(mx.nd.array(weight * factor.reshape(-1, 1, 1, 1)))
+            epsilon = bn._kwargs["eps"]
+            bn.running_mean.set_data(mx.nd.array(bn.running_mean.data().asnumpy() * factor))
+            bn.running_var.set_data(mx.nd.array((bn.running_var.data().asnumpy() + epsilon) * factor ** 2 - epsilon))
+    assert difference(scaled, net, images()) < 1e-4
+    prepare_qat(net, scheme)
+    prepare_qat(scaled, scheme)
+    for (name, layer), other in zip(quantised_convolutions(net).items(), quantised_convolutions(scaled).values()):
+        differ = np.abs(layer.quantised_weight() - other.quantised_weight()) > 1e-3
+        assert differ.mean() < 0.01, name  # but for a weight on a boundary
+
+
+@pytest.mark.parametrize("scheme,steps", [("asq", 7), ("dorefa", 7.5)])
+def test_rounding_error(scheme, steps):
+    layer = prepare_qat(small_net(), scheme).features[1][0].pw
+    weight = layer.weight.data().asnumpy().astype(np.float64)
+    if scheme == "asq":
+        weight /= 2 * np.sqrt(weight.var() + 1e-5)
+    clamped = np.tanh(weight) / np.abs(np.tanh(weight)).max()
+    expected = np.mean((steps * (clamped - layer.quantised_weight())) ** 2)
+    assert 0 < expected < 0.25
+    assert layer.rounding_error().asscalar() == pytest.approx(expected, rel=1e-4)
+
+
+def test_damping_keeps_weights_off_the_boundaries_between_levels():
+    net = small_net()
+    errors = {}
+    for damping in (0, 0.3):
+        student = prepare_qat(copy_of(net), "asq", 3)
+        reconstruct(net, student, pixels(64), steps=60, damping=damping, report=lambda line: None)
+        errors[damping] = np.mean([layer.rounding_error().asscalar()
+                                   for layer in quantised_convolutions(student).values()])
+    assert errors[0] > 1.3 / 12  # 1 / 12 would be anywhere between the levels
+    assert errors[0.3] < 0.75 * errors[0]
+
+
 def test_distillation_lowers_its_loss_and_can_be_taken_up_again(tmp_path):
     net = small_net()
     options = dict(epochs=4, batch_size=16, lr=1e-2, report=lambda line: None)
