@@ -284,7 +284,7 @@ def checkpoints(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
     for name, model, preparation in (
             ("float", "etinynet0.75", None), ("asq", "etinynet0.75", dict(scheme="asq")),
-            ("ranges", "etinynet0.75", dict(scheme="asq", act_bits=8)),
+            ("ranges", "etinynet0.75", dict(scheme="asq", weight_bits=3, act_bits=8)),
             ("dorefa", "etinynet0.75", dict(scheme="dorefa")), ("bottleneck", "etinynet0.75_bottleneck", None)):
         net = get_model(model, classes=10)
         net.initialize()
@@ -293,6 +293,8 @@ def checkpoints(tmp_path_factory):
         if name == "ranges":
             calibrate(net, [batch(pictures(4))])
         net.save_parameters(str(folder / f"{name}.params"))
+    arrays = mx.nd.load(str(folder / "asq.params"))
+    mx.nd.save(str(folder / "unsaid.params"), {name: array for name, array in arrays.items() if "bits" not in name})
     return folder
 
 
@@ -308,17 +310,17 @@ def test_make_graph(checkpoints, photographs, tmp_path):
     assert graph.name == "etinynet0.75_int8" and graph.image.shape == (3, 32, 32)
     assert graph.output.shape == (10, 1, 1)
     assert graph.sha256()[:16] in done.stdout
-    done = make_graph(checkpoints / "asq.params", tmp_path / "4.npz", "--calib-dir", photographs, "--weight-bits",
-                      4)
+    done = make_graph(checkpoints / "asq.params", tmp_path / "4.npz", "--calib-dir", photographs)
     assert done.returncode == 0, done.stderr
     four = Graph.load(tmp_path / "4.npz")
     assert {node.attrs["weight_quant"].bits for node in four.nodes if node.op == "conv2d"} == {4}
     # Ranges of the checkpoint itself, and others by the photographs.
     for name, more in (("own", []), ("new", ["--calib-dir", photographs])):
-        done = make_graph(checkpoints / "ranges.params", tmp_path / f"{name}.npz", "--weight-bits", 4, *more)
+        done = make_graph(checkpoints / "ranges.params", tmp_path / f"{name}.npz", "--weight-bits", 3, *more)
         assert done.returncode == 0, done.stderr
     own, new = (Graph.load(tmp_path / f"{name}.npz").tensors["pool"].quant for name in ("own", "new"))
     assert own != new
+    assert Graph.load(tmp_path / "own.npz").name == "etinynet0.75_int3"
 
 
 def test_export_c_from_a_checkpoint(checkpoints, photographs, tmp_path):
@@ -347,7 +349,9 @@ def test_what_the_tool_refuses(checkpoints, photographs, tmp_path):
     refused("float", "b.png", "--calib-dir", tmp_path / "one")
     refused("float", "--num-images", *calib, "--num-images", 1)
     refused("float", "--calib-dir")
-    refused("float", "quantised by ASQ", *calib, "--weight-bits", 4)
+    refused("float", "float weights", *calib, "--weight-bits", 4)
+    refused("asq", "weights of 4 bits", *calib, "--weight-bits", 8)
+    refused("unsaid", "how many bits", *calib)
     refused("dorefa", "DoReFa", *calib)
     refused("bottleneck", "features.1.0", *calib, model="etinynet0.75_bottleneck")
     refused("float", "etinynet7", *calib, model="etinynet7")
