@@ -348,6 +348,7 @@ def test_what_the_tool_refuses(checkpoints, photographs, tmp_path):
     (tmp_path / "one" / "b.png").write_bytes(b"no picture")
     refused("float", "b.png", "--calib-dir", tmp_path / "one")
     refused("float", "--num-images", *calib, "--num-images", 1)
+    refused("float", "two sets", *calib, "--calib-digits")
     refused("float", "--calib-dir")
     refused("float", "float weights", *calib, "--weight-bits", 4)
     refused("asq", "weights of 4 bits", *calib, "--weight-bits", 8)
