@@ -1,10 +1,11 @@
-"""Interpreter = C on this computer = C on a Cortex-M4 and M7 under QEMU, byte for byte, over a folder of photographs.
+"""Interpreter = C on this computer = C on a Cortex-M4 and M7 under QEMU, byte for byte, on photographs.
 
-EtinyNet-1.0 of the released weights (or --params) in 8 bits at 224 and 256, calibrated on --calib-dir; EtinyNet-0.75
-and a small network of random weights in 8 and 4 bits; or the integer networks given by --graph. On this computer
-every photograph is run twice: by the program that shows the tensors of every layer, and by the one without
-observation, which shows the logits; one of them gets the image stored and the other by rows, in turn. Under QEMU the
-first photographs. Exit status 1 if any byte differs; the first tensor that does is named.
+EtinyNet-1.0 of the released weights (or --params) in 8 bits at 224 and 256, calibrated on --calib-dir;
+EtinyNet-0.75 and a small network of random weights in 8 and 4 bits; or the integer networks given by --graph.
+On this computer every photograph is run twice: by the program that shows the tensors of every layer, and by
+the one without observation, which shows the logits; one of them gets the image stored and the other by rows,
+in turn. Under QEMU the first photographs. Exit status 1 if any byte differs; the first tensor that does is
+named.
 """
 
 import argparse
@@ -30,13 +31,16 @@ HEADER = ["network", "processor", "image", "pictures", "compared", "pictures tha
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", required=True, metavar="DIR", help="photographs, in folders or not")
     parser.add_argument("--num-images", type=int, help="use only so many of them (default: all)")
     parser.add_argument("--cortex-m", type=int, default=3, metavar="N",
                         help="photographs that are run under QEMU (default: 3)")
-    parser.add_argument("--graph", nargs="+", metavar="NPZ", help="integer networks; or, to make those named above:")
-    parser.add_argument("--params", metavar="FILE", help="checkpoint of EtinyNet-1.0 (default: the released one)")
+    parser.add_argument("--graph", nargs="+", metavar="NPZ",
+                        help="integer networks; or, to make those named above:")
+    parser.add_argument("--params", metavar="FILE",
+                        help="checkpoint of EtinyNet-1.0 (default: the released one)")
     parser.add_argument("--calib-dir", metavar="DIR", help="photographs for its feature maps' ranges")
     parser.add_argument("--save-dir", default="runs/c_equality", help="default: %(default)s")
     args = parser.parse_args()
@@ -62,7 +66,8 @@ def main():
     print(f"\n{cli.table(HEADER, rows)}")
     save_dir = Path(args.save_dir)
     write_csv(save_dir / "c_equality.csv", HEADER, rows)
-    write_json(save_dir / "c_equality.json", {"data": args.data_dir, "rows": [dict(zip(HEADER, row)) for row in rows]})
+    write_json(save_dir / "c_equality.json",
+               {"data": args.data_dir, "rows": [dict(zip(HEADER, row)) for row in rows]})
     return int(any(row[-1] != "none" for row in rows))
 
 
@@ -144,8 +149,8 @@ def named(difference):
     """A Difference in words, or None."""
     if difference is None:
         return None
-    return (f"{difference.tensor}{list(difference.index)}: {difference.a} in the interpreter, {difference.b} in C, "
-            f"{difference.count} values,")
+    return (f"{difference.tensor}{list(difference.index)}: {difference.a} in the interpreter, "
+            f"{difference.b} in C, {difference.count} values,")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the tools that count hits on labelled pictures share: their flags, their pictures, and two ways to classify."""
+"""Counting hits on labelled pictures: flags and pictures that the tools share, two ways to classify."""
 
 import numpy as np
 
@@ -16,14 +16,16 @@ SHOWN = 10
 
 def add_picture_arguments(parser):
     """Give a parser the flags that `labelled_pictures` reads."""
-    parser.add_argument("--data-dir", help="folder with labels.csv, or with one folder of photographs for each class")
+    parser.add_argument("--data-dir",
+                        help="folder with labels.csv, or with one folder of photographs for each class")
     parser.add_argument("--use-rec", action="store_true", help="read --rec-val instead of --data-dir")
     parser.add_argument("--rec-val", help="validation .rec file")
     parser.add_argument("--rec-val-idx", help="its .idx file (default: beside it)")
     parser.add_argument("--crop-ratio", type=float, default=0.875,
                         help="side of the crop as a part of the resized short side (default: 0.875)")
     parser.add_argument("--batch-size", type=int, default=32, help="photographs at a time (default: 32)")
-    parser.add_argument("-j", "--num-workers", type=int, default=2, help="threads that read photographs (default: 2)")
+    parser.add_argument("-j", "--num-workers", type=int, default=2,
+                        help="threads that read photographs (default: 2)")
     parser.add_argument("--strict", action="store_true", help="stop at a photograph that cannot be read")
 
 
@@ -63,7 +65,7 @@ def labelled_pictures(args, size, classes):
 
 def _check_classes(where, count, classes):
     if count != classes:
-        raise InputError(f"{where} has {count} classes, the network {classes}; give the pictures of its classes")
+        raise InputError(f"{where} has {count} classes, the network {classes}; give pictures of its classes")
 
 
 def print_unreadable(source):
@@ -111,7 +113,7 @@ def evaluate_graph(graph, source, see=None):
 
 
 def evaluate_net(net, source, ctx=None):
-    """Classify every picture of a source with a Gluon network: `training.evaluate`'s result, and the predictions."""
+    """As `evaluate_graph` with a Gluon network on `ctx`; the result has "loss" too."""
     predictions = []
 
     def remember(net, data, label):

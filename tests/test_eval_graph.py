@@ -28,8 +28,8 @@ def work(tmp_path_factory):
     net = get_model("etinynet0.75", classes=10)
     net.initialize()
     prepare_qat(net, "asq", 4).save_parameters(str(work / "net.params"))
-    done = run("tools/make_graph.py", "--model", "etinynet0.75", "--params", work / "net.params", "--calib-digits",
-               "--num-images", 64, "--input-size", 32, "--out", work / "digits.npz")
+    done = run("tools/make_graph.py", "--model", "etinynet0.75", "--params", work / "net.params",
+               "--calib-digits", "--num-images", 64, "--input-size", 32, "--out", work / "digits.npz")
     assert done.returncode == 0, done.stderr
     assert Graph.load(work / "digits.npz").name == "etinynet0.75_int4"
     done = run("tools/export_c.py", "--graph", work / "digits.npz", "--prefix", "digits", "--out", work / "c")
@@ -45,7 +45,8 @@ def test_digits_in_c(work):
     """The whole test set: C on this computer equals the interpreter; a fault in one table is seen."""
     make(work / "c", "host")
     program = work / "c" / "build" / "host" / "digits"
-    done = evaluate(work, "--digits", "--program", program, "--model", "etinynet0.75", "--params", work / "net.params")
+    done = evaluate(work, "--digits", "--program", program, "--model", "etinynet0.75",
+                    "--params", work / "net.params")
     assert done.returncode == 0, done.stderr
     assert "360 of 360 pictures equal" in done.stdout
     metrics = json.loads((work / "out" / "metrics.json").read_text())

@@ -1,9 +1,11 @@
 """From the Gluon network to integers: the fake-quantised network against the interpreter, layer by layer."""
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
-from running import assert_one_line
+from running import ROOT, assert_one_line
 from running import run as run_tool
 
 from gluon_etinynet._mxnet import mx
@@ -16,6 +18,10 @@ from gluon_etinynet.lower import calibrate_and_lower, lower
 from gluon_etinynet.model_zoo import get_model
 from gluon_etinynet.batch_norm import reestimate_batch_norm
 from gluon_etinynet.qat import calibrate, feature_map_quantisers, prepare_qat
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from fake_quantised import GOAL, compare_layers, fake_quantised, feature_maps, same_class, with_integer_weights  # noqa: E402
 
 SIZE = 33
 WIDTHS = [(8, 8), (12, 12), (16, 16), (16, 24)]
@@ -72,56 +78,10 @@ def test_equalisation_changes_ranges_and_not_the_network():
     assert spread(net) < 0.6 * spread(small_net())
 
 
-def with_integer_weights(net, graph):
-    """Put the weights that the Graph holds into a float network."""
-    attrs = {node.output: node.attrs for node in graph.nodes if node.op == "conv2d"}
-    for name, parameter in net._collect_params_with_prefix().items():
-        if len(parameter.shape) == 4:
-            layer = attrs[name.replace(".dw2.weight", "").replace(".weight", "")]
-            scales = np.array(layer["weight_quant"].scale).reshape(-1, 1, 1, 1)
-            parameter.set_data(mx.nd.array(layer["weight"] * scales))
-
-
-def tensor_of(quantiser):
-    """The Graph's name of what a quantiser with this structural name rounds."""
-    for end, made in ((".bn1.quantiser", ".dw1"), (".bn2.quantiser", ".pw"), (".middle_quantiser", ".pw"),
-                      (".bn3.quantiser", ""), (".0.pool.quantiser", ".0"), (".quantiser", "")):
-        if quantiser.endswith(end):
-            return quantiser[:-len(end)] + made
-    raise AssertionError(quantiser)
-
-
-def fed_with(net, trace, images):
-    """Run the Gluon network, each layer on the interpreter's feature maps.
-
-    Returns
-    -------
-    logits, {tensor: integers that the Gluon layer makes of the interpreter's inputs}
-    """
-    made = {}
-
-    def replacement(name, quantiser):
-        scale, zero_point = (p.data().asscalar() for p in (quantiser.scale, quantiser.zero_point))
-
-        def forward(x):
-            rounded = type(quantiser).forward(quantiser, x).asnumpy()
-            made[name] = np.rint(rounded / scale + zero_point).astype(int)
-            return mx.nd.array((trace[name].astype(np.float64) - zero_point) * scale)
-        return forward
-
-    quantisers = feature_map_quantisers(net)
-    for path, quantiser in quantisers.items():
-        quantiser.forward = replacement(tensor_of(path), quantiser)
-    logits = net(batch(images)).asnumpy()
-    for quantiser in quantisers.values():
-        del quantiser.forward
-    return logits, made
-
-
 def unequal_shares(net, graph, images):
     """Compare layer by layer: {tensor: share of its values that differ}, none by more than one step."""
     logits, trace = run(graph, images, trace=True)
-    expected, made = fed_with(net, trace, images)
+    expected, made = feature_maps(net, images, trace)
     assert set(made) == set(trace) - {"image", "features.0.conv", "output"}
     steps = {name: np.abs(trace[name].astype(int) - made[name]) for name in made}
     assert {name: step.max() for name, step in steps.items() if step.max() > 1} == {}
@@ -373,3 +333,15 @@ def test_the_released_network_keeps_its_predictions(weights_dir, data_dir, tmp_p
     snr = 10 * np.log10(np.sum(expected ** 2) / np.sum((logits - expected) ** 2))
     assert snr > 10
     assert np.mean(logits.argmax(axis=1) == expected.argmax(axis=1)) >= 0.8
+
+
+@pytest.mark.slow
+def test_the_fake_quantised_released_network(weights_dir, data_dir):
+    """A sample of benchmarks/fake_quantised.py: the same classes; fed, hardly a byte differs and none by two steps."""
+    checkpoint = weights_dir / "0.6553-imagenet-mobilenet_lite313_477k_nownorm_4433_224-293-best.params"
+    net, graph = fake_quantised("etinynet1.0", checkpoint, calibration_pictures(data_dir / "imagenet-train1k", 64, 224))
+    images = calibration_pictures(data_dir / "imagenet-val430", 60, 224)
+    assert 100 * np.mean(same_class(net, graph, images)) >= GOAL - 100 / 60
+    layers = compare_layers(net, graph, [images[:4]])
+    assert max(row[2] for row in layers.values()) <= 1
+    assert min(row[1] for row in layers.values()) >= 99

@@ -15,21 +15,25 @@ import numpy as np
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.deploy import load_checkpoint
 from gluon_etinynet.emit.program import logits as logits_of
-from gluon_etinynet.evaluation import (add_picture_arguments, evaluate_graph, evaluate_net, labelled_pictures,
-                                       print_unreadable)
+from gluon_etinynet.evaluation import (add_picture_arguments, evaluate_graph, evaluate_net,
+                                       labelled_pictures, print_unreadable)
 from gluon_etinynet.files import write_json
 from gluon_etinynet.integer import Graph
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--graph", required=True, metavar="NPZ", help="integer network, of tools/make_graph.py")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--graph", required=True, metavar="NPZ",
+                        help="integer network, of tools/make_graph.py")
     add_picture_arguments(parser)
     parser.add_argument("--digits", action="store_true", help="scikit-learn's handwritten test digits")
-    parser.add_argument("--params", metavar="FILE", help="classify with this checkpoint too, float or quantised; or released")
+    parser.add_argument("--params", metavar="FILE",
+                        help="classify with this checkpoint too, float or quantised; or released")
     parser.add_argument("--model", default="etinynet1.0", help="its network (default: etinynet1.0)")
     parser.add_argument("--program", metavar="FILE", help="run this program on every photograph too")
-    parser.add_argument("--save-dir", default="runs/eval_graph", help="folder of metrics.json (default: %(default)s)")
+    parser.add_argument("--save-dir", default="runs/eval_graph",
+                        help="folder of metrics.json (default: %(default)s)")
     return parser.parse_args()
 
 
@@ -45,14 +49,16 @@ def main():
 
     def compare(images, logits):
         if args.program:
-            equal.extend(np.array_equal(logits_of(args.program, image), own) for image, own in zip(images, logits))
+            equal.extend(np.array_equal(logits_of(args.program, image), own)
+                         for image, own in zip(images, logits))
 
     started = time.time()
     result, classes = evaluate_graph(graph, source, compare)
     seconds = time.time() - started
-    metrics = {"graph": args.graph, "sha256": graph.sha256(), "data": data_name(args), "crop_ratio": args.crop_ratio,
-               "input_size": input_size(graph), "top1": 100 * result["top1"], "top5": 100 * result["top5"],
-               "n": result["samples"], "unreadable": print_unreadable(source), "measurements": []}
+    metrics = {"graph": args.graph, "sha256": graph.sha256(), "data": data_name(args),
+               "crop_ratio": args.crop_ratio, "input_size": input_size(graph), "top1": 100 * result["top1"],
+               "top5": 100 * result["top5"], "n": result["samples"], "unreadable": print_unreadable(source),
+               "measurements": []}
     print(f"{result['samples'] / seconds:.1f} images/s")
     if args.program:
         metrics["program"] = {"file": args.program, "equal": sum(equal)}
@@ -61,10 +67,10 @@ def main():
         net.hybridize()
         other, others = evaluate_net(net, source)
         same = float(np.mean(classes == others))
-        metrics["checkpoint"] = {"params": args.params, "top1": 100 * other["top1"], "top5": 100 * other["top5"],
-                                 "same_class": 100 * same}
-        print(f"{args.params}: top1={100 * other['top1']:.2f} top5={100 * other['top5']:.2f}, the same class as the "
-              f"integer network on {100 * same:.2f} %")
+        top1, top5 = 100 * other["top1"], 100 * other["top5"]
+        metrics["checkpoint"] = {"params": args.params, "top1": top1, "top5": top5, "same_class": 100 * same}
+        print(f"{args.params}: top1={top1:.2f} top5={top5:.2f}, the same class as the integer network on "
+              f"{100 * same:.2f} %")
     write_json(Path(args.save_dir) / "metrics.json", metrics)
     print(f"top1={metrics['top1']:.2f} top5={metrics['top5']:.2f} n={metrics['n']}")
     return int(not all(equal))

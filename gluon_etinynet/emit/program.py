@@ -10,7 +10,7 @@ from ..files import InputError
 
 __all__ = ["call", "make", "need", "raw", "logits", "read_trace"]
 
-_OUTER = ("MAKEFLAGS", "MAKELEVEL", "CFLAGS", "LDFLAGS", "CC")  # of whoever runs this, not meant for the exported folder
+_OUTER = ("MAKEFLAGS", "MAKELEVEL", "CFLAGS", "LDFLAGS", "CC")  # not meant for the exported folder
 
 
 def need(*programs):
@@ -30,8 +30,8 @@ def call(command, stdin=None, **options):
     """
     command = [str(word) for word in command]
     try:
-        done = subprocess.run(command, input=stdin, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=600, **options)
+        done = subprocess.run(command, input=stdin, check=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=600, **options)
     except subprocess.CalledProcessError as error:
         lines = error.stderr.decode(errors="replace").splitlines() or [f"exit status {error.returncode}"]
         said = next((line for line in lines if "error" in line or "overflowed" in line), lines[-1])
@@ -83,7 +83,7 @@ def read_trace(graph, output, image):
         rows[layer].append(output[position + 8:position + 8 + count])
         position, left = position + 8 + count, left - count
     if left:
-        raise InputError(f"the trace of network {graph.name} is not whole; was the program built with OBSERVE=trace?")
+        raise InputError(f"the trace of {graph.name} is not whole; build the program with OBSERVE=trace")
     trace = {graph.image.name: image[None]}
     for node, of in zip(graph.nodes, rows):
         channels, height, width = graph.tensors[node.output].shape

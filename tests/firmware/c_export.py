@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integer"))
 
 from random_graphs import conv_attrs, etinynet_graph, images  # noqa: E402
 
-__all__ = ["SANITIZE", "Sanitized", "call", "etinynet_graph", "export", "images", "logits", "make", "needs", "raw",
-           "read_trace", "varied_graph"]
+__all__ = ["SANITIZE", "Sanitized", "call", "etinynet_graph", "export", "images", "logits", "make", "needs",
+           "raw", "read_trace", "varied_graph"]
 
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
