@@ -106,7 +106,7 @@ def measure(graph, folder, board):
 
 
 def accuracy(args, graph, board):
-    """What `training.evaluate` says of the float and of the integer network, and the share of equal classes."""
+    """What `training.evaluate` says of the float and the integer network; the share of equal classes."""
     source = labelled_pictures(args, board.input_size, graph.output.shape[0])
     net = get_model("etinynet1.0", pretrained=args.params or released_checkpoint())
     net.hybridize()
@@ -118,7 +118,8 @@ def accuracy(args, graph, board):
 
 def report(results, save_dir):
     header = ["microcontroller", "input", "flash, KiB", "RAM static, KiB", "stack, B", "RAM, KiB",
-              "M instructions", "fits", "float top-1", "int8 top-1", "same class, %", "pictures", "paper: top-1"]
+              "M instructions", "fits", "float top-1", "int8 top-1", "same class, %", "pictures",
+              "paper: top-1"]
     rows, measurements = [], []
     for board, memory, accuracies in results:
         name = f"{ROW} {board.mcu}"
