@@ -126,3 +126,17 @@ def test_table_4_with_accuracy(tmp_path):
         with open(tmp_path / "table4.csv", newline="") as table:
             row = next(csv.DictReader(table))
         assert (row["float top-1"], row["int8 top-1"], row["paper: top-1"]) == ("65.50", "65.00", "64.7")
+
+
+@pytest.mark.slow
+def test_instructions_by_part(work):
+    """On a Cortex-M4 and, by callgrind, on this computer: the parts make up the whole."""
+    needs("make", "cc", "arm-none-eabi-gcc", "qemu-system-arm", "valgrind")
+    etinynet_graph("tiny", 224, 8, classes=5).save(work / "tiny.npz")
+    done = run("benchmarks/mcu_instructions.py", "--graph", work / "tiny.npz", "--save-dir", work / "out")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((work / "out" / "mcu_instructions.json").read_text())["rows"]
+    assert [row["processor"] for row in rows] == ["Cortex-M4", "this computer"]
+    for row in rows:
+        parts = [row[part] for part in ("stem", "depthwise", "pointwise", "final")]
+        assert min(parts[:3]) > 0 and sum(parts) == pytest.approx(row["total, M"], rel=0.1)
