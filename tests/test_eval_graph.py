@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from running import ROOT, assert_one_line, run
+from running import ROOT, assert_one_line, needs, run
 
 from gluon_etinynet import get_model
 from gluon_etinynet.data import digits
@@ -43,6 +43,7 @@ def evaluate(work, *more):
 
 def test_digits_in_c(work):
     """The whole test set: C on this computer equals the interpreter; a fault in one table is seen."""
+    needs("make", "cc")
     make(work / "c", "host")
     program = work / "c" / "build" / "host" / "digits"
     done = evaluate(work, "--digits", "--program", program, "--model", "etinynet0.75",

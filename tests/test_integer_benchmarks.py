@@ -2,14 +2,13 @@
 
 import csv
 import json
-import shutil
 import sys
 from unittest import mock
 
 import cv2
 import numpy as np
 import pytest
-from running import ROOT, assert_one_line, run
+from running import ROOT, assert_one_line, needs, run
 
 from gluon_etinynet.emit import c
 
@@ -19,12 +18,6 @@ for folder in ("benchmarks", "tests/integer"):
 import table4  # noqa: E402
 from paper import load, verdict  # noqa: E402
 from random_graphs import etinynet_graph  # noqa: E402
-
-
-def needs(*programs):
-    for program in programs:
-        if not shutil.which(program):
-            pytest.skip(f"needs {program}")
 
 
 @pytest.fixture

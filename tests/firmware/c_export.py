@@ -1,11 +1,10 @@
 """Exporting, compiling and running C for the tests."""
 
-import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
+from running import needs
 
 from gluon_etinynet.emit import c
 from gluon_etinynet.emit.folder import write_folder
@@ -20,13 +19,6 @@ __all__ = ["SANITIZE", "Sanitized", "call", "etinynet_graph", "export", "images"
            "raw", "read_trace", "varied_graph"]
 
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-
-
-def needs(*programs):
-    """Skip the test where a program is missing."""
-    for program in programs:
-        if not shutil.which(program):
-            pytest.skip(f"needs {program}")
 
 
 def export(graph, folder, prefix="net"):
