@@ -4,7 +4,7 @@
 whose weights are quantised by ASQ or DoReFa, and on request rounds the feature maps to 8 bits where
 the integer network stores them (docs/numerics.md). The network keeps its blocks, its parameters and
 their names; what is new: `lam` of every convolution (ASQ), `scale` of a convolution without BN, and
-`scale` and `zero_point` of every feature map's quantiser.
+`scale` and `zero_point` of every feature map's quantiser; and, saved with them, `weight_bits`.
 """
 
 from functools import lru_cache
@@ -14,7 +14,7 @@ import numpy as np
 from ._mxnet import mx
 from .batch_norm import all_blocks, imperative
 from .etinynet import DLB, LB, EtinyNet, Stem
-from .quantize import asq, asq_clamp, asq_steps, dorefa, dorefa_clamp, dorefa_steps
+from .quantize import WeightBits, asq, asq_clamp, asq_steps, dorefa, dorefa_clamp, dorefa_steps
 
 __all__ = ["prepare_qat", "calibrate", "FakeQuantise",
            "QuantisedConvolution", "quantised_convolutions", "feature_map_quantisers", "original_class",
@@ -111,6 +111,7 @@ class QuantisedConvolution:
 
     def _become_quantised(self, scheme, bits, lam, per_channel, has_scale):
         self._scheme, self._bits, self._per_channel = scheme, bits, per_channel
+        self._saved = {"weight_bits": WeightBits(bits)}  # a Parameter as attribute would be an input of the layer
         initialised = self.weight._data is not None
         if scheme == "asq":
             shape = (self.weight.shape[0],) if per_channel else (1,)
@@ -122,6 +123,10 @@ class QuantisedConvolution:
                 self._reg_params[name].initialize(ctx=self.weight.list_ctx())
             # Inference leaves weights in a layout of oneDNN's that MXNet fails to reshape: take fresh arrays.
             self.weight.reset_ctx(self.weight.list_ctx())
+
+    def _collect_params_with_prefix(self, prefix=""):
+        saved = {f"{prefix}.{name}" if prefix else name: parameter for name, parameter in self._saved.items()}
+        return {**super()._collect_params_with_prefix(prefix), **saved}
 
     def hybrid_forward(self, F, x, weight, lam=None, scale=None, **bias):
         if scale is not None:

@@ -6,7 +6,9 @@ import pytest
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.batch_norm import frozen_batch_norm, reestimate_batch_norm
 from gluon_etinynet.etinynet import DLB, LB, EtinyNet
-from gluon_etinynet.model_zoo import get_model
+from gluon_etinynet.files import InputError
+from gluon_etinynet.model_zoo import get_model, load_parameters
+from gluon_etinynet.params_file import read_params
 from gluon_etinynet.qat import FakeQuantise, calibrate, prepare_qat, quantised_convolutions
 from gluon_etinynet.reconstruct import distil, reconstruct, units
 
@@ -57,7 +59,8 @@ def test_every_convolution_is_quantised(name):
     assert {f"{name}.weight" for name in quantised_convolutions(net)} == layers
     added = set(net._collect_params_with_prefix()) - before
     assert before < set(net._collect_params_with_prefix())
-    assert added == {f"{name}.lam" for name in quantised_convolutions(net)} | {"output.scale"}
+    each = {f"{name}.{new}" for name in quantised_convolutions(net) for new in ("lam", "weight_bits")}
+    assert added == each | {"output.scale"}
     net.initialize()
     assert net(mx.nd.zeros((2, 3, 64, 64))).shape == (2, 7)
     assert all(layer.lam.data().asscalar() == 2 for layer in quantised_convolutions(net).values())
@@ -182,13 +185,28 @@ def test_save_load_export_import(tmp_path, scheme, act_bits):
 
 
 @pytest.mark.parametrize("scheme", ["asq", "dorefa"])
+def test_a_checkpoint_says_its_bits(tmp_path, scheme):
+    """By Gluon's own way of loading and by ours, one of other bits is refused."""
+    path = tmp_path / "net.params"
+    prepare_qat(small_net(), scheme, 3).save_parameters(str(path))
+    bits = {value for name, array in read_params(path).items() if name.endswith("weight_bits") for value in array}
+    assert bits == {3}
+    same, other = prepare_qat(small_net(), scheme, 3), prepare_qat(small_net(), scheme, 4)
+    for load in (lambda net: net.load_parameters(str(path)), lambda net: load_parameters(net, path)):
+        load(same)
+        with pytest.raises(InputError, match="3.* 4"):
+            load(other)
+
+
+@pytest.mark.parametrize("scheme", ["asq", "dorefa"])
 def test_training_reaches_every_new_parameter(scheme):
     net = prepare_qat(small_net(), scheme, 3)
     net.hybridize()
     loss_of = mx.gluon.loss.SoftmaxCrossEntropyLoss()
     labels = mx.nd.array(np.arange(16) % 10)
     trainer = mx.gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 2e-3})
-    before = {name: p.data().asnumpy() for name, p in net._collect_params_with_prefix().items()}
+    saved = {name: p for name, p in net._collect_params_with_prefix().items() if not name.endswith("bits")}
+    before = {name: p.data().asnumpy() for name, p in saved.items()}
     losses = []
     for _ in range(25):
         with mx.autograd.record():
@@ -197,7 +215,7 @@ def test_training_reaches_every_new_parameter(scheme):
         trainer.step(1)
         losses.append(loss.asscalar())
     assert losses[-1] < 0.5 * losses[0]
-    for name, parameter in net._collect_params_with_prefix().items():
+    for name, parameter in saved.items():
         assert np.any(parameter.data().asnumpy() != before[name]), name
 
 
