@@ -2,9 +2,10 @@
 
 For a whole folder, each network left alone: how often both say the same class. Layer by layer, on some of
 them: the share of a tensor's bytes that are equal and the largest difference in steps, first when each Gluon
-layer is fed with the interpreter's maps (what the layer's own arithmetic does: docs/numerics.md says where it
-may round otherwise), then when it goes on with its own. With --check, exit status 1 where fewer than 99.5 %
-of the classes agree.
+layer is fed with the interpreter's maps (what the layer's own arithmetic does), then when it goes on with its
+own, then fed again after its BN has got the multipliers and offsets of the integer network: what is left then
+are ties, float32, and the shortcuts' and the average's multipliers, which Gluon has no parameters for. With
+--check, exit status 1 where fewer than 99.5 % of the classes agree.
 """
 
 import argparse
@@ -18,11 +19,13 @@ from gluon_etinynet.deploy import calibration_pictures, load_checkpoint
 from gluon_etinynet.files import InputError, write_csv, write_json
 from gluon_etinynet.images import EXTENSIONS, preprocess, read_image
 from gluon_etinynet.integer import run
+from gluon_etinynet.integer.requantise import FRACTION_BITS
 from gluon_etinynet.lower import calibrate_and_lower
 from gluon_etinynet.qat import feature_map_quantisers, quantised_convolutions
 
 GOAL = 99.5
-HEADER = ["tensor", "values", "fed: equal, %", "most steps", "alone: equal, %", "most steps"]
+HEADER = ["tensor", "values", "fed: equal, %", "most steps", "alone: equal, %", "most steps",
+          "integer constants, fed: equal, %", "most steps"]
 
 
 def parse_args():
@@ -55,16 +58,20 @@ def main():
                                 calibration_pictures(args.calib_dir, args.num_images, args.input_size))
     same = np.concatenate([same_class(net, graph, pictures(batch, args.input_size))
                            for batch in cli.progress(batches(files, 8), desc="classes")])
-    layers = compare_layers(net, graph, [pictures(batch, args.input_size)
-                                         for batch in batches(files[:args.layers_on], 4)])
-    rows = [[name, *row] for name, row in layers.items()]
+    parts = [pictures(batch, args.input_size) for batch in batches(files[:args.layers_on], 4)]
+    fed, alone = compare_layers(net, graph, parts, fed=True), compare_layers(net, graph, parts, fed=False)
+    with_integer_constants(net, graph)
+    constants = compare_layers(net, graph, parts, fed=True)
+    rows = [[name, graph.tensors[name].nbytes * len(np.concatenate(parts)), *fed[name], *alone[name],
+             *constants[name]] for name in fed]
     count = min(args.layers_on, len(files))
     print(f"{graph.name}, layers on {count} photographs\n\n{cli.table(HEADER, rows)}")
     share = 100 * np.mean(same)
     save_dir = Path(args.save_dir)
     write_csv(save_dir / "fake_quantised.csv", HEADER, rows)
     write_json(save_dir / "fake_quantised.json",
-               {"graph": graph.sha256(), "same_class": share, "n": len(same), "layers": layers})
+               {"graph": graph.sha256(), "same_class": share, "n": len(same), "header": HEADER,
+                "layers": rows})
     print(f"\nthe same class on {np.sum(same)} of {len(same)} photographs, {share:.2f} %")
     return int(args.check and share < GOAL)
 
@@ -95,6 +102,34 @@ def with_integer_weights(net, graph):
             layer = attrs[name.replace(".dw2.weight", "").replace(".weight", "")]
             scales = np.array(layer["weight_quant"].scale).reshape(-1, 1, 1, 1)
             parameter.set_data(mx.nd.array(layer["weight"] * scales))
+
+
+def with_integer_constants(net, graph):
+    """Round the BN behind each convolution to the multipliers and offsets that the Graph holds.
+
+    What is left to differ is float32, ties, and the shortcuts' multipliers and the average, which are no
+    parameters of the Gluon network.
+    """
+    nodes = {node.output: node for node in graph.nodes}
+    stem, *stages = net.features
+    pairs = [("features.0.conv", stem.bn)]
+    for s, stage in enumerate(stages, start=1):
+        for b, block in enumerate(stage):
+            names = (f"features.{s}.{b}.dw1", f"features.{s}.{b}.pw", f"features.{s}.{b}")
+            pairs += zip(names, (block.bn1, block.bn2, block.bn3))
+    for name, bn in pairs:
+        node, out = nodes[name], graph.tensors[name].quant
+        attrs = node.attrs
+        step = graph.tensors[node.inputs[0]].quant.scale * np.array(attrs["weight_quant"].scale)
+        slope = np.ldexp(attrs["multiplier"].astype(np.float64), attrs["shift"] - 16 - FRACTION_BITS)
+        offset = attrs["offset"].astype(np.float64) - (1 << FRACTION_BITS >> 1)
+        if len(node.inputs) == 2:
+            offset += attrs["shortcut_multiplier"] * graph.tensors[node.inputs[1]].quant.zero_point
+        values = {"gamma": slope * out.scale / step * np.sqrt(1 + bn._kwargs["eps"]),
+                  "beta": (np.ldexp(offset, -FRACTION_BITS) - out.zero_point) * out.scale,
+                  "running_mean": np.zeros_like(slope), "running_var": np.ones_like(slope)}
+        for key, value in values.items():
+            getattr(bn, key).set_data(mx.nd.array(value))
 
 
 def same_class(net, graph, images):
@@ -151,21 +186,17 @@ def feature_maps(net, images, feed=None):
     return logits, made
 
 
-def compare_layers(net, graph, parts):
-    """Compare tensor by tensor: {name: the columns of HEADER after the first}."""
-    seen = {}
+def compare_layers(net, graph, parts, fed):
+    """Compare tensor by tensor, on some batches: {name: (per cent equal, most steps)}."""
+    equal, most = {}, {}
     for images in parts:
         _, trace = run(graph, images, trace=True)
-        made = [feature_maps(net, images, feed)[1] for feed in (trace, None)]
-        for name in made[0]:
-            steps = [np.abs(trace[name].astype(int) - of[name]) for of in made]
-            count = seen.setdefault(name, [0, 0, 0, 0, 0])
-            count[0] += steps[0].size
-            for position, step in zip((1, 3), steps):
-                count[position] += int(np.sum(step == 0))
-                count[position + 1] = max(count[position + 1], int(step.max()))
-    return {name: [n, round(100 * fed / n, 3), most, round(100 * alone / n, 3), far]
-            for name, (n, fed, most, alone, far) in seen.items()}
+        _, made = feature_maps(net, images, trace if fed else None)
+        for name, values in made.items():
+            steps = np.abs(trace[name].astype(int) - values)
+            equal.setdefault(name, []).append(np.mean(steps == 0))
+            most[name] = max(most.get(name, 0), int(steps.max()))
+    return {name: (round(100 * float(np.mean(equal[name])), 3), most[name]) for name in equal}
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from gluon_etinynet.qat import calibrate, feature_map_quantisers, prepare_qat
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from fake_quantised import GOAL, compare_layers, fake_quantised, feature_maps, same_class, with_integer_weights  # noqa: E402
+from fake_quantised import (compare_layers, fake_quantised, feature_maps, same_class,  # noqa: E402
+                            with_integer_constants, with_integer_weights)
 
 SIZE = 33
 WIDTHS = [(8, 8), (12, 12), (16, 16), (16, 24)]
@@ -337,11 +338,15 @@ def test_the_released_network_keeps_its_predictions(weights_dir, data_dir, tmp_p
 
 @pytest.mark.slow
 def test_the_fake_quantised_released_network(weights_dir, data_dir):
-    """A sample of benchmarks/fake_quantised.py: the same classes; fed, hardly a byte differs and none by two steps."""
+    """A sample of benchmarks/fake_quantised.py. Left alone, the two diverge: a step grows from block to block."""
     checkpoint = weights_dir / "0.6553-imagenet-mobilenet_lite313_477k_nownorm_4433_224-293-best.params"
-    net, graph = fake_quantised("etinynet1.0", checkpoint, calibration_pictures(data_dir / "imagenet-train1k", 64, 224))
+    net, graph = fake_quantised("etinynet1.0", checkpoint,
+                                calibration_pictures(data_dir / "imagenet-train1k", 64, 224))
     images = calibration_pictures(data_dir / "imagenet-val430", 60, 224)
-    assert 100 * np.mean(same_class(net, graph, images)) >= GOAL - 100 / 60
-    layers = compare_layers(net, graph, [images[:4]])
-    assert max(row[2] for row in layers.values()) <= 1
-    assert min(row[1] for row in layers.values()) >= 99
+    assert np.mean(same_class(net, graph, images)) >= 0.9
+    fed = compare_layers(net, graph, [images[:4]], fed=True)
+    assert min(equal for equal, _ in fed.values()) >= 97.5 and max(most for _, most in fed.values()) <= 1
+    with_integer_constants(net, graph)
+    fed = compare_layers(net, graph, [images[:4]], fed=True)
+    assert np.median([equal for equal, _ in fed.values()]) >= 99.99
+    assert min(equal for equal, _ in fed.values()) >= 98 and max(most for _, most in fed.values()) <= 1
