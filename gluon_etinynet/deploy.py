@@ -23,7 +23,7 @@ def add_checkpoint_arguments(parser):
         parser.add_argument("--calib-dir", metavar="DIR",
                             help="folder of photographs, labelled or not, from which the feature maps' ranges "
                                  "are taken; a few hundred are enough"),
-        parser.add_argument("--num-images", type=int, help="how many of them to look at (default: 256)"),
+        parser.add_argument("--num-images", type=int, help="how many of them to look at (default: 128)"),
         parser.add_argument("--weight-bits", type=int, choices=range(2, 9),
                             help="8 for a float checkpoint, its own bits for one quantised by ASQ (default: 8)"),
         parser.add_argument("--input-size", type=int, help="side of the picture in pixels (default: 224)"),
@@ -31,7 +31,7 @@ def add_checkpoint_arguments(parser):
     return [action.dest for action in actions]
 
 
-def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, num_images=256, weight_bits=8,
+def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, num_images=128, weight_bits=8,
                         input_size=224):
     """Make the integer network of a checkpoint.
 
