@@ -5,14 +5,14 @@ Then, before the next layer's turn,
 
 - float weights are rounded to 8 bits by channel so that the error of a weight is made up for by those that
   follow (Frantar et al. 2022, "GPTQ", equations 2 and 3), with the second moments of the rounded inputs;
-- gamma and beta of BN become those that bring the rounded layer nearest to the original, shortcut included
-  (least squares by channel). That mends shifts of the mean, and it keeps a nearly dead channel, whose slope may
-  be a hundred times its neighbours', from blowing up rounding errors;
+- gamma and beta of BN become those that bring the rounded layer nearest to the original, shortcut
+  included (least squares by channel). That mends shifts of the mean, and it keeps a nearly dead channel,
+  whose slope may be a hundred times its neighbours', from blowing up rounding errors;
 - the feature map gets its range.
 
-Signal-to-noise ratio of the released network's logits, on 130 to 390 pictures that it was not fitted to: weights
-alone 20.1 dB to the nearest, 28.4 dB with mean and variance of each BN mended too, 31.6 dB by the above (48 to
-128 pictures to fit). Weights and feature maps: 15.5 dB with nothing fitted (256 pictures for the ranges),
+Signal-to-noise ratio of the released network's logits, on 130 to 390 pictures that it was not fitted to:
+weights alone 20.1 dB to the nearest, 28.4 dB with mean and variance of each BN mended too, 31.6 dB by the
+above (48 to 128 pictures to fit). Weights and feature maps: 15.5 dB with nothing fitted (256 pictures for the ranges),
 20.4, 20.7 and 20.7 dB with all of it, by 64, 128 and 256 pictures.
 """
 
@@ -54,10 +54,11 @@ def fit_to_rounding(net, images, batch_size=32):
 
 
 def _fit_stem(stem, images, batch_size):
-    # Rounding and taking the maximum commute, so that the map may be rounded after it, once its range is known.
+    # Rounding and taking the maximum commute: the map may be rounded after it, once its range is known.
     stem.pool.quantiser.enabled = False
     try:
-        return _fit_layer(stem.conv, stem.bn, (images, images), stem.pool.quantiser, batch_size, pool=stem.pool)
+        return _fit_layer(stem.conv, stem.bn, (images, images), stem.pool.quantiser, batch_size,
+                          pool=stem.pool)
     finally:
         stem.pool.quantiser.enabled = True
 
@@ -210,7 +211,8 @@ def _patches(maps, kwargs, depthwise):
     count = np.clip(MOMENT_VALUES // (channels * kernel * kernel * rows * columns), 1, len(maps))
     picked = maps[np.linspace(0, len(maps) - 1, count).astype(int)].astype(np.float32)
     padded = np.pad(picked, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
-    taps = np.stack([padded[:, :, i:i + stride * (rows - 1) + 1:stride, j:j + stride * (columns - 1) + 1:stride]
+    height, width = stride * (rows - 1) + 1, stride * (columns - 1) + 1
+    taps = np.stack([padded[:, :, i:i + height:stride, j:j + width:stride]
                      for i in range(kernel) for j in range(kernel)], axis=2)
     taps = taps.transpose(1, 2, 0, 3, 4).reshape(channels, kernel * kernel, -1)
     return taps if depthwise else taps.reshape(1, -1, taps.shape[2])

@@ -16,17 +16,15 @@ from .batch_norm import all_blocks, imperative
 from .etinynet import DLB, LB, EtinyNet, Stem
 from .quantize import asq, asq_steps, dorefa, dorefa_steps
 
-__all__ = ["prepare_qat", "calibrate", "FakeQuantise",
-           "QuantisedConvolution", "quantised_convolutions", "feature_map_quantisers", "original_class",
-           "observe_feature_maps", "set_best_range"]
+__all__ = ["prepare_qat", "calibrate", "FakeQuantise", "QuantisedConvolution", "quantised_convolutions",
+           "feature_map_quantisers", "original_class", "observe_feature_maps", "set_best_range"]
 
 nn = mx.gluon.nn
 
 SCHEMES = ("asq", "dorefa")
 CALIBRATION_VALUES = 200_000  # of each feature map
-# A squared error lets a few outliers widen the range, an absolute one clips too many. Signal-to-noise ratio
-# of the released network's logits, 8 bits throughout, fitted to its rounding (fit.py) on 64 photographs, on
-# 130 others: 18.7, 20.2 and 19.5 dB with exponents 1.5, 1.75 and 2.
+# A squared error lets a few outliers widen the range, a lower one clips too many. SNR of the logits, released
+# network fitted (fit.py) to 64 photographs, on 130 others: 18.7, 20.2, 19.5 dB with exponents 1.5, 1.75, 2.
 ERROR_EXPONENT = 1.75
 SHRINKS = np.geomspace(1, 0.02, 40)  # of a range's ends, tried in calibration
 
@@ -352,9 +350,9 @@ def calibrate(net, batches):
 
 
 def set_best_range(quantiser, values):
-    """Choose the range of one quantiser as `calibrate` does, for a feature map of all pictures (numpy.ndarray)."""
+    """Choose the range of one quantiser as `calibrate` does, for a feature map of all pictures."""
     values = values.ravel()
-    picked = values[np.random.RandomState(0).randint(0, values.size, min(CALIBRATION_VALUES, values.size))]
+    picked = np.random.RandomState(0).choice(values, min(CALIBRATION_VALUES, values.size))
     quantiser.set_range(*_best_range(np.append(picked, [values.min(), values.max()])))
 
 
