@@ -152,7 +152,8 @@ def load_checkpoint(model="etinynet1.0", params=None):
     InputError
         If the file does not serve, or the network has no integer form.
     """
-    from .lower import FLOAT_WEIGHT_BITS, check_layers
+    from .fit import FLOAT_WEIGHT_BITS
+    from .lower import check_layers
     from .model_zoo import get_model, load_parameters, released_checkpoint, structural_names
     from .params_file import read_params
     from .qat import prepare_qat

@@ -26,7 +26,7 @@ from .qat import QuantisedConvolution, set_best_range
 
 __all__ = ["fit_to_rounding", "round_weights"]
 
-WEIGHT_BITS = 8
+FLOAT_WEIGHT_BITS = 8
 MOMENT_VALUES = 60_000_000  # of a layer's inputs, from which second moments are taken
 DAMPING = 0.01  # of second moments: their mean is added to the diagonal, times this
 FEW_DAMPING = 0.1  # for the final layer, which sees one position of each picture
@@ -188,7 +188,7 @@ def round_weights(weight, moments, damping=DAMPING):
         Of a row: its largest weight is level 127 before the errors of others are added to it.
     """
     weight = weight.copy()
-    inputs, limit = weight.shape[2], weight_limit(WEIGHT_BITS)
+    inputs, limit = weight.shape[2], weight_limit(FLOAT_WEIGHT_BITS)
     largest = np.abs(weight).max(axis=2, keepdims=True)
     scale = np.where(largest > 0, largest / limit, 1.0)
     size = np.trace(moments, axis1=1, axis2=2)[:, None, None] / inputs

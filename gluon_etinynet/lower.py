@@ -12,7 +12,7 @@ from ._mxnet import mx
 from .equalise import equalise
 from .etinynet import DLB, LB, EtinyNet, Stem
 from .files import InputError
-from .fit import WEIGHT_BITS, fit_to_rounding
+from .fit import FLOAT_WEIGHT_BITS, fit_to_rounding
 from .integer import Graph, Node, QuantParams, Tensor, accumulator_bound, requantise_params, weight_limit
 from .qat import (QuantisedConvolution, feature_map_quantisers, original_class, prepare_qat,
                   quantised_convolutions)
@@ -232,8 +232,8 @@ def _integer_weight(conv, label):
         scales = getattr(conv, "weight_scale", None)  # of weights rounded already
         if scales is None:
             largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
-            scales = np.where(largest > 0, largest / weight_limit(WEIGHT_BITS), 1.0)
-        return np.rint(weight / scales[:, None, None, None]).astype(np.int8), scales, WEIGHT_BITS
+            scales = np.where(largest > 0, largest / weight_limit(FLOAT_WEIGHT_BITS), 1.0)
+        return np.rint(weight / scales[:, None, None, None]).astype(np.int8), scales, FLOAT_WEIGHT_BITS
     try:
         levels, scale = conv.integer_weight()
     except ValueError as error:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from test_lower import SIZE, batch, pictures, small_net
 
+from gluon_etinynet._mxnet import mx
 from gluon_etinynet.deploy import graph_of_checkpoint
 from gluon_etinynet.equalise import equalise
 from gluon_etinynet.fit import round_weights
