@@ -36,8 +36,8 @@ def parse_args():
                         help="checkpoint, float or quantised by ASQ (default: the released one)")
     parser.add_argument("--calib-dir", required=True, metavar="DIR",
                         help="photographs for the feature maps' ranges")
-    parser.add_argument("--num-images", type=int, default=256,
-                        help="how many of them to look at (default: 256)")
+    parser.add_argument("--num-images", type=int, default=128,
+                        help="how many of them to look at (default: 128)")
     parser.add_argument("--data-dir", required=True, metavar="DIR",
                         help="photographs to classify, in folders or not")
     parser.add_argument("--layers-on", type=int, default=16, metavar="N",

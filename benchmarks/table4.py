@@ -46,8 +46,8 @@ def parse_args():
     parser.add_argument("--params", metavar="FILE",
                         help="float checkpoint of EtinyNet-1.0 (default: the released one)")
     parser.add_argument("--calib-dir", metavar="DIR", help="photographs for the ranges of the feature maps")
-    parser.add_argument("--num-images", type=int, default=256,
-                        help="how many of them to look at (default: 256)")
+    parser.add_argument("--num-images", type=int, default=128,
+                        help="how many of them to look at (default: 128)")
     add_picture_arguments(parser)
     parser.add_argument("--save-dir", default="runs/table4", help="default: %(default)s")
     return parser.parse_args()

@@ -30,7 +30,7 @@ def add_checkpoint_arguments(parser):
                                  "are taken; a few hundred are enough"),
         parser.add_argument("--calib-digits", action="store_const", const=True,
                             help="take them from scikit-learn's handwritten digits, for a network trained on these"),
-        parser.add_argument("--num-images", type=int, help="how many pictures to look at (default: 256)"),
+        parser.add_argument("--num-images", type=int, help="how many pictures to look at (default: 128)"),
         parser.add_argument("--weight-bits", type=int, choices=range(2, 9),
                             help="those of the result; a checkpoint of others is refused (default: 8 for a float "
                                  "checkpoint, its own for one quantised by ASQ)"),
@@ -40,7 +40,7 @@ def add_checkpoint_arguments(parser):
 
 
 def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_digits=False,
-                        num_images=256, weight_bits=None, input_size=224):
+                        num_images=128, weight_bits=None, input_size=224):
     """Make the integer network of a checkpoint.
 
     Parameters
@@ -152,7 +152,8 @@ def load_checkpoint(model="etinynet1.0", params=None):
     InputError
         If the file does not serve, or the network has no integer form.
     """
-    from .lower import FLOAT_WEIGHT_BITS, check_layers
+    from .fit import FLOAT_WEIGHT_BITS
+    from .lower import check_layers
     from .model_zoo import get_model, load_parameters, released_checkpoint, structural_names
     from .params_file import read_params
     from .qat import prepare_qat

@@ -1,9 +1,9 @@
 """From a Gluon network with 8-bit feature maps to the integer Graph: the bridge between the two halves.
 
 The weights are either quantised by ASQ already, or float: then each output channel gets 127 levels on
-either side of zero, the outermost at its largest weight. The feature maps' ranges are those of the
-quantisers that `qat.prepare_qat` adds and `qat.calibrate` sets. Tensors of the Graph are called as the
-layers of the network that make them. The formulas are those of docs/numerics.md, sections 2 to 4.
+either side of zero, the outermost at its largest weight (before fit.py adapts it). The feature maps' ranges
+are those of the quantisers that `qat.prepare_qat` adds and `qat.calibrate` or fit.py sets. Tensors of the
+Graph are called as the layers of the network that make them. The formulas are those of docs/numerics.md, sections 2 to 4.
 """
 
 import numpy as np
@@ -12,8 +12,9 @@ from ._mxnet import mx
 from .equalise import equalise
 from .etinynet import DLB, LB, EtinyNet, Stem
 from .files import InputError
+from .fit import FLOAT_WEIGHT_BITS, fit_to_rounding
 from .integer import Graph, Node, QuantParams, Tensor, accumulator_bound, requantise_params, weight_limit
-from .qat import (QuantisedConvolution, calibrate, feature_map_quantisers, original_class, prepare_qat,
+from .qat import (QuantisedConvolution, feature_map_quantisers, original_class, prepare_qat,
                   quantised_convolutions)
 
 __all__ = ["lower", "calibrate_and_lower", "check_layers"]
@@ -21,7 +22,6 @@ __all__ = ["lower", "calibrate_and_lower", "check_layers"]
 nn = mx.gluon.nn
 
 STORED_BITS = (2, 3, 4, 8)  # of a weight; 5, 6 and 7 bits are kept in 8
-FLOAT_WEIGHT_BITS = 8
 MAX_LOGIT = 1 << 22  # in steps: half of what the offset, which holds the classifier's bias, can be
 
 
@@ -32,7 +32,8 @@ def calibrate_and_lower(net, images, name="etinynet", batch_size=32):
     ----------
     net : EtinyNet
         Float, or with weights quantised by ASQ. Changed in place: it gains quantisers of its feature maps,
-        if it has none, and their ranges; a float network is equalised (equalise.py).
+        if it has none, and their ranges; a float network is equalised (equalise.py) and its weights become
+        those of the Graph; BN and the final bias are fitted to the rounding (fit.py).
     images : numpy.ndarray of int8, shape (N, 3, rows, columns)
         Pictures minus 128, of the size that the integer network is to take; a few hundred.
     name : str
@@ -55,7 +56,7 @@ def calibrate_and_lower(net, images, name="etinynet", batch_size=32):
     batches = [mx.nd.array(images[start:start + batch_size], dtype="float32") for start in starts]
     if not quantised_convolutions(net):
         equalise(net, batches)
-    calibrate(net, batches)
+    fit_to_rounding(net, images, batch_size)
     return lower(net, images.shape[2:], name)
 
 
@@ -228,8 +229,10 @@ def _integer_weight(conv, label):
     """Return levels (int8, the weight's shape), one positive scale per output channel, and bits."""
     if not isinstance(conv, QuantisedConvolution):
         weight = conv.weight.data().asnumpy().astype(np.float64)
-        largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
-        scales = np.where(largest > 0, largest / weight_limit(FLOAT_WEIGHT_BITS), 1.0)
+        scales = getattr(conv, "weight_scale", None)  # of weights rounded already
+        if scales is None:
+            largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
+            scales = np.where(largest > 0, largest / weight_limit(FLOAT_WEIGHT_BITS), 1.0)
         return np.rint(weight / scales[:, None, None, None]).astype(np.int8), scales, FLOAT_WEIGHT_BITS
     try:
         levels, scale = conv.integer_weight()
