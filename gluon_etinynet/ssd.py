@@ -132,7 +132,6 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
             if len(ratios) > len(channels):
                 self.extra = ExtraLevel(channels[-1], extra_channels, clip)
                 channels.append(extra_channels)
-            self._start_with_constants()
             self.class_predictors = nn.HybridSequential()
             self.box_predictors = nn.HybridSequential()
             self.anchor_generators = nn.HybridSequential()
@@ -145,6 +144,7 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
                 self.box_predictors.add(_predictor(in_channels, anchors.num_depth * 4))
                 cells = -(-cells // 2)
             self.detections = Detections(len(self.classes))
+        self._start_with_constants()
 
     def _start_with_constants(self):
         """Let beta start at 1 in front of the heads.
