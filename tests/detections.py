@@ -13,7 +13,7 @@ def iou(boxes, others):
 
 
 def decode(codes, anchors):
-    """Corners of boxes from codes and anchors (centre and size), as SSD, equation 2, with variances 0.1 and 0.2."""
+    """Corners of boxes from codes and anchors (centre and size): SSD, equation 2, variances 0.1 and 0.2."""
     centre = codes[:, :2] * 0.1 * anchors[:, 2:] + anchors[:, :2]
     half = np.exp(codes[:, 2:] * 0.2) * anchors[:, 2:] / 2
     return np.concatenate([centre - half, centre + half], axis=1)
@@ -69,7 +69,8 @@ def mean_average_precision(pictures, classes):
                     taken.add(best)
         if not positives:
             continue
-        hits = np.cumsum([hit for _, hit in sorted(results, key=lambda result: -result[0])]) if results else np.zeros(0)
+        results.sort(key=lambda result: -result[0])
+        hits = np.cumsum([hit for _, hit in results]) if results else np.zeros(0)
         recall, precision = hits / positives, hits / np.arange(1, len(hits) + 1)
         precisions.append(np.mean([max(precision[recall >= t], default=0) for t in np.arange(0, 1.1, 0.1)]))
     return float(np.mean(precisions))

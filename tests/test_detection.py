@@ -173,7 +173,8 @@ def test_starting_from_checkpoints(tmp_path):
         mx.random.seed(7)
         net.initialize()
         net.save_parameters(str(tmp_path / name))
-    same, other, backbone = (get_model("ssd_256_etinynet0.75_voc", classes=c) for c in (["x", "y"], ["x"], ["a", "b"]))
+    same, other, backbone = (get_model("ssd_256_etinynet0.75_voc", classes=classes)
+                             for classes in (["x", "y"], ["x"], ["a", "b"]))
     assert start_detector(same, tmp_path / "detector") == "all of it"
     assert start_detector(other, tmp_path / "detector") == "all but the class predictors"
     assert start_detector(backbone, tmp_path / "classifier") == "the backbone"
@@ -239,7 +240,8 @@ def test_8_bits_stay_close_and_train(shapes, tmp_path):
     round_to_8_bits(net, batches)
     rounded = mx.gluon.HybridBlock.forward(net, batches[0])[0].asnumpy()
     assert 0 < np.abs(rounded - logits).mean() < 0.15 * logits.std()
-    history = train(net, source, None, Config(epochs=2, lr=0.0005), tmp_path, loss=MultiBoxLoss(), log=lambda line: None)
+    history = train(net, source, None, Config(epochs=2, lr=0.0005), tmp_path, loss=MultiBoxLoss(),
+                    log=lambda line: None)
     assert all(math.isfinite(row["training_loss"]) for row in history)
 
 
@@ -307,8 +309,8 @@ def test_mistakes_are_one_line(shapes, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_command_resumes_to_the_same_bits(shapes, tmp_path):
-    command = [sys.executable, "tools/train_ssd.py", *map(str, TRAINING), "--dataset-root", str(shapes), "--epochs", "3",
-               "--val-interval", "3"]
+    command = [sys.executable, "tools/train_ssd.py", *map(str, TRAINING), "--dataset-root", str(shapes),
+               "--epochs", "3", "--val-interval", "3"]
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
     subprocess.run([*command, "--save-dir", str(tmp_path / "whole")], cwd=ROOT, env=environment, check=True)
     with subprocess.Popen([*command, "--log-interval", "1", "--save-dir", str(tmp_path / "cut")], cwd=ROOT,
