@@ -227,7 +227,7 @@ def _zero_point_bias(levels, source):
 
 def _integer_weight(conv, label):
     """Return levels (int8, the weight's shape), one positive scale per output channel, and bits."""
-    if not isinstance(conv, QuantisedConvolution):
+    if not isinstance(conv, QuantisedConvolution) or conv.scheme == "linear":
         weight = conv.weight.data().asnumpy().astype(np.float64)
         scales = getattr(conv, "weight_scale", None)  # of weights rounded already
         if scales is None:
