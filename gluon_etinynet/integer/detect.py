@@ -8,7 +8,7 @@ import numpy as np
 from ..files import InputError
 
 __all__ = ["Level", "Detection", "OCTAVE_BITS", "SCORE_BITS", "PIXEL", "RESULT", "EXP_COARSE", "EXP_FINE", "power",
-           "scores", "boxes", "suppress", "detect", "check"]
+           "scores", "boxes", "suppress", "detect", "from_plain", "check"]
 
 OCTAVE_BITS = 12  # of the fraction of logits and box offsets
 SCORE_BITS = 16
@@ -182,6 +182,14 @@ def detect(detection, maps):
     candidates["class"], anchor = np.divmod(best, ranked.shape[1])
     candidates["score"], candidates["box"] = ranked.ravel()[best], corners[anchor]
     return candidates[suppress(candidates, detection.iou_threshold, detection.detections)]
+
+
+def from_plain(entry):
+    """Make a Detection of what `dataclasses.asdict` and JSON made of one; None of None."""
+    if entry is None:
+        return None
+    levels = [Level(**{**level, "anchors": tuple(map(tuple, level["anchors"]))}) for level in entry["levels"]]
+    return Detection(**{**entry, "levels": tuple(levels)})
 
 
 def check(detection, graph):

@@ -96,8 +96,8 @@ def test_the_checksum_covers_every_array(saved, tmp_path, change):
 
 def test_another_version_a_pickle_and_foreign_files_are_refused(saved, tmp_path, monkeypatch):
     import gluon_etinynet.integer.graph as module
-    monkeypatch.setattr(module, "VERSION", 2)
-    with pytest.raises(InputError, match="version 1, this program reads 2"):
+    monkeypatch.setattr(module, "VERSION", 3)
+    with pytest.raises(InputError, match="version 2, this program reads 3"):
         Graph.load(saved)
     with pytest.raises(InputError, match="does not exist"):
         Graph.load(tmp_path / "none.npz")
