@@ -105,7 +105,7 @@ def stages(graph):
     """
     nodes, found, i = graph.nodes, [], 0
     while i < len(nodes):
-        kind, count = _match(graph, nodes[i:i + 3], first=i == 0)
+        kind, count = _match(graph, nodes[i:i + 3], found[-1].kind if found else None)
         group = tuple(nodes[i:i + count])
         for earlier, later in zip(group, group[1:]):
             if later.inputs[0] != earlier.output:
@@ -120,13 +120,13 @@ def stages(graph):
     return found
 
 
-def _match(graph, ahead, first):
-    if first:
+def _match(graph, ahead, before):
+    if before is None:
         if [n.op for n in ahead[:2]] != ["conv2d", "maxpool"]:
             raise InputError(f"node {ahead[0].output}: the network does not begin with a convolution "
                              "and a max pooling")
         return "stem", 2
-    if ahead[0].op == "avgpool" or graph.tensors[ahead[0].inputs[0]].shape[1:] == (1, 1):
+    if ahead[0].op == "avgpool" or before == "head":
         return "head", 1
     forms = [_form(graph, node) for node in ahead]
     if forms != ["depthwise", "pointwise", "depthwise"]:

@@ -43,8 +43,10 @@ def test_many_small_networks_of_every_kind(sanitized, seed):
 
 
 @pytest.mark.parametrize("bits", [8, 4])
-def test_the_papers_blocks_in_small(sanitized, bits):
-    graph = etinynet_graph("tiny", 50, bits, classes=11)
+@pytest.mark.parametrize("size", [4, 17, 32, 50])
+def test_the_papers_blocks_in_small(sanitized, size, bits):
+    """At 32 the maps of the last stage are a single pixel, at 4 those of every stage."""
+    graph = etinynet_graph("tiny", size, bits, classes=11)
     assert_equal_layers(graph, sanitized.program(graph))
 
 

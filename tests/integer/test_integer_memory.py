@@ -38,7 +38,8 @@ def test_the_papers_memory_is_image_and_pooled_map(graphs):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("width, size", [("1.0", 224), ("0.75", 256), ("tiny", 33), ("tiny", 50)])
+@pytest.mark.parametrize("width, size", [("1.0", 224), ("0.75", 256), ("1.0", 32), ("tiny", 17), ("tiny", 33),
+                                         ("tiny", 50)])
 def test_buffers_do_not_collide(schedule, width, size):
     graph = etinynet_graph(width, size, classes=10)
     in_place = schedule in ("blocks", "rows")
@@ -56,8 +57,8 @@ def test_buffers_do_not_collide(schedule, width, size):
                     assert a.offset + a.size <= b.offset or b.offset + b.size <= a.offset, (step.nodes, a, b)
 
 
-@pytest.mark.parametrize("width, size", [("1.0", 224), ("0.75", 224), ("1.0", 200), ("tiny", 33),
-                                         ("tiny", 64)])
+@pytest.mark.parametrize("width, size", [("1.0", 224), ("0.75", 224), ("1.0", 200), ("1.0", 32),
+                                         ("tiny", 33), ("tiny", 64)])
 @pytest.mark.parametrize("lead", [0, -4])
 def test_no_row_is_overwritten_before_it_is_read(width, size, lead):
     """Run the in-place schedule on an arena of bytes; with the output four rows ahead it goes wrong."""
@@ -93,8 +94,10 @@ def test_rows_read_worked_by_hand(graphs):
     assert [_last_row_read(graph, blocks[4].nodes, row) for row in (0, 1, 27)] == [3, 5, 55]
 
 
-def test_stages_of_the_paper(graphs):
-    kinds = [stage.kind for stage in stages(graphs["1.0", 224])]
+@pytest.mark.parametrize("size", [32, 224])
+def test_stages_of_the_paper(size):
+    """Also where the maps of the last stage are a single pixel, as that of the head is."""
+    kinds = [stage.kind for stage in stages(etinynet_graph("1.0", size, classes=10))]
     assert kinds == ["stem"] + ["block"] * 14 + ["head"] * 2
 
 
