@@ -7,7 +7,7 @@ out; docs/fidelity.md tells what follows from the order.
 
 from ._mxnet import mx
 
-__all__ = ["LB", "DLB", "Stem", "EtinyNet", "FeatureTaps", "etinynet1_0", "etinynet0_75"]
+__all__ = ["LB", "DLB", "Stem", "EtinyNet", "FeatureTaps", "ExtraLevel", "etinynet1_0", "etinynet0_75"]
 
 nn = mx.gluon.nn
 HybridBlock = mx.gluon.HybridBlock
@@ -212,6 +212,32 @@ class FeatureTaps(HybridBlock):
             if number in self._tapped:
                 maps.append(x)
         return maps
+
+
+class ExtraLevel(HybridBlock):
+    """One more feature map for a detector, of half the size: pw1x1 -> ReLU -> BN -> dw3x3/2 -> ReLU -> BN.
+
+    What SSD calls an extra feature layer, in this network's order of layers and with its two kinds of
+    convolution.
+
+    Parameters
+    ----------
+    in_channels, channels : int
+        Channels of the input and of the output.
+    clip : float, optional
+        As for `LB`.
+    """
+
+    def __init__(self, in_channels, channels, clip=None, **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.pw = conv(in_channels, channels, 1)
+            self.bn1 = batch_norm(channels, clip)
+            self.dw = depthwise(channels, stride=2)
+            self.bn2 = batch_norm(channels, clip)
+
+    def hybrid_forward(self, F, x):
+        return self.bn2(F.relu(self.dw(self.bn1(F.relu(self.pw(x))))))
 
 
 def etinynet1_0(**kwargs):

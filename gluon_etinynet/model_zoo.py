@@ -9,7 +9,7 @@ from ._mxnet import mx
 from .files import InputError, download
 from .params_file import read_params
 
-__all__ = ["get_model", "model_names", "load_parameters", "load_features", "released_checkpoint", "structural_names"]
+__all__ = ["get_model", "model_names", "detector_names", "load_parameters", "load_features", "released_checkpoint", "structural_names"]
 
 MODELS = {
     "etinynet1.0": etinynet.etinynet1_0,
@@ -18,6 +18,12 @@ MODELS = {
     "etinynet0.75_bottleneck": ablations.etinynet0_75_bottleneck,
     "etinynet1.0_nonlinear": ablations.etinynet1_0_nonlinear,
     "etinynet0.75_nonlinear": ablations.etinynet0_75_nonlinear,
+}
+
+# The detectors of ssd.py, by the name of the function that builds them; GluonCV is loaded with the first.
+DETECTORS = {
+    "ssd_256_etinynet1.0_voc": "ssd_256_etinynet1_0",
+    "ssd_256_etinynet0.75_voc": "ssd_256_etinynet0_75",
 }
 
 Release = namedtuple("Release", "url sha256")
@@ -36,15 +42,20 @@ RELEASES = {
 RELEASED_CLASSES = 1000
 
 # Arrays of a whole network that its backbone has no use for.
-HEADS = ("output.", "class_predictors.", "box_predictors.", "anchor_generators.")
+HEADS = ("output.", "extra.", "class_predictors.", "box_predictors.", "anchor_generators.")
 
 
 def model_names():
-    """Return the names that `get_model` knows."""
+    """Return the names of the classifiers that `get_model` knows."""
     return sorted(MODELS)
 
 
-def get_model(name, classes=1000, pretrained=False, ctx=None, root=os.path.join("~", ".mxnet", "models"),
+def detector_names():
+    """Return the names of the detectors that `get_model` knows."""
+    return sorted(DETECTORS)
+
+
+def get_model(name, classes=None, pretrained=False, ctx=None, root=os.path.join("~", ".mxnet", "models"),
               **kwargs):
     """Build a network by name, as GluonCV does.
 
@@ -52,9 +63,11 @@ def get_model(name, classes=1000, pretrained=False, ctx=None, root=os.path.join(
     ----------
     name : str
         One of `model_names()`: the two networks of table 1, and the two variants of "Effectiveness
-        of the proposed building blocks".
-    classes : int
-        Number of classes.
+        of the proposed building blocks". Or one of `detector_names()`: EtinyNet-SSD of table 5, and the
+        same on EtinyNet-0.75.
+    classes : int or sequence of str, optional
+        Of a classifier, the number of classes (1000 by default); of a detector, their names, without the
+        background (by default the 20 of Pascal VOC).
     pretrained : bool or str or Path
         True: the authors' released weights (only EtinyNet-1.0 with 1000 classes has some), taken
         from `root` or downloaded. A path: that checkpoint, ours or the released one.
@@ -76,13 +89,18 @@ def get_model(name, classes=1000, pretrained=False, ctx=None, root=os.path.join(
         For an unknown name, a network without released weights, or a checkpoint that does not fit.
     """
     name = name.lower()
-    if name not in MODELS:
-        raise InputError(f"no model is called {name}; there are: {', '.join(model_names())}")
-    net = MODELS[name](classes=classes, **kwargs)
+    if name in DETECTORS:
+        from . import ssd
+        net = getattr(ssd, DETECTORS[name])(classes=classes or ssd.VOC_CLASSES, **kwargs)
+    elif name in MODELS:
+        classes = RELEASED_CLASSES if classes is None else classes
+        net = MODELS[name](classes=classes, **kwargs)
+    else:
+        raise InputError(f"no model is called {name}; there are: {', '.join(model_names() + detector_names())}")
     if pretrained is False or pretrained is None:
         return net
     if pretrained is True:
-        if classes != RELEASED_CLASSES:
+        if name in MODELS and classes != RELEASED_CLASSES:
             raise InputError(f"the released weights have {RELEASED_CLASSES} classes, not {classes}; load_features() "
                              "takes over all of them but the final layer")
         pretrained = released_checkpoint(name, root)
