@@ -13,6 +13,9 @@ ETINYNET = {
 }
 
 
+LIMITS = {"score_threshold": 655, "iou_threshold": 29491, "candidates": 400, "detections": 100}
+
+
 def weights(rng, shape, bits):
     limit = (1 << (bits - 1)) - 1
     return rng.integers(-limit, limit + 1, shape, dtype=np.int8)
@@ -69,19 +72,15 @@ def ssd_graph(width="1.0", size=256, bits=8, classes=20, seed=0, **limits):
     p = _conv(graph, rng, bits, "extra.pw", x, (32, x.shape[0], 1, 1), relu="before")
     x = _conv(graph, rng, bits, "extra", p, (32, 1, 3, 3), stride=2, groups=32, relu="before")
     level(x, size // x.shape[1])
-    graph.detection = detection(levels, **limits)
+    graph.detection = Detection(tuple(levels), **{**LIMITS, **limits})
     return graph
 
 
-def detection(levels, score_threshold=655, iou_threshold=29491, candidates=400, detections=100):
-    return Detection(tuple(levels), score_threshold, iou_threshold, candidates, detections)
-
-
-def predict(graph, rng, x, number, classes, step, anchors, bits=8):
+def predict(graph, rng, x, number, classes, step, anchors, bits=8, class_spread=0.04, box_spread=0.01):
     """Append the predictors of a level: logits of some octaves, the background's the highest."""
     halves = rng.integers(step << 14, step << 17, (anchors, 2))
     # conv_attrs spreads outputs over some hundred steps of int8; here that many times 300.
-    for name, outputs, spread, lift in (("classes", classes + 1, 0.04, 20000), ("boxes", 4, 0.01, 0)):
+    for name, outputs, spread, lift in (("classes", classes + 1, class_spread, 20000), ("boxes", 4, box_spread, 0)):
         attrs = conv_attrs(rng, x, 0, (anchors * outputs, x.shape[0], 1, 1), bits, out_bits=32)
         attrs["multiplier"] = np.rint(attrs["multiplier"] * spread).astype(np.int16)
         attrs["offset"][::outputs] += lift
