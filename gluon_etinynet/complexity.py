@@ -8,6 +8,7 @@ from collections import namedtuple
 from math import prod
 
 from ._mxnet import mx
+from .batch_norm import all_blocks
 
 __all__ = ["Layer", "Complexity", "measure"]
 
@@ -63,6 +64,8 @@ class Complexity(namedtuple("Complexity", "layers units input_bytes")):
         The schedule keeps what goes into a part of the network and what comes out of it; the maps
         within a part are never stored whole. The parts are the stem with its pooling, each block, and
         the final layer. Where they are plain layers, as in MobileNetV1, activation and BN work in place.
+        A detector's taps and predictions wait for their use beside later parts, which is not counted:
+        those parts are far from the peak, which is at the stem.
         """
         return max(bytes_in + bytes_out for _, bytes_in, bytes_out in self.units)
 
@@ -90,10 +93,12 @@ def measure(net, size=224, channels=3):
     handles = [block.register_forward_hook(lambda block, inputs, output: calls.append((block, inputs[0], output)))
                for block in names]
     try:
-        net(mx.sym.var("data"))
+        with mx.autograd.train_mode():  # a detector ends with its predictions then
+            net(mx.sym.var("data"))
     finally:
         for handle in handles:
             handle.detach()
+    calls = [(block, x, y) for block, x, y in calls if isinstance(y, mx.sym.Symbol)]
     maps = mx.sym.Group([symbol for _, x, y in calls for symbol in (x, y)])
     shapes = [shape[1:] for shape in maps.infer_shape(data=(1, channels, height, width))[1]]
     calls = [(block, shapes[2 * i], shapes[2 * i + 1]) for i, (block, _, _) in enumerate(calls)]
@@ -116,7 +121,7 @@ def _parts(block):
     for child in block._children.values():
         if isinstance(child, nn.HybridSequential):
             yield from _parts(child)
-        else:
+        elif any(isinstance(layer, COUNTED) for layer in all_blocks(child)):
             yield child
 
 

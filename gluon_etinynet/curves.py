@@ -16,7 +16,7 @@ def write_metrics(save_dir, history):
 
 
 def draw_curves(path, history):
-    """Draw loss and accuracy against the epoch, training and validation.
+    """Draw loss and accuracy, or a detector's mAP, against the epoch, training and validation.
 
     Parameters
     ----------
@@ -34,8 +34,9 @@ def draw_curves(path, history):
     panels = figure.subplots(1, 2)
     curves = [("training_loss", "training", 1), ("validation_loss", "validation", 1)], \
         [("training_accuracy", "training, top-1", 100), ("validation_top1", "validation, top-1", 100),
-         ("validation_top5", "validation, top-5", 100)]
-    for axes, lines, label in zip(panels, curves, ("cross-entropy (nats)", "accuracy (%)")):
+         ("validation_top5", "validation, top-5", 100), ("validation_map", "validation, mAP", 100)]
+    labels = ("loss", "mAP (%)") if "training_accuracy" not in history[-1] else ("cross-entropy (nats)", "accuracy (%)")
+    for axes, lines, label in zip(panels, curves, labels):
         for key, name, scale in lines:
             points = [(row["epoch"], scale * row[key]) for row in history if key in row]
             if points:
@@ -44,7 +45,8 @@ def draw_curves(path, history):
         axes.set_ylabel(label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=9, title="last epoch", title_fontsize=9)
+        if axes.lines:
+            axes.legend(fontsize=9, title="last epoch", title_fontsize=9)
     # The first epochs of a fresh network can have a validation loss of millions.
     validation = [row["validation_loss"] for row in history if "validation_loss" in row] or [0]
     usual = max([row["training_loss"] for row in history] + [statistics.median(validation)])

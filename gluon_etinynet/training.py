@@ -149,13 +149,15 @@ class _Sums:
 
     def __init__(self, top5=False):
         self.top5 = top5
+        self.has_accuracy = True
         self.pending = collections.deque()
         self.totals = np.zeros(3)
         self.samples = 0
 
     def add(self, values, logits, label, note=None, finite=None):
-        best = logits.argmax(axis=1)
-        sums = [values.astype("float32").sum(), (best == label).sum()]
+        sums, self.has_accuracy = [values.astype("float32").sum()], logits is not None
+        if self.has_accuracy:
+            sums.append((logits.argmax(axis=1) == label).sum())
         if self.top5:
             five = logits.topk(axis=1, k=min(5, logits.shape[1]))
             sums.append((five == label.expand_dims(1)).sum())
@@ -190,7 +192,8 @@ def _split(data, label, ctx, dtype):
 
 
 def train(net, train_source, validation_source, config, save_dir, ctx=None, loss=cross_entropy, kvstore="device",
-          resume=False, log=print, log_interval=50, arguments=None, tensorboard=None):
+          resume=False, log=print, log_interval=50, arguments=None, tensorboard=None, validate=evaluate, score="top1",
+          validation_interval=1):
     """Train a network; a checkpoint, a log line and a point of the curve follow every epoch.
 
     Parameters
@@ -207,8 +210,8 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
     ctx : list of Context, optional
         Devices that share each batch; the CPU by default.
     loss : callable
-        ``loss(net, data, label)`` gives the loss of each sample, shape (n,), and the logits; the place
-        for distillation.
+        ``loss(net, data, label)`` gives the loss of each sample, shape (n,), and the logits, or None for a
+        task that has no accuracy; the place for distillation.
     kvstore : str or mxnet.kvstore.KVStore
         What `gluon_etinynet.distributed.open_kvstore` yields: made beforehand since the sources need
         the rank.
@@ -222,12 +225,19 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
         Kept in the checkpoint, as JSON.
     tensorboard : str or Path, optional
         Folder for a TensorBoard log.
+    validate : callable
+        ``validate(net, validation_source, ctx, dtype)`` gives a dict of numbers, such as `evaluate`.
+    score : str
+        The one of them, a fraction, by which ``best.params`` is the best.
+    validation_interval : int
+        Epochs from one validation to the next; the last epoch has one anyway.
 
     Returns
     -------
     list of dict
-        One for each epoch: epoch, learning_rate, training_loss, training_accuracy, seconds,
-        samples_per_second; with validation also validation_loss, validation_top1, validation_top5.
+        One for each epoch: epoch, learning_rate, training_loss, seconds, samples_per_second; training_accuracy
+        where the loss gives logits; after a validation also its numbers, as validation_loss, validation_top1 and
+        validation_top5.
 
     Raises
     ------
@@ -274,14 +284,18 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
         history.append(row)
         if rank != 0:
             continue
-        log(f"[Epoch {epoch}] training: accuracy={row['training_accuracy']:.6f} loss={row['training_loss']:.6f}")
+        accuracy = f"accuracy={row['training_accuracy']:.6f} " if "training_accuracy" in row else ""
+        log(f"[Epoch {epoch}] training: {accuracy}loss={row['training_loss']:.6f}")
         log(f"[Epoch {epoch}] speed: {row['samples_per_second']:.0f} samples/sec\ttime cost: {seconds:.6f}")
-        if validation_source is not None:
-            means = evaluate(net, validation_source, ctx, config.dtype)
-            row.update({f"validation_{name}": means[name] for name in ("loss", "top1", "top5")})
-            log(f"[Epoch {epoch}] validation: err-top1={1 - means['top1']:.6f} err-top5={1 - means['top5']:.6f}")
+        due = (epoch + 1) % validation_interval == 0 or epoch + 1 == config.epochs
+        if validation_source is not None and due:
+            means = validate(net, validation_source, ctx, config.dtype)
+            row.update({f"validation_{name}": value for name, value in means.items() if name != "samples"})
+            log(f"[Epoch {epoch}] validation: " + " ".join(
+                f"err-{name}={1 - value:.6f}" if name.startswith("top") else f"{name}={value:.6f}"
+                for name, value in means.items() if name not in ("loss", "samples")))
             # Before the checkpoint: killed in between, the resumed epoch writes the same best weights again.
-            if means["top1"] > max([past["validation_top1"] for past in history[:-1]], default=-1):
+            if means[score] > max([past.get(f"validation_{score}", -1) for past in history[:-1]], default=-1):
                 with atomic_path(save_dir / "best.params") as temporary:
                     save_net(net, temporary)
         save_checkpoint(save_dir, net, trainer, names, {"epoch": epoch, "settings": settings, "history": history,
@@ -376,15 +390,15 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, kvstore, worker
             if log and log_interval and bar.disable and (batch + 1) % log_interval == 0:
                 speed = log_interval * len(label) * workers / (time.time() - ticked)
                 ticked = time.time()
-                log(f"Epoch[{epoch}] Batch [{batch}]\tSpeed: {speed:.2f} samples/sec\t"
-                    f"accuracy={sums.totals[1] / max(1, sums.samples):.6f}\tlr={lr:.6f}")
+                accuracy = f"accuracy={sums.totals[1] / max(1, sums.samples):.6f}\t" if sums.has_accuracy else ""
+                log(f"Epoch[{epoch}] Batch [{batch}]\tSpeed: {speed:.2f} samples/sec\t{accuracy}lr={lr:.6f}")
         check(sums.read())
     # With static_alloc, MXNet lets readers of BN's running statistics by while the last backward pass
     # still writes them: validation and checkpoint would see old ones.
     mx.nd.waitall()
     loss_sum, hits, samples = gather(kvstore, [*sums.totals[:2], sums.samples]).sum(axis=0)
-    return {"epoch": epoch, "learning_rate": lr, "training_loss": float(loss_sum / samples),
-            "training_accuracy": float(hits / samples)}
+    row = {"epoch": epoch, "learning_rate": lr, "training_loss": float(loss_sum / samples)}
+    return dict(row, training_accuracy=float(hits / samples)) if sums.has_accuracy else row
 
 
 def _all_finite(trainer):

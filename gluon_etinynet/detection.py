@@ -1,0 +1,115 @@
+"""Training a detector and measuring it: SSD's targets and loss, and mAP, all by GluonCV's parts.
+
+Matching (SSD, section 2.2; GluonCV's `SSDTargetGenerator`): every box takes the anchor that overlaps it most, and
+every anchor left takes the box it overlaps most if their intersection over union is at least 0.5. All other
+anchors are background.
+
+Loss (SSD, section 2.2; GluonCV's `SSDMultiBoxLoss`): cross-entropy of the classes plus smooth L1 of the box codes
+of matched anchors, both divided by the number of matched anchors. Of the background, only three anchors
+count for each matched one, those with the largest loss ("hard negative mining"): without it the many
+easy ones would outweigh all else.
+"""
+
+from ._mxnet import mx  # before GluonCV, which loads MXNet itself
+from gluoncv.loss import SSDMultiBoxLoss
+from gluoncv.model_zoo.ssd.target import SSDTargetGenerator
+from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
+
+from .cli import progress
+from .model_zoo import load_features, load_parameters, structural_names
+from .params_file import read_params
+from .ssd import STDS
+
+__all__ = ["MultiBoxLoss", "evaluate_detector", "average_precisions", "start_detector"]
+
+MATCHING_IOU = 0.5
+NEGATIVES_PER_POSITIVE = 3
+
+
+class MultiBoxLoss:
+    """The loss of `gluon_etinynet.training.train`: ``loss(net, data, label)`` of a `DetectionSource`'s batch."""
+
+    def __init__(self):
+        # Negatives are chosen by the loss: the generator marks all unmatched anchors as background.
+        self.targets = SSDTargetGenerator(iou_thresh=MATCHING_IOU, stds=STDS, negative_mining_ratio=-1)
+        self.loss = SSDMultiBoxLoss(NEGATIVES_PER_POSITIVE)
+
+    def __call__(self, net, data, label):
+        cls_preds, box_preds, anchors = net(data)
+        with mx.autograd.pause():
+            cls_targets, box_targets, _ = self.targets(
+                anchors.astype("float32"), None, label[:, :, :4], label[:, :, 4:5])
+        losses, _, _ = self.loss(cls_preds.astype("float32"), box_preds.astype("float32"), cls_targets, box_targets)
+        # They are divided by the matched anchors of the whole batch already; the mean over the samples is wanted.
+        return losses[0] * len(data), None
+
+
+def evaluate_detector(net, source, ctx=None, dtype="float32"):
+    """Mean average precision as GluonCV's ``eval_ssd.py`` measures it on VOC 2007.
+
+    Boxes are compared in pixels of the network's input, detections limited to the picture; difficult objects count
+    neither way; average precision is the mean of 11 points.
+
+    Parameters
+    ----------
+    net : EtinyNetSSD
+    source : DetectionSource
+    ctx : list of Context, optional
+        The first is used; the CPU by default.
+    dtype : str
+
+    Returns
+    -------
+    dict
+        "map" (a fraction, over the classes that occur), "samples".
+    """
+    precisions = average_precisions(net, source, ctx, dtype)
+    return {"map": precisions["mAP"], "samples": source.samples_per_epoch}
+
+
+def average_precisions(net, source, ctx=None, dtype="float32"):
+    """Return {class: average precision, NaN if it does not occur} in the network's order, and last "mAP"."""
+    metric = VOC07MApMetric(iou_thresh=0.5, class_names=list(net.classes))
+    ctx = (ctx or [mx.cpu()])[0]
+    for data, label in progress(source.epoch(0), desc="validation", total=len(source)):
+        ids, scores, boxes = net(data.as_in_context(ctx).astype(dtype))
+        metric.update(boxes.clip(0, source.size).asnumpy(), ids.asnumpy(), scores.asnumpy(), label[:, :, :4].asnumpy(),
+                      label[:, :, 4:5].asnumpy(), label[:, :, 5:6].asnumpy())
+    return dict(zip(*metric.get()))
+
+
+def start_detector(net, path):
+    """Take over what a checkpoint has for a detector; its parameters must not hold values yet.
+
+    Parameters
+    ----------
+    net : EtinyNetSSD
+    path : str or Path
+        A detector with the same classes: all of it. One with other classes: all but the class predictors. A
+        classifier, or the released detector backbone: the backbone.
+
+    Returns
+    -------
+    str
+        What was taken over.
+
+    Raises
+    ------
+    InputError
+        If the checkpoint does not fit.
+    """
+    arrays = structural_names(read_params(path))
+    ours = net._collect_params_with_prefix()
+    differing = {name for name in set(arrays) | set(ours)
+                 if name not in arrays or name not in ours or arrays[name].shape != ours[name].shape}
+    if not differing:
+        load_parameters(net, path)
+        return "all of it"
+    load_features(net, path)
+    if not all(name.startswith("class_predictors.") for name in differing):
+        return "the backbone"
+    for name, parameter in ours.items():
+        if name.startswith(("extra.", "box_predictors.")):
+            parameter.initialize()
+            parameter.set_data(mx.nd.array(arrays[name]))
+    return "all but the class predictors"
