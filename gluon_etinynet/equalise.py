@@ -35,7 +35,7 @@ def equalise(net, batches):
 
     Parameters
     ----------
-    net : EtinyNet
+    net : EtinyNet or EtinyNetSSD
         Of LBs and DLBs with float weights, prepared with ``act_bits=8``. Calibrate it afterwards.
     batches : iterable of NDArray
         Inputs of `net`.
@@ -65,6 +65,8 @@ def _maps(net):
             maps.append(_Map(block.bn3, block.bn3.quantiser, net.output, True))
         elif not (isinstance(following, DLB) and following.has_input_shortcut):
             maps.append(_Map(block.bn3, block.bn3.quantiser, following.dw1, True))
+    if hasattr(net, "extra"):
+        maps.append(_Map(net.extra.bn1, net.extra.bn1.quantiser, net.extra.dw, True))
     return maps
 
 
