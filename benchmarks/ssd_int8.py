@@ -1,9 +1,9 @@
-"""EtinyNet-SSD in integers: mAP beside the float network's, C = interpreter on every picture, cost on a Cortex-M7.
+"""EtinyNet-SSD in integers: mAP beside the float network's, C = interpreter, cost on a Cortex-M7.
 
-The checkpoint is lowered as by tools/make_graph.py, with ranges from the training pictures of the data set. mAP is
-that of GluonCV (VOC 2007, 11 points) on the validation pictures, for the float network and for the integer
-interpreter. The C is built for this computer and must print the interpreter's detections for each of those
-pictures; one of them runs on a simulated Cortex-M7 with an STM32H743's memory, where instructions are
+The checkpoint is lowered as by tools/make_graph.py, with ranges from the training pictures of the data set.
+mAP is that of GluonCV (VOC 2007, 11 points) on the validation pictures, for the float network and for the
+integer interpreter. The C is built for this computer and must print the interpreter's detections for each of
+those pictures; one of them runs on a simulated Cortex-M7 with an STM32H743's memory, where instructions are
 counted.
 
 Writes metrics.json, graph.npz and the exported folder c to --save-dir; exit status 1 where C differs, or mAP
@@ -32,7 +32,8 @@ POINT = 0.01  # the most that 8 bits may cost
 def parse_args():
     from gluon_etinynet.detection_data import add_dataset_arguments
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--params", required=True, metavar="FILE", help="checkpoint of tools/train_ssd.py")
     add_dataset_arguments(parser)
     parser.add_argument("--num-images", type=int, default=256,
@@ -117,7 +118,8 @@ def count_differences(folder, cflags, images, found):
     """Build for this computer; pictures whose detections differ from the interpreter's."""
     make(folder, "host", f"CFLAGS={cflags}")
     program = folder / "build" / "host" / "ssd"
-    return sum(call([program], raw(image)).decode().splitlines() != lines(one) for image, one in zip(images, found))
+    return sum(call([program], raw(image)).decode().splitlines() != lines(one)
+               for image, one in zip(images, found))
 
 
 def measure_costs(folder, cflags, image, found):

@@ -74,7 +74,7 @@ def lower(net, image_size, name="etinynet"):
     Returns
     -------
     Graph
-        Its output tensor holds the logits, int32; of a detector, `detection` says what follows (lower_ssd.py).
+        Its output tensor holds the logits, int32; of a detector, `detection` says what follows.
 
     Raises
     ------
@@ -136,8 +136,8 @@ def _check_parts(block, label, **classes):
 def _require(block, cls, label):
     found = original_class(block)
     if found is not cls:
-        raise InputError(f"{label} is of class {found.__name__}, which has no integer form: only EtinyNet and "
-                         "EtinyNet-SSD with LB and DLB and without clip can be exported")
+        raise InputError(f"{label} is of class {found.__name__}, which has no integer form: only EtinyNet "
+                         "and EtinyNet-SSD with LB and DLB and without clip can be exported")
 
 
 def _check_numbers(net):

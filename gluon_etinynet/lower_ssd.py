@@ -6,8 +6,8 @@ from .etinynet import ExtraLevel
 from .files import InputError
 from .integer import Detection, Level, QuantParams
 from .integer.detect import OCTAVE_BITS, SCORE_BITS
-from .lower import (_append_convolution, _check_features, _check_parts, _convolve, _feature_map, _integer_weight,
-                    _lower_features, _require, nn)
+from .lower import (_append_convolution, _check_features, _check_parts, _convolve, _feature_map,
+                    _integer_weight, _lower_features, _require, nn)
 from .ssd import SCORE_THRESHOLD, STDS, TAPPED_STAGES, EtinyNetSSD, SSDAnchorGenerator
 
 __all__ = ["check_detector", "lower_detector"]
@@ -30,8 +30,8 @@ def check_detector(net):
         for i, conv in enumerate(getattr(net, part)):
             _require(conv, nn.Conv2D, f"{part}.{i}")
             if conv._kwargs["kernel"] != (1, 1) or conv._kwargs["stride"] != (1, 1) or conv.act is not None:
-                raise InputError(f"{part}.{i} is not a 1x1 convolution of stride 1 without activation, which has no "
-                                 "integer form")
+                raise InputError(f"{part}.{i} is not a 1x1 convolution of stride 1 without activation, and so "
+                                 "has no integer form")
     for i, generator in enumerate(net.anchor_generators):
         _require(generator, SSDAnchorGenerator, f"anchor_generators.{i}")
 
@@ -49,19 +49,19 @@ def lower_detector(net, graph):
         levels.append(_lower_level(graph, _lower_extra(graph, x, net.extra), net, len(levels)))
     rules = net.detections
     if not (0 < rules.nms_thresh < 1 and 1 <= rules.post_nms <= rules.nms_topk):
-        raise InputError(f"suppression above an overlap of {rules.nms_thresh}, of {rules.nms_topk} candidates to "
-                         f"{rules.post_nms} detections, has no integer form: both numbers must be limits")
-    graph.detection = Detection(tuple(levels), int(SCORE_THRESHOLD * 2 ** SCORE_BITS),
-                                int(rules.nms_thresh * 2 ** SCORE_BITS), int(rules.nms_topk), int(rules.post_nms))
+        raise InputError(f"suppression above an overlap of {rules.nms_thresh}, of {rules.nms_topk} "
+                         f"candidates to {rules.post_nms} detections, has no integer form: both numbers must "
+                         "be limits")
+    thresholds = (int(value * 2 ** SCORE_BITS) for value in (SCORE_THRESHOLD, rules.nms_thresh))
+    graph.detection = Detection(tuple(levels), *thresholds, int(rules.nms_topk), int(rules.post_nms))
     graph.validate()
     return graph
 
 
 def _lower_extra(graph, x, extra):
-    p = _convolve(graph, x, "extra.pw", extra.pw, extra.bn1, _feature_map(extra.bn1, "quantiser", "extra.bn1"),
-                  relu="before")
-    return _convolve(graph, p, "extra", extra.dw, extra.bn2, _feature_map(extra.bn2, "quantiser", "extra.bn2"),
-                     relu="before")
+    middle, out = (_feature_map(getattr(extra, bn), "quantiser", f"extra.{bn}") for bn in ("bn1", "bn2"))
+    p = _convolve(graph, x, "extra.pw", extra.pw, extra.bn1, middle, relu="before")
+    return _convolve(graph, p, "extra", extra.dw, extra.bn2, out, relu="before")
 
 
 def _lower_level(graph, x, net, number):
@@ -82,8 +82,8 @@ def _predict(graph, x, name, conv, units):
     attrs = graph.nodes[-1].attrs
     alive = levels.reshape(len(levels), -1).any(axis=1)
     if (np.abs(np.ldexp(slope, 16 - attrs["shift"]) - attrs["multiplier"]) > 1)[alive].any():
-        raise InputError(f"{name}: its outputs are beyond the integers' range; the network is damaged, or its "
-                         "training diverged")
+        raise InputError(f"{name}: its outputs are beyond the integers' range; the network is damaged, or "
+                         "its training diverged")
 
 
 def _anchors(generator, cells, number):
@@ -97,6 +97,6 @@ def _anchors(generator, cells, number):
     ours[..., :2] = (2 * np.stack([column, row], axis=-1) + 1)[:, :, None] * half_step / 2 ** 15
     ours[..., 2:] = halves / 2 ** 15
     if table.shape != ours.shape or np.abs(table - ours).max() > ANCHOR_TOLERANCE:
-        raise InputError(f"anchor_generators.{number}: its anchors are not the same in every cell of a square grid that "
-                         "begins half a step from the picture's edge")
+        raise InputError(f"anchor_generators.{number}: its anchors are not the same in every cell of a "
+                         "square grid that begins half a step from the picture's edge")
     return half_step, tuple((int(width), int(height)) for width, height in halves)

@@ -47,7 +47,8 @@ def cases(seed, classes, crowd):
 def gluoncv_detect(levels, maps, classes, candidates, most):
     """What GluonCV's SSD does with its predictors' outputs; also all scores (anchors, classes) and boxes."""
     def flat(name, factor):
-        x = maps[name].astype(np.float64) / 4096 * np.tile(factor, len(maps[name]) // len(factor))[:, None, None]
+        factors = np.tile(factor, len(maps[name]) // len(factor))
+        x = maps[name] / 4096 * factors[:, None, None]
         return x.transpose(1, 2, 0).reshape(-1, len(factor))
 
     ln2 = np.log(2)

@@ -72,7 +72,10 @@ def emit(graph, prefix="etinynet"):
         "network": _plain(graph.name), "prefix": prefix, "upper": prefix.upper(),
         "version": constants["ETN_VERSION"], "rows": rows, "columns": columns, "channels": channels,
         "classes": graph.classes, "layers": layers, "arrays": arrays, "plans": plans,
-        "detection": graph.detection, "levels": levels, "arena_bytes": report["arena_bytes"],
+        "detection": graph.detection, "levels": levels,
+        "flags": "--pushed" if levels else "--logits --pushed",
+        "compute": f"{prefix}_" + ("detect(arena, found, &count)" if levels else "run(arena, logits)"),
+        "arena_bytes": report["arena_bytes"],
         "flash": report["flash_bytes"], "macs": report["macs"],
         "sources": sorted(p for p in files if re.match(r"src/.*\.c$", p)) + [f"src/{prefix}.c"],
     }
@@ -132,7 +135,8 @@ def _check_stages(graph, found):
         tensor = graph.tensors[node.output]
         require(max(tensor.shape) <= 65535 and node.attrs.get("stride", 1) <= 255, node,
                 "holds lengths in 16 bits and strides in 8")
-        require(tensor.quant.bits == 8 or tensor.name in graph.outputs, node, "has int32 outputs only at the end")
+        require(tensor.quant.bits == 8 or tensor.name in graph.outputs, node,
+                "has int32 outputs only at the end")
 
 
 # ---- Tables ----
@@ -174,10 +178,10 @@ def _levels(graph):
     """The fields of a detector's levels, and the arrays of their anchors."""
     levels, arrays, first = [], [], 0
     for number, level in enumerate(graph.detection.levels if graph.detection else ()):
-        arrays.append(_array(f"anchors_{number}", np.array(level.anchors, np.int32),
-                             f"half width and half height of each anchor on {_plain(level.classes)}, 2^-16 pixel"))
-        levels.append({"half": arrays[-1]["name"], "half_step": level.half_step, "anchors": len(level.anchors),
-                       "first": first})
+        comment = f"half width and height of the anchors of {_plain(level.classes)}, 2^-16 pixel"
+        arrays.append(_array(f"anchors_{number}", np.array(level.anchors, np.int32), comment))
+        levels.append({"half": arrays[-1]["name"], "half_step": level.half_step,
+                       "anchors": len(level.anchors), "first": first})
         _, rows, columns = graph.tensors[level.classes].shape
         first += len(level.anchors) * rows * columns
     return levels, arrays
@@ -220,10 +224,9 @@ def _plan(graph, schedule, found, widened, state_bytes):
             lines["middle"] = lines.pop("conv")
         steps.append({**fields, **lines})
     begin = _align(laid.arena_bytes)
+    sizes = [{b.name: b.size for b in step.buffers if b.kind != "map"} for step in laid.steps]
     return {"steps": steps, "widened": begin, "arena_bytes": state_bytes + begin + widened,
-            "lines": [{"layers": list(step.nodes), "bytes": sizes} for step, sizes in
-                      ((step, {b.name: b.size for b in step.buffers if b.kind != "map"}) for step in laid.steps)
-                      if sizes]}
+            "lines": [{"layers": list(step.nodes), "bytes": of} for step, of in zip(laid.steps, sizes) if of]}
 
 
 def _align(size):

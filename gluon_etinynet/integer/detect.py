@@ -7,8 +7,8 @@ import numpy as np
 
 from ..files import InputError
 
-__all__ = ["Level", "Detection", "OCTAVE_BITS", "SCORE_BITS", "PIXEL", "RESULT", "EXP_COARSE", "EXP_FINE", "power",
-           "scores", "boxes", "suppress", "detect", "from_plain", "check"]
+__all__ = ["Level", "Detection", "OCTAVE_BITS", "SCORE_BITS", "PIXEL", "RESULT", "EXP_COARSE", "EXP_FINE",
+           "power", "scores", "boxes", "suppress", "detect", "from_plain", "check"]
 
 OCTAVE_BITS = 12  # of the fraction of logits and box offsets
 SCORE_BITS = 16

@@ -8,8 +8,8 @@ Four schedules, from the common one to what the C runtime does:
 - ``blocks``: every (D)LB fused by rows too, each map overwritten by the next one; the stored image likewise.
 - ``rows``: the same with the image pushed row by row, never stored.
 
-The last two decode a detector's predictors row by row (numerics.md section 9), before the map that they read is
-overwritten; what they store is a list of candidates. The first two store their maps whole.
+The last two decode a detector's predictors row by row (numerics.md section 9), before the map that they read
+is overwritten; what they store is a list of candidates. The first two store their maps whole.
 """
 
 from collections import namedtuple
@@ -26,7 +26,8 @@ _RING = 3  # rows of a 3x3 kernel
 _STEM_ROWS = 3  # rows of the stem's convolution: two being pooled, one being computed
 CANDIDATE_BYTES = 14  # of a detector, as the C runtime holds it
 
-# kind is "map" (a whole tensor), "line" (rows of one, gone after the step) or "list" (a detector's candidates).
+# kind is "map" (a whole tensor), "line" (rows of one, gone after the step) or "list" (of a detector's
+# candidates).
 Buffer = namedtuple("Buffer", "name kind offset size")
 Stage = namedtuple("Stage", "kind nodes")
 
@@ -170,8 +171,8 @@ def _check_shortcuts(first, pointwise, second):
 def _check_level(graph, group, number):
     level = graph.detection.levels[number]
     if [node.output for node in group] != [level.classes, level.boxes]:
-        raise InputError(f"node {group[0].output}: level {number} of the detector has the predictors {level.classes} "
-                         f"and {level.boxes}, in this order")
+        raise InputError(f"node {group[0].output}: level {number} of the detector has the predictors "
+                         f"{level.classes} and {level.boxes}, in this order")
 
 
 # ---- Whole tensors: place the largest first, at the lowest offset that is free while it lives ----
@@ -218,12 +219,13 @@ def _in_place(graph, pushed, line_bytes):
     for stage in reversed(fused):
         offsets.insert(0, max(0, _align(offsets[0] + _lead(graph, stage))))
     ends = [graph.image.name] + [stage.nodes[-1].output for stage in fused]
-    where = {name: Buffer(name, "map", offset, graph.tensors[name].nbytes) for name, offset in zip(ends, offsets)}
+    where = {name: Buffer(name, "map", offset, graph.tensors[name].nbytes)
+             for name, offset in zip(ends, offsets)}
     steps = []
     for stage in found:
         source, out = where[stage.nodes[0].inputs[0]], graph.tensors[stage.nodes[-1].output]
         if stage.kind == "head":
-            # The head alternates between the two ends of what it reads: below it if there is room, else above.
+            # The head alternates between the two ends of what it reads: below if there is room, else above.
             offset = 0 if source.offset >= out.nbytes else _align(source.offset + source.size)
             where[out.name] = Buffer(out.name, "map", offset, out.nbytes)
         maps = [where[name] for name in (source.name, out.name) if name in where]

@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integer"))
 
 from random_graphs import conv_attrs, etinynet_graph, images, predict, ssd_graph  # noqa: E402
 
-__all__ = ["SANITIZE", "Sanitized", "call", "detection_lines", "etinynet_graph", "export", "images", "make", "needs",
-           "raw", "read_trace", "run", "split_trace", "ssd_graph", "varied_detector", "varied_graph"]
+__all__ = ["SANITIZE", "Sanitized", "call", "detection_lines", "etinynet_graph", "export", "images", "make",
+           "needs", "raw", "read_trace", "run", "split_trace", "ssd_graph", "varied_detector", "varied_graph"]
 
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
@@ -123,7 +123,8 @@ def varied_graph(seed):
     average = requantise_params([rng.uniform(0.5, 3) / cells], [float(rng.integers(-50, 50))], 128 * cells)
     attrs = {"multiplier": average.multiplier, "shift": average.shift, "offset": average.offset}
     x = graph.append(Node("avgpool", [x.name], "average", attrs), QuantParams(0.05, 5))
-    attrs = conv_attrs(rng, x, 0, (int(rng.integers(1, 9)), x.shape[0], 1, 1), pick(rng, 2, 3, 4, 8), out_bits=32)
+    shape = (int(rng.integers(1, 9)), x.shape[0], 1, 1)
+    attrs = conv_attrs(rng, x, 0, shape, pick(rng, 2, 3, 4, 8), out_bits=32)
     graph.append(Node("conv2d", [x.name], "logits", attrs), QuantParams(1e-4, 0, 32))
     return graph
 
@@ -136,7 +137,8 @@ def varied_detector(seed):
         if levels and pick(rng, False, True):
             channels = int(rng.integers(1, 8))
             p = _varied_conv(graph, rng, f"e{part}.pw", x, (channels, x.shape[0], 1, 1))
-            x = _varied_conv(graph, rng, f"e{part}", p, (channels, 1, 3, 3), groups=channels, stride=pick(rng, 1, 2, 3))
+            x = _varied_conv(graph, rng, f"e{part}", p, (channels, 1, 3, 3), groups=channels,
+                             stride=pick(rng, 1, 2, 3))
         elif not levels or pick(rng, False, True):
             x = _varied_block(graph, rng, x, f"b{part}")
         if not levels or pick(rng, False, True):
@@ -146,8 +148,8 @@ def varied_detector(seed):
     if graph.nodes[-1].output != levels[-1].boxes:
         levels.append(predict(graph, rng, x, len(levels), classes, 64, 1))
     candidates = int(pick(rng, 1, 7, 400))
-    graph.detection = Detection(tuple(levels), pick(rng, 0, 655, 20000), pick(rng, 0, 29491, 65535), candidates,
-                                int(rng.integers(1, min(candidates, 100) + 1)))
+    graph.detection = Detection(tuple(levels), pick(rng, 0, 655, 20000), pick(rng, 0, 29491, 65535),
+                                candidates, int(rng.integers(1, min(candidates, 100) + 1)))
     return graph
 
 
@@ -157,8 +159,8 @@ def pick(rng, *values):
 
 def _varied_stem(seed):
     rng = np.random.default_rng(seed)
-    graph = Graph("varied */", Tensor("image", (pick(rng, 1, 3, 3, 4), pick(rng, 9, 16, 23), pick(rng, 8, 13, 18)),
-                                      QuantParams(1.0, pick(rng, 0, 0, -128, 127))))
+    shape = (pick(rng, 1, 3, 3, 4), pick(rng, 9, 16, 23), pick(rng, 8, 13, 18))
+    graph = Graph("varied */", Tensor("image", shape, QuantParams(1.0, pick(rng, 0, 0, -128, 127))))
     x = _varied_conv(graph, rng, "conv", graph.image, (int(rng.integers(1, 8)), graph.image.shape[0], 3, 3),
                      stride=pick(rng, 1, 2, 2))
     pool = {"kernel": pick(rng, 1, 2, 2, 3), "stride": pick(rng, 1, 2, 2, 3)}

@@ -1,4 +1,4 @@
-"""A detector's C = the interpreter, on the host under sanitizers and on a Cortex-M: every layer, every detection."""
+"""A detector's C = the interpreter, under sanitizers and on a Cortex-M: every layer, every detection."""
 
 import json
 import re
@@ -91,7 +91,8 @@ def planted(tmp_path_factory):
     for key in ("multiplier", "offset", "bias"):
         flat.attrs[key][:] = 0
     folder = export(graph, tmp_path_factory.mktemp("planted"))
-    for source in [*folder.glob("src/*.c"), *(folder / "demo" / f"{name}.c" for name in ("main", "host", "trace"))]:
+    demo = [folder / "demo" / f"{name}.c" for name in ("main", "host", "trace")]
+    for source in [*folder.glob("src/*.c"), *demo]:
         compile_c(source, folder / f"{source.stem}.o")
     return graph, folder, images(graph)[0]
 
@@ -139,7 +140,8 @@ def test_small_detectors_on_a_cortex_m(machine, seed, tmp_path):
     for image in extreme_images(graph, seed):
         found, golden = interpret(graph, image[None], trace=True)
         for way in ("", "--pushed"):
-            output = make(folder, "qemu", "OBSERVE=trace", f"MACHINE={machine}", f"ARGS={way}", stdin=raw(image))
+            output = make(folder, "qemu", "OBSERVE=trace", f"MACHINE={machine}", f"ARGS={way}",
+                          stdin=raw(image))
             traced, text = split_trace(graph, output, image)
             assert first_difference(golden, traced) is None
             assert text.splitlines()[:-2] == detection_lines(found[0])
@@ -151,7 +153,8 @@ def test_the_papers_detector_within_an_stm32h743(tmp_path):
     needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
     graph = ssd_graph()
     folder, image = export(graph, tmp_path / "network"), images(graph)[0]
-    output = make(folder, "qemu", "MACHINE=mps2-an500", "MCU=stm32h743", stdin=raw(image)).decode().splitlines()
+    output = make(folder, "qemu", "MACHINE=mps2-an500", "MCU=stm32h743", stdin=raw(image))
+    output = output.decode().splitlines()
     assert output[:-2] == detection_lines(interpret(graph, image[None])[0])
     said = dict(line.split() for line in output[-2:])
     report = json.loads((folder / "report.json").read_text())

@@ -80,12 +80,13 @@ def predict(graph, rng, x, number, classes, step, anchors, bits=8, class_spread=
     """Append the predictors of a level: logits of some octaves, the background's the highest."""
     halves = rng.integers(step << 14, step << 17, (anchors, 2))
     # conv_attrs spreads outputs over some hundred steps of int8; here that many times 300.
-    for name, outputs, spread, lift in (("classes", classes + 1, class_spread, 20000), ("boxes", 4, box_spread, 0)):
+    kinds = ("classes", classes + 1, class_spread, 20000), ("boxes", 4, box_spread, 0)
+    for name, outputs, spread, lift in kinds:
         attrs = conv_attrs(rng, x, 0, (anchors * outputs, x.shape[0], 1, 1), bits, out_bits=32)
         attrs["multiplier"] = np.rint(attrs["multiplier"] * spread).astype(np.int16)
         attrs["offset"][::outputs] += lift
         graph.append(Node("conv2d", [x.name], f"{name}.{number}", attrs), QuantParams(2.0 ** -12, 0, 32))
-    return Level(f"classes.{number}", f"boxes.{number}", step << 14, tuple((int(w), int(h)) for w, h in halves))
+    return Level(f"classes.{number}", f"boxes.{number}", step << 14, tuple(map(tuple, halves.tolist())))
 
 
 def _conv(graph, rng, bits, name, source, shape, shortcut=None, **options):

@@ -103,7 +103,8 @@ static void stem_of_stored(const etn_model *model, const etn_step *step, int8_t 
         etn_stem_push(model, step, buffers, widened, y, row);
 }
 
-static void head(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened, int32_t *logits)
+static void head(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened,
+                 int32_t *logits)
 {
     const etn_layer *const average = model->layer + step->layer, *const dense = average + 1;
     etn_average(average, buffers + step->source, buffers + step->target);
@@ -157,8 +158,8 @@ etn_status etn_detect(const etn_model *model, void *arena, etn_detection *found,
     if (found == NULL || count == NULL)
         return ETN_NULL_POINTER;
     etn_ranking ranking;
-    const etn_plan *const plan = ((const state *)arena)->plan;
-    ranking.candidates = (etn_candidate *)(void *)(buffers_of(arena) + plan->steps[model->steps - 1].candidates);
+    const etn_step *const last = ((const state *)arena)->plan->steps + model->steps - 1;
+    ranking.candidates = (etn_candidate *)(void *)(buffers_of(arena) + last->candidates);
     ranking.most = model->detector->candidates;
     ranking.count = 0;
     status = run(model, arena, NULL, &ranking);
