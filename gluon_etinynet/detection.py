@@ -10,17 +10,26 @@ count for each matched one, those with the largest loss ("hard negative mining")
 easy ones would outweigh all else.
 """
 
+from pathlib import Path
+
+import numpy as np
+
 from ._mxnet import mx  # before GluonCV, which loads MXNet itself
 from gluoncv.loss import SSDMultiBoxLoss
 from gluoncv.model_zoo.ssd.target import SSDTargetGenerator
 from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 
 from .cli import progress
-from .model_zoo import load_features, load_parameters, structural_names
+from .detection_augment import fit
+from .files import InputError
+from .images import read_image
+from .model_zoo import get_model, load_features, load_parameters, structural_names
 from .params_file import read_params
-from .ssd import STDS
+from .qat import calibrate, feature_map_quantisers, prepare_qat
+from .ssd import RATIOS, STDS, VOC_CLASSES
 
-__all__ = ["MultiBoxLoss", "evaluate_detector", "average_precisions", "start_detector"]
+__all__ = ["MultiBoxLoss", "evaluate_detector", "average_precisions", "start_detector", "load_detector", "detect",
+           "round_to_8_bits"]
 
 MATCHING_IOU = 0.5
 NEGATIVES_PER_POSITIVE = 3
@@ -76,6 +85,88 @@ def average_precisions(net, source, ctx=None, dtype="float32"):
         metric.update(boxes.clip(0, source.size).asnumpy(), ids.asnumpy(), scores.asnumpy(), label[:, :, :4].asnumpy(),
                       label[:, :, 4:5].asnumpy(), label[:, :, 5:6].asnumpy())
     return dict(zip(*metric.get()))
+
+
+def load_detector(path, classes=None):
+    """Build the detector that a checkpoint is of, and load it.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of an `EtinyNetSSD` as `get_model` builds it, float or trained at 8 bits.
+    classes : sequence of str, optional
+        By default the lines of ``classes.txt`` beside the checkpoint or in the folder above, as training
+        writes it, or else Pascal VOC's.
+
+    Returns
+    -------
+    EtinyNetSSD
+
+    Raises
+    ------
+    InputError
+        If it is no such checkpoint, or has another number of classes.
+    """
+    arrays = read_params(path)
+    heads = [arrays[name] for name in sorted(arrays) if name.startswith("class_predictors.")]
+    if len(heads) != len(RATIOS) or "features.0.conv.weight" not in arrays:
+        raise InputError(f"{path} is not a checkpoint of EtinyNet-SSD; tools/train_ssd.py makes one")
+    if classes is None:
+        files = [folder / "classes.txt" for folder in (Path(path).parent, Path(path).parent.parent)]
+        found = next((file for file in files if file.is_file()), None)
+        classes = found.read_text().split("\n")[:-1] if found else VOC_CLASSES
+    net = get_model("ssd_256_etinynet0.75_voc" if len(arrays["features.0.conv.weight"]) == 24 else
+                    "ssd_256_etinynet1.0_voc", classes=classes)
+    anchors = net.anchor_generators[0].num_depth
+    if len(heads[0]) != anchors * (len(classes) + 1):
+        raise InputError(f"{path} has {len(heads[0]) // anchors - 1} classes and not {len(classes)}: name them by "
+                         "--classes, or in a classes.txt beside it")
+    if any(name.endswith("quantiser.scale") for name in arrays):
+        prepare_qat(net, "linear", 8, act_bits=8)
+    load_parameters(net, path)
+    return net
+
+
+def round_to_8_bits(net, batches):
+    """Round a trained detector to 8-bit linear weights and feature maps, in place; nothing is trained.
+
+    Parameters
+    ----------
+    net : EtinyNetSSD
+    batches : list of NDArray
+        Inputs from which the feature maps' ranges are taken; some hundred pictures.
+    """
+    if not feature_map_quantisers(net):
+        prepare_qat(net, "linear", 8, act_bits=8)
+    calibrate(net, batches)
+
+
+def detect(net, path, threshold=0.3):
+    """Detect the objects on one picture file.
+
+    Parameters
+    ----------
+    net : EtinyNetSSD
+    path : str or Path
+    threshold : float
+        Least score of a detection.
+
+    Returns
+    -------
+    image : numpy.ndarray
+        uint8 RGB, as read.
+    detections : list of dict
+        "class", "score", and "box": left, top, right, bottom in pixels of the picture; best first.
+    """
+    image = read_image(path)
+    height, width = image.shape[:2]
+    data, _ = fit(image, np.zeros((0, 4)), net.size)
+    ids, scores, boxes = (array[0].asnumpy() for array in net(mx.nd.array(
+        data.transpose(2, 0, 1)[None].astype(np.float32) - 128)))
+    boxes = boxes.clip(0, net.size) * np.array([width, height, width, height]) / net.size
+    return image, [{"class": net.classes[int(index)], "score": float(score), "box": [float(value) for value in box]}
+                   for index, score, box in zip(ids[:, 0], scores[:, 0], boxes)
+                   if index >= 0 and score >= threshold]
 
 
 def start_detector(net, path):

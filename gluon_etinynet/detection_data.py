@@ -18,10 +18,11 @@ from .detection_augment import augment_detection, fit
 from .files import InputError
 from .images import EXTENSIONS, read_image
 
-__all__ = ["Annotated", "read_voc", "classes_of", "DetectionSource", "VOC_TRAIN", "VOC_TEST"]
+__all__ = ["Annotated", "read_voc", "classes_of", "DetectionSource", "add_dataset_arguments", "read_dataset", "SPLITS"]
 
 # As GluonCV: trained on 2007 and 2012, tested on 2007.
-VOC_TRAIN, VOC_TEST = "VOC2007/trainval,VOC2012/trainval", "VOC2007/test"
+SPLITS = {"voc": {"train": "VOC2007/trainval,VOC2012/trainval", "val": "VOC2007/test"},
+          "custom": {"train": "train", "val": "val"}}
 
 Annotated = collections.namedtuple("Annotated", "path width height boxes")
 Annotated.__doc__ = """One picture: path, its size in pixels by the annotation, and boxes, float32 (n, 6)."""
@@ -121,6 +122,50 @@ def _picture(folder, identifier, annotation):
             return path
     raise InputError(f"{annotation} has no picture {folder / 'JPEGImages' / identifier}.jpg; restore it, or remove "
                      f"{identifier} from the split")
+
+
+def add_dataset_arguments(parser):
+    """Give a parser the flags that `read_dataset` reads."""
+    add = parser.add_argument
+    add("--dataset", choices=list(SPLITS), default="voc",
+        help="voc: VOC2007 and VOC2012 within the root; custom: the root has JPEGImages and so on itself")
+    add("--dataset-root", default="~/.mxnet/datasets/voc", help="default: %(default)s")
+    for part, text in (("train", "training"), ("val", "validation")):
+        add(f"--{part}-split", metavar="NAME[,NAME]",
+            help=f"lists in ImageSets/Main of the {text} pictures (voc: {SPLITS['voc'][part]}; custom: {part})")
+    add("--classes", metavar="NAME,NAME", help="their names in the order of the labels (default: Pascal VOC's for voc, "
+                                               "those of the annotations, sorted, for custom)")
+
+
+def read_dataset(args, *parts, classes=None):
+    """Read the data set that the command line names.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With the flags of `add_dataset_arguments`.
+    *parts : str
+        Of "train" and "val", those wanted.
+    classes : sequence of str, optional
+        Where they are known already.
+
+    Returns
+    -------
+    classes : list of str
+    annotated : list of list of Annotated
+        One for each of `parts`.
+    """
+    splits = {part: getattr(args, f"{part}_split") or SPLITS[args.dataset][part] for part in ("train", "val")}
+    if args.classes:
+        classes = [name.strip().lower() for name in args.classes.split(",")]
+        if not all(classes) or len(set(classes)) < len(classes):
+            raise InputError(f"--classes {args.classes}: the names must differ and none may be empty")
+    elif classes is None and args.dataset == "voc":
+        from .ssd import VOC_CLASSES
+        classes = list(VOC_CLASSES)
+    elif classes is None:
+        classes = classes_of(args.dataset_root, ",".join(splits.values()))
+    return classes, [read_voc(args.dataset_root, splits[part], classes) for part in parts]
 
 
 class DetectionSource(FolderSource):

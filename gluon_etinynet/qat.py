@@ -1,7 +1,7 @@
 """Quantisation-aware training: fake-quantised layers in place of a network's own.
 
 `prepare_qat` turns every convolution of a network, the first and the final one included, into one
-whose weights are quantised by ASQ or DoReFa, and on request rounds the feature maps to 8 bits where
+whose weights are quantised by ASQ, DoReFa or linearly, and on request rounds the feature maps to 8 bits where
 the integer network stores them (docs/numerics.md). The network keeps its blocks, its parameters and
 their names; what is new: `lam` of every convolution (ASQ), `scale` of a convolution without BN, and
 `scale` and `zero_point` of every feature map's quantiser.
@@ -13,8 +13,8 @@ import numpy as np
 
 from ._mxnet import mx
 from .batch_norm import all_blocks, imperative
-from .etinynet import DLB, LB, EtinyNet, Stem
-from .quantize import asq, asq_steps, dorefa, dorefa_steps
+from .etinynet import DLB, LB, EtinyNet, ExtraLevel, Stem
+from .quantize import asq, asq_steps, dorefa, dorefa_steps, linear
 
 __all__ = ["prepare_qat", "calibrate", "FakeQuantise",
            "QuantisedConvolution", "quantised_convolutions", "feature_map_quantisers", "original_class",
@@ -22,7 +22,7 @@ __all__ = ["prepare_qat", "calibrate", "FakeQuantise",
 
 nn = mx.gluon.nn
 
-SCHEMES = ("asq", "dorefa")
+SCHEMES = ("asq", "dorefa", "linear")
 CALIBRATION_VALUES = 200_000  # of each feature map
 # A squared error lets a few outliers widen the range, an absolute one clips too many. Top-1 of the released
 # network on 430 photographs, weights at 8 bits, 76.0 without rounding of feature maps: 73.0, 76.0 and 72.3
@@ -50,7 +50,8 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
         With its parameters' shapes known. If they are not initialised yet (to load a quantised
         checkpoint), only the structure changes.
     scheme : str or None
-        ``asq`` or ``dorefa``. None leaves the weights as they are, float or quantised already, and adds
+        ``asq`` or ``dorefa``; or ``linear``, by channel, which keeps the weights' own scale and adds no
+        parameter: a checkpoint is one of the float network too. None leaves the weights as they are, float or quantised already, and adds
         only what `act_bits` asks for.
     weight_bits : int
         2 to 8, for all convolutions.
@@ -76,7 +77,7 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
     if scheme is not None and scheme not in SCHEMES:
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}")
     if scheme is not None:
-        (asq_steps if scheme == "asq" else dorefa_steps)(weight_bits)
+        (dorefa_steps if scheme == "dorefa" else asq_steps)(weight_bits)
     if act_bits not in (None, 8):
         raise ValueError(f"act_bits must be 8 or None, not {act_bits!r}")
     if scheme is not None and quantised_convolutions(net) or act_bits and feature_map_quantisers(net):
@@ -84,8 +85,8 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
     maps = _feature_maps(net) if act_bits else []
     for conv, bn in _convolutions(net) if scheme is not None else []:
         _extend(conv, QuantisedConvolution)
-        conv._become_quantised(scheme, weight_bits, lam, per_channel, has_scale=bn is None)
-        if conv.weight._data is not None:
+        conv._become_quantised(scheme, weight_bits, lam, per_channel, has_scale=bn is None and scheme != "linear")
+        if conv.weight._data is not None and scheme != "linear":
             conv._fit(bn)
     for block, mixin in maps:
         _extend(block, mixin)
@@ -95,7 +96,7 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
 
 
 class QuantisedConvolution:
-    """Mixed into a Conv2D: its weights pass through ASQ or DoReFa before they are used.
+    """Mixed into a Conv2D: its weights pass through ASQ, DoReFa or linear rounding before they are used.
 
     Attributes
     ----------
@@ -127,12 +128,12 @@ class QuantisedConvolution:
     def _quantise(self, weight, lam):
         if self._scheme == "asq":
             return asq(weight, lam, self._bits, self._per_channel)
+        if self._scheme == "linear":
+            return linear(weight, self._bits)
         return dorefa(weight, self._bits, self._per_channel)
 
-    @property
-    def bits(self):
-        """Bits of a weight."""
-        return self._bits
+    scheme = property(lambda self: self._scheme, doc="One of `SCHEMES`.")
+    bits = property(lambda self: self._bits, doc="Bits of a weight.")
 
     def quantised_weight(self):
         """Return Q of the present weights, a numpy array of the weight's shape."""
@@ -294,13 +295,16 @@ def _feature_maps(net):
             maps += [(block.bn1, QuantisedOutput), (block, QuantisedShortcuts)]
         elif isinstance(block, LB):
             maps += [(bn, QuantisedOutput) for bn in (block.bn1, block.bn2, block.bn3)]
+        elif isinstance(block, ExtraLevel):
+            maps += [(block.bn1, QuantisedOutput), (block.bn2, QuantisedOutput)]
         elif isinstance(block, EtinyNet):
             maps.append((block.pool, QuantisedOutput))
-    covered = {id(child) for block in all_blocks(net) if isinstance(block, (Stem, LB)) for child in all_blocks(block)}
+    known = [block for block in all_blocks(net) if isinstance(block, (Stem, LB, ExtraLevel))]
+    covered = {id(child) for block in known for child in all_blocks(block)}
     for block in all_blocks(net):
         if isinstance(block, nn.BatchNorm) and id(block) not in covered:
-            raise ValueError(f"act_bits: {block.name} is not in a Stem, LB or DLB; where its feature map is "
-                             "rounded is not defined")
+            raise ValueError(f"act_bits: {block.name} is not in a Stem, LB, DLB or ExtraLevel; where its "
+                             "feature map is rounded is not defined")
     return maps
 
 

@@ -1,6 +1,6 @@
-"""ASQ and DoReFa: the paper's weight quantisers ("Adaptive Scale Quantization", equations 4 to 7).
+"""ASQ and DoReFa: the paper's weight quantisers ("Adaptive Scale Quantization", equations 4 to 7); and linear.
 
-Both squash the weights with tanh, divide by the largest magnitude and round to a few levels. DoReFa
+The first two squash the weights with tanh, divide by the largest magnitude and round to a few levels. DoReFa
 squashes the weights as they are; ASQ first divides them by lambda times their standard deviation, and
 lambda is trained. Every function here takes and returns NDArrays or Symbols alike, so one
 implementation serves imperative code, hybridised networks, exported graphs, CPU and GPU; only J and E
@@ -11,7 +11,7 @@ import numpy as np
 
 from ._mxnet import mx
 
-__all__ = ["asq", "dorefa", "asq_clamp", "dorefa_clamp", "asq_steps", "dorefa_steps",
+__all__ = ["asq", "dorefa", "linear", "asq_clamp", "dorefa_clamp", "asq_steps", "dorefa_steps",
            "quantisation_error", "entropy"]
 
 EPSILON = 1e-5  # of equation 6: keeps a constant tensor from dividing by zero
@@ -69,6 +69,32 @@ def dorefa(weight, bits=4, per_channel=False):
     F = _namespace(weight)
     levels = F.contrib.round_ste(_squash(F, _flatten(F, weight, per_channel), a / 2) + a / 2)
     return F.reshape_like(levels * (2 / a) - 1, weight)
+
+
+def linear(weight, bits=8):
+    """Round the weights of each output channel to whole steps, the outermost level at its largest weight.
+
+    The "8-bit linear quantization" of the detector (table 5), and what lower.py does with float
+    weights. The gradient is that of the weights, straight through all of it.
+
+    Parameters
+    ----------
+    weight : NDArray or Symbol
+        float32, output channels first.
+    bits : int
+        2 to 8: 2 ** (bits - 1) - 1 levels on either side of zero.
+
+    Returns
+    -------
+    NDArray or Symbol
+        Of the shape and the scale of `weight`. A channel of zeros stays zero.
+    """
+    F = _namespace(weight)
+    flat = F.BlockGrad(_flatten(F, weight, per_channel=True))
+    largest = _largest(F, flat)
+    step = (largest + (largest == 0)) / asq_steps(bits)
+    rounded = F.reshape_like(_times(F, step, F.round(_times(F, 1 / step, flat))), weight)
+    return weight + F.BlockGrad(rounded - weight)
 
 
 def asq_clamp(weight, lam, per_channel=False):
@@ -147,9 +173,14 @@ def _rescale(F, weight, lam, per_channel):
 def _squash(F, flat, span=1):
     """tanh, with the largest magnitude of each row brought to `span`; a row of zeros stays zero."""
     squashed = F.Activation(flat, act_type="tanh")
-    magnitude = F.LeakyReLU(squashed, act_type="leaky", slope=-1)
-    largest = F.Pooling(magnitude, global_pool=True, pool_type="max")
+    largest = _largest(F, squashed)
     return _times(F, span / (largest + (largest == 0)), squashed)
+
+
+def _largest(F, flat):
+    """The largest magnitude of each row."""
+    magnitude = F.LeakyReLU(flat, act_type="leaky", slope=-1)
+    return F.Pooling(magnitude, global_pool=True, pool_type="max")
 
 
 def _inner(F, left, right):

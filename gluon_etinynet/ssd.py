@@ -132,6 +132,7 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
             if len(ratios) > len(channels):
                 self.extra = ExtraLevel(channels[-1], extra_channels, clip)
                 channels.append(extra_channels)
+            self._start_with_constants()
             self.class_predictors = nn.HybridSequential()
             self.box_predictors = nn.HybridSequential()
             self.anchor_generators = nn.HybridSequential()
@@ -144,6 +145,16 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
                 self.box_predictors.add(_predictor(in_channels, anchors.num_depth * 4))
                 cells = -(-cells // 2)
             self.detections = Detections(len(self.classes))
+
+    def _start_with_constants(self):
+        """Let beta start at 1 in front of the heads.
+
+        Most anchors are background. Without a bias, and after a BN that makes every mean 0, a head has nothing to
+        express that with: trained from random weights, it would be worse than a constant for long.
+        """
+        for bn in [self.features[stage][-1].bn3 for stage in TAPPED_STAGES] + (
+                [self.extra.bn2] if "extra" in self._children else []):
+            bn.beta.init = mx.init.One()
 
     def forward(self, x):
         predictions = super().forward(x)

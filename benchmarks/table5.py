@@ -1,0 +1,154 @@
+"""Table 5: EtinyNet-SSD's multiply-adds, size, feature-map memory and mAP, each beside the paper's.
+
+The first three are measured from the network. mAP is measured where a checkpoint (--params) and a data set are given,
+per class and over all, as GluonCV's eval_ssd.py does; on the 4,952 pictures of VOC 2007 test it is
+held against the paper's, on others it is only shown. --int8 measures it once more with weights and
+feature maps rounded to 8 bits, ranges taken from the training pictures.
+
+Writes metrics.json, table5.csv, classes.csv and contact_sheet.png (with --params) to --save-dir.
+"""
+
+import argparse
+import math
+from pathlib import Path
+
+from paper import load, shown, verdict
+
+from gluon_etinynet import cli, get_model
+from gluon_etinynet.complexity import measure
+from gluon_etinynet.detection import average_precisions, detect, load_detector, round_to_8_bits
+from gluon_etinynet.detection_data import DetectionSource, add_dataset_arguments, read_dataset
+from gluon_etinynet.drawing import contact_sheet, draw_detections, write_image
+from gluon_etinynet.files import write_csv, write_json
+from gluon_etinynet.qat import feature_map_quantisers
+from gluon_etinynet.shapes import SHAPES
+from gluon_etinynet.training import contexts
+
+ROW = "EtinyNet-SSD"
+QUANTITIES = ("madds", "size_mb", "sram_kb", "map")
+NAMES = ("MAdds, M", "params, MB", "SRAM, KB", "mAP, %")
+VOC_TEST_PICTURES = 4952
+CALIBRATION_PICTURES = 256
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--params", metavar="FILE", help="checkpoint of tools/train_ssd.py; its mAP is measured")
+    add_dataset_arguments(parser)
+    add("--int8", action="store_true", help="measure it rounded to 8 bits too")
+    add("--pictures", type=int, default=12, help="on the contact sheet (default: 12)")
+    add("--threshold", type=float, default=0.4, help="least score of a detection drawn there (default: 0.4)")
+    add("--batch-size", type=int, default=32, help="default: 32")
+    add("--num-gpus", type=int, default=0, help="default: 0, the CPU")
+    add("-j", "--num-workers", type=int, default=2, help="threads that read pictures (default: 2)")
+    add("--save-dir", default="runs/table5", help="default: runs/table5")
+    args = parser.parse_args()
+    if args.int8 and not args.params:
+        parser.error("--int8 measures mAP: it needs --params")
+    return args
+
+
+def main():
+    args = parse_args()
+    save_dir = Path(args.save_dir)
+    measurements = costs()
+    if args.params:
+        measurements += accuracy(args, save_dir)
+    header, rows = table([entry for entry in load() if entry.table == "5"],
+                         {(m["row"], m["quantity"]): m for m in measurements})
+    print("Table 5: Pascal VOC, 256 x 256; each measured value stands behind the paper's\n")
+    print(cli.table(header, rows))
+    for m in measurements:
+        if m.get("note"):
+            print(f"  {m['row']}, {m['quantity']}: {m['note']}")
+    write_csv(save_dir / "table5.csv", header, rows)
+    write_json(save_dir / "metrics.json", {"measurements": measurements})
+    print(f"\nwritten: {save_dir}/metrics.json, table5.csv"
+          + (", classes.csv, contact_sheet.png" if args.params else ""))
+
+
+def costs():
+    """Size at 8 bits a parameter, and multiply-adds and memory as the paper counts them."""
+    counts = measure(get_model("ssd_256_etinynet1.0_voc"), 256)
+    values = {"madds": counts.madds / 1e6, "size_mb": counts.bytes_at(8) / 1e6,
+              "sram_kb": counts.feature_map_bytes / 1024}
+    notes = {"sram_kb": "the paper's schedule: picture and pooled stem, before there are taps or predictions"}
+    return [{"table": "5", "row": ROW, "quantity": quantity, "value": value,
+             **({"note": notes[quantity]} if quantity in notes else {})} for quantity, value in values.items()]
+
+
+def accuracy(args, save_dir):
+    """mAP of the checkpoint, float and at 8 bits where wanted; writes classes.csv and the contact sheet."""
+    ctx = contexts(args.num_gpus)
+    net = load_detector(args.params, args.classes and args.classes.split(","))
+    net.collect_params().reset_ctx(ctx)
+    classes, (val,) = read_dataset(args, "val", classes=net.classes)
+    common = {"batch_size": args.batch_size, "classes": len(classes), "threads": args.num_workers}
+    source = DetectionSource(val, **common)
+    whole = args.dataset == "voc" and not args.val_split and len(val) == VOC_TEST_PICTURES
+    as_loaded = "8 bit" if feature_map_quantisers(net) else "float"
+    found = {as_loaded: precisions(net, source, ctx)}
+    if as_loaded == "float":
+        write_sheet(net, val, args, save_dir)
+    if args.int8 and as_loaded == "float":
+        _, (train,) = read_dataset(args, "train", classes=net.classes)
+        pictures = DetectionSource(train[:CALIBRATION_PICTURES], **common)
+        round_to_8_bits(net, [data.as_in_context(ctx[0]) for data, _ in pictures.epoch()])
+        found["8 bit"] = precisions(net, source, ctx)
+    if as_loaded != "float":
+        write_sheet(net, val, args, save_dir)
+    header = ["class"] + [f"{name}, %" for name in found]
+    rows = [[name] + [cell(values[name]) for values in found.values()] for name in classes + ["mAP"]]
+    print(f"{len(val)} pictures of {args.dataset_root}, average precision (11 points, as VOC 2007)\n")
+    print(cli.table(header, rows) + "\n")
+    write_csv(save_dir / "classes.csv", header, rows)
+    last = list(found)[-1]  # the paper's is at 8 bits
+    measurement = {"quantity": "map", "value": 100 * found[last]["mAP"], "comparable": whole,
+                   "note": f"{last}, {len(val)} pictures of {Path(args.dataset_root).name}"}
+    if classes == list(SHAPES):
+        return [dict(measurement, table="floors", row="EtinyNet-SSD on drawn shapes", comparable=True)]
+    return [dict(measurement, table="5", row=ROW)]
+
+
+def precisions(net, source, ctx):
+    net.hybridize(static_alloc=True, static_shape=True)
+    return average_precisions(net, source, ctx)
+
+
+def cell(value):
+    return "-" if math.isnan(value) else f"{100 * value:.2f}"
+
+
+def write_sheet(net, annotated, args, save_dir):
+    """Draw the detections on pictures spread evenly over the data set."""
+    step = max(1, len(annotated) // args.pictures)
+    drawn, captions = [], []
+    for item in annotated[::step][:args.pictures]:
+        image, detections = detect(net, item.path, args.threshold)
+        drawn.append(draw_detections(image, detections, net.classes))
+        captions.append(f"{item.path.stem}: {len(detections)} found, {len(item.boxes)} annotated")
+    write_image(save_dir / "contact_sheet.png", contact_sheet(drawn, captions))
+
+
+def table(entries, found):
+    """One line for each network: the paper's four numbers, each with the measured one behind it."""
+    header = ["model"] + [text for name in NAMES for text in (name, "measured")]
+    rows = []
+    for row in dict.fromkeys(entry.row for entry in entries if entry.quantity in QUANTITIES):
+        cells = [row]
+        for quantity in QUANTITIES:
+            entry = next((e for e in entries if (e.row, e.quantity) == (row, quantity)), None)
+            measured = found.get((row, quantity))
+            cells.append(shown(entry.value) if entry else "-")
+            if measured is None:
+                cells.append("" if entry is None else "cited" if entry.agreement == "cited" else "not run here")
+            else:
+                mark = {"agrees": "", "other conditions": " (*)"}.get(verdict(entry, measured), " (differs)")
+                cells.append(f"{measured['value']:.2f}{mark}")
+        rows.append(cells)
+    return header, rows
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,110 @@
+"""Train EtinyNet-SSD on Pascal VOC, or on pictures with boxes of your own, with GluonCV's flags.
+
+    python tools/train_ssd.py --params released --dataset-root ~/.mxnet/datasets/voc --num-gpus 4
+    python tools/train_ssd.py --params released --dataset custom --dataset-root DIR
+    python tools/train_ssd.py --params runs/train_ssd/best.params --int8 --lr 0.0001 --epochs 10 ...
+
+`--dataset voc` trains on VOC2007 and VOC2012 trainval and validates on VOC2007 test, folders within the root;
+`--dataset custom` is one folder with JPEGImages, Annotations and ImageSets/Main/{train,val}.txt, and its classes are those
+of the annotations. Optimisation, epochs and batch are those of GluonCV's train_ssd.py but for the
+cosine, which the paper uses for its classifiers.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from train_imagenet import open_log
+
+from gluon_etinynet import cli, training
+from gluon_etinynet.detection import MultiBoxLoss, evaluate_detector, round_to_8_bits, start_detector
+from gluon_etinynet.detection_augment import AUGMENTATIONS
+from gluon_etinynet.detection_data import DetectionSource, add_dataset_arguments, read_dataset
+from gluon_etinynet.files import InputError, atomic_path
+from gluon_etinynet.model_zoo import get_model, released_checkpoint
+
+CALIBRATION_PICTURES = 256
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--network", choices=["etinynet1.0", "etinynet0.75"], default="etinynet1.0", help="backbone")
+    add("--params", metavar="FILE", help="weights to start from: of a detector, or a classifier's for the backbone; "
+                                         "'released': the authors' classifier (default: random)")
+    add("--int8", action="store_true", help="train with weights and feature maps rounded to 8 bits (linear); --params "
+                                            "is a detector trained without")
+    add_dataset_arguments(parser)
+    add("--augmentation", choices=AUGMENTATIONS, default="ssd", help="of the training pictures (default: ssd)")
+    add("--batch-size", type=int, default=32)
+    add("-j", "--num-workers", type=int, default=os.cpu_count(), help="threads that read pictures (default: all cores)")
+    add("--epochs", type=int, default=240)
+    add("--lr", type=float, default=0.001)
+    add("--lr-mode", choices=training.LR_MODES, default="cosine")
+    add("--lr-warmup", type=float, default=1, help="epochs in which the rate rises from zero")
+    add("--features-lr-mult", type=float, default=1,
+        help="below 1: the backbone learns at this part of --lr, with fixed BN statistics")
+    add("--heads-lr-mult", type=float, default=1,
+        help="the heads learn at this part of --lr: what they see is not normalised, and from random weights the rest "
+             "learns best at a rate at which they diverge")
+    add("--momentum", type=float, default=0.9)
+    add("--wd", type=float, default=0.0005, help="weight decay")
+    add("--mode", choices=["hybrid", "imperative"], default="hybrid")
+    add("--seed", type=int, default=233)
+    add("--num-gpus", type=int, default=0, help="0: the CPU")
+    add("--val-interval", type=int, default=1, help="epochs from one validation to the next")
+    add("--log-interval", type=int, default=100, help="batches between two lines; 0: none within an epoch")
+    add("--logging-file", help="append the log lines to this file too")
+    add("--tensorboard", metavar="DIR", help="write a TensorBoard log (needs gluon_etinynet[tensorboard])")
+    add("--save-dir", default="runs/train_ssd", help="checkpoints, best.params, classes.txt, metrics.jsonl, training.png")
+    add("--resume", action="store_true", help="go on from the newest whole checkpoint in --save-dir")
+    args = parser.parse_args()
+    if args.val_interval < 1 or args.num_workers < 1:
+        parser.error("--val-interval and --num-workers must be positive")
+    if args.int8 and not args.params:
+        parser.error("--int8 needs --params, a detector trained without")
+    return args
+
+
+def write_classes(path, classes):
+    """Put the names beside the checkpoints; those of another training stay."""
+    text = "".join(f"{name}\n" for name in classes)
+    if path.is_file() and path.read_text() != text:
+        raise InputError(f"{path} names other classes, of another training; choose another --save-dir")
+    with atomic_path(path) as temporary:
+        temporary.write_text(text)
+
+
+def main():
+    args = parse_args()
+    config = training.Config(
+        epochs=args.epochs, lr=args.lr, lr_mode=args.lr_mode, warmup_epochs=args.lr_warmup, momentum=args.momentum,
+        wd=args.wd, features_lr_mult=args.features_lr_mult, mode=args.mode, seed=args.seed)
+    ctx = training.contexts(args.num_gpus)
+    with open_log(args.logging_file) as log:
+        classes, (train, val) = read_dataset(args, "train", "val")
+        common = {"batch_size": args.batch_size, "classes": len(classes), "threads": args.num_workers}
+        source = DetectionSource(train, train=True, seed=args.seed, augmentation=args.augmentation, **common)
+        log(f"{len(train)} training and {len(val)} validation pictures, {len(classes)} classes: {', '.join(classes)}")
+        net = get_model(f"ssd_256_{args.network}_voc", classes=classes)
+        if args.params:
+            path = released_checkpoint(args.network) if args.params == "released" else args.params
+            log(f"starting from {path}: {start_detector(net, path)}")
+        for heads in (net.class_predictors, net.box_predictors):
+            heads.collect_params().setattr("lr_mult", args.heads_lr_mult)
+        if args.int8:
+            pictures = DetectionSource(train[:CALIBRATION_PICTURES], **common)
+            round_to_8_bits(net, [data for data, _ in pictures.epoch()])
+        save_dir = Path(args.save_dir)
+        write_classes(save_dir / "classes.txt", classes)
+        history = training.train(
+            net, source, DetectionSource(val, **common), config, save_dir, ctx, loss=MultiBoxLoss(),
+            resume=args.resume, log=log, log_interval=args.log_interval, arguments=vars(args),
+            tensorboard=args.tensorboard, validate=evaluate_detector, score="map",
+            validation_interval=args.val_interval)
+        best = max((row for row in history if "validation_map" in row), key=lambda row: row["validation_map"])
+        log(f"best: mAP {100 * best['validation_map']:.2f} % after epoch {best['epoch']}, in {save_dir}/best.params")
+
+
+if __name__ == "__main__":
+    cli.run(main)
