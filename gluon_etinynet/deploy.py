@@ -127,7 +127,7 @@ def _load(model, params, weight_bits):
 
     path = params or released_checkpoint(model)
     if model.lower() in detector_names():
-        return _load_detector(model, path)
+        return _load_detector(model, path, weight_bits)
     arrays = structural_names(read_params(path))
     lambdas = [array for name, array in arrays.items() if name.endswith(".lam")]
     has_ranges = any(name.endswith("quantiser.scale") for name in arrays)
@@ -148,13 +148,15 @@ def _load(model, params, weight_bits):
     return net, has_ranges
 
 
-def _load_detector(model, path):
+def _load_detector(model, path, weight_bits):
     """The same of a detector; how many classes it has is read from the file."""
     from .detection import load_detector
     from .model_zoo import get_model
     from .params_file import read_params
     from .qat import feature_map_quantisers
 
+    if weight_bits != 8:
+        raise InputError(f"--weight-bits {weight_bits}: detectors have 8-bit weights")
     arrays = read_params(path)
     try:
         anchors = len(arrays["box_predictors.0.weight"]) // 4

@@ -1,14 +1,18 @@
 """EtinyNet-SSD as integers: predictors, anchors, detections; what has no integer form is named."""
 
+import cv2
 import numpy as np
 import pytest
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.batch_norm import reestimate_batch_norm
+from gluon_etinynet.deploy import calibration_pictures, graph_of_checkpoint
+from gluon_etinynet.emit import c
 from gluon_etinynet.etinynet import EtinyNet
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import Graph, plan, run, stages
 from gluon_etinynet.lower import calibrate_and_lower, check_layers
+from gluon_etinynet.model_zoo import get_model
 from gluon_etinynet.qat import feature_map_quantisers
 from gluon_etinynet.ssd import EtinyNetSSD
 
@@ -199,3 +203,51 @@ def test_feature_maps_that_are_rounded(lowered):
     assert {"extra.bn1.quantiser", "extra.bn2.quantiser"} <= set(feature_map_quantisers(net))
     bits = {name: tensor.quant.bits for name, tensor in graph.tensors.items()}
     assert {name for name, b in bits.items() if b == 32} == set(graph.outputs) and bits["extra"] == 8
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A detector of two classes with random weights, and a folder of two pictures."""
+    folder = tmp_path_factory.mktemp("checkpoint")
+    net = get_model("ssd_256_etinynet0.75_voc", classes=["disc", "bar"])
+    net.initialize()
+    noise = np.random.RandomState(4).randint(-128, 128, (2, 3, 256, 256))
+    reestimate_batch_norm(net, [batch(noise)])
+    net.save_parameters(str(folder / "ssd.params"))
+    for n in range(2):
+        cv2.imwrite(str(folder / f"{n}.png"), np.random.RandomState(n).randint(0, 256, (200, 300, 3), np.uint8))
+    return folder
+
+
+def test_a_checkpoint_becomes_c(checkpoint):
+    """The classes are counted in the file; pictures are taken whole at the detector's own size."""
+    graph = graph_of_checkpoint("ssd_256_etinynet0.75_voc", checkpoint / "ssd.params", checkpoint)
+    assert graph.classes == 2 and graph.image.shape == (3, 256, 256)
+    pixels = cv2.imread(str(checkpoint / "0.png"))[:, :, ::-1]
+    expected = cv2.resize(pixels, (256, 256), interpolation=cv2.INTER_AREA).astype(int) - 128
+    assert (calibration_pictures(checkpoint, 2, 256, whole=True)[0].transpose(1, 2, 0) == expected).all()
+    files = c.emit(graph, "ssd")
+    assert "#define SSD_CLASSES 2\n" in files["include/ssd.h"]
+    assert "#define SSD_DETECTIONS 100 " in files["include/ssd.h"]
+    assert "ssd_detect(" in files["include/ssd.h"] and "ssd_run(" not in files["include/ssd.h"]
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ({"model": "ssd_256_etinynet1.0_voc"}, "has 24 channels in its first convolution, ssd_256_.* has 32"),
+    ({"input_size": 224}, "made for pictures of 256 x 256 pixels, not 224 x 224"),
+    ({"params": None}, "no weights for ssd_256_etinynet0.75_voc"),
+    ({"calib_dir": None}, "does not hold the ranges of 8-bit feature maps"),
+    ({"weight_bits": 4}, "--weight-bits 4"),
+])
+def test_what_does_not_serve_is_named(arguments, message, checkpoint):
+    given = {"model": "ssd_256_etinynet0.75_voc", "params": checkpoint / "ssd.params", "calib_dir": checkpoint}
+    with pytest.raises(InputError, match=message):
+        graph_of_checkpoint(**{**given, **arguments})
+
+
+def test_a_classifiers_checkpoint_is_no_detectors(tmp_path, checkpoint):
+    net = get_model("etinynet0.75", classes=3)
+    net.initialize()
+    net.save_parameters(str(tmp_path / "classifier.params"))
+    with pytest.raises(InputError, match="classifier.params is no detector's checkpoint"):
+        graph_of_checkpoint("ssd_256_etinynet0.75_voc", tmp_path / "classifier.params", checkpoint)
