@@ -1,8 +1,8 @@
 """Table 5: EtinyNet-SSD's multiply-adds, size, feature-map memory and mAP, each beside the paper's.
 
-The first three are measured from the network. mAP is measured where a checkpoint (--params) and a data set are given,
-per class and over all, as GluonCV's eval_ssd.py does; on the 4,952 pictures of VOC 2007 test it is
-held against the paper's, on others it is only shown. --int8 measures it once more with weights and
+The first three are measured from the network. mAP is measured where a checkpoint (--params) and a data set
+are given, per class and over all, as GluonCV's eval_ssd.py does; on the 4,952 pictures of VOC 2007 test it
+is held against the paper's, on others it is only shown. --int8 measures it once more with weights and
 feature maps rounded to 8 bits, ranges taken from the training pictures.
 
 Writes metrics.json, table5.csv, classes.csv and contact_sheet.png (with --params) to --save-dir.
@@ -74,8 +74,8 @@ def costs():
     values = {"madds": counts.madds / 1e6, "size_mb": counts.bytes_at(8) / 1e6,
               "sram_kb": counts.feature_map_bytes / 1024}
     notes = {"sram_kb": "the paper's schedule: picture and pooled stem, before there are taps or predictions"}
-    return [{"table": "5", "row": ROW, "quantity": quantity, "value": value,
-             **({"note": notes[quantity]} if quantity in notes else {})} for quantity, value in values.items()]
+    return [dict({"table": "5", "row": ROW, "quantity": quantity, "value": value},
+                 **{"note": notes[quantity] for _ in [0] if quantity in notes}) for quantity, value in values.items()]
 
 
 def accuracy(args, save_dir):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ._mxnet import mx
 
-__all__ = ["reestimate_batch_norm", "frozen_batch_norm", "imperative", "all_blocks"]
+__all__ = ["reestimate_batch_norm", "frozen_batch_norm", "hold_statistics", "imperative", "all_blocks"]
 
 
 def all_blocks(net):
@@ -90,3 +90,9 @@ def frozen_batch_norm(net):
         yield
     finally:
         set_all(before)
+
+
+def hold_statistics(block):
+    """For ``net.apply``, before anything is traced: BN uses its running statistics in training too, for good."""
+    if isinstance(block, mx.gluon.nn.BatchNorm):
+        block._kwargs["use_global_stats"] = True

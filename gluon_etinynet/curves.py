@@ -35,7 +35,8 @@ def draw_curves(path, history):
     curves = [("training_loss", "training", 1), ("validation_loss", "validation", 1)], \
         [("training_accuracy", "training, top-1", 100), ("validation_top1", "validation, top-1", 100),
          ("validation_top5", "validation, top-5", 100), ("validation_map", "validation, mAP", 100)]
-    labels = ("loss", "mAP (%)") if "training_accuracy" not in history[-1] else ("cross-entropy (nats)", "accuracy (%)")
+    classifies = "training_accuracy" in history[-1]
+    labels = ("cross-entropy (nats)", "accuracy (%)") if classifies else ("loss", "mAP (%)")
     for axes, lines, label in zip(panels, curves, labels):
         for key, name, scale in lines:
             points = [(row["epoch"], scale * row[key]) for row in history if key in row]

@@ -1,13 +1,13 @@
 """Training a detector and measuring it: SSD's targets and loss, and mAP, all by GluonCV's parts.
 
-Matching (SSD, section 2.2; GluonCV's `SSDTargetGenerator`): every box takes the anchor that overlaps it most, and
-every anchor left takes the box it overlaps most if their intersection over union is at least 0.5. All other
-anchors are background.
+Matching (SSD, section 2.2; GluonCV's `SSDTargetGenerator`): every box takes the anchor that overlaps it
+most, and every anchor left takes the box it overlaps most if their intersection over union is at least 0.5.
+All other anchors are background.
 
-Loss (SSD, section 2.2; GluonCV's `SSDMultiBoxLoss`): cross-entropy of the classes plus smooth L1 of the box codes
-of matched anchors, both divided by the number of matched anchors. Of the background, only three anchors
-count for each matched one, those with the largest loss ("hard negative mining"): without it the many
-easy ones would outweigh all else.
+Loss (SSD, section 2.2; GluonCV's `SSDMultiBoxLoss`): cross-entropy of the classes plus smooth L1 of the box
+codes of matched anchors, both divided by the number of matched anchors. Of the background, only three
+anchors count for each matched one, those with the largest loss ("hard negative mining"): without it the
+many easy ones would outweigh all else.
 """
 
 from pathlib import Path
@@ -28,15 +28,15 @@ from .params_file import read_params
 from .qat import calibrate, feature_map_quantisers, prepare_qat
 from .ssd import RATIOS, STDS, VOC_CLASSES
 
-__all__ = ["MultiBoxLoss", "evaluate_detector", "average_precisions", "start_detector", "load_detector", "detect",
-           "round_to_8_bits"]
+__all__ = ["MultiBoxLoss", "evaluate_detector", "average_precisions", "start_detector", "load_detector",
+           "detect", "round_to_8_bits"]
 
 MATCHING_IOU = 0.5
 NEGATIVES_PER_POSITIVE = 3
 
 
 class MultiBoxLoss:
-    """The loss of `gluon_etinynet.training.train`: ``loss(net, data, label)`` of a `DetectionSource`'s batch."""
+    """A loss of `gluon_etinynet.training.train`: ``loss(net, data, label)`` of a `DetectionSource`'s batch."""
 
     def __init__(self):
         # Negatives are chosen by the loss: the generator marks all unmatched anchors as background.
@@ -48,16 +48,17 @@ class MultiBoxLoss:
         with mx.autograd.pause():
             cls_targets, box_targets, _ = self.targets(
                 anchors.astype("float32"), None, label[:, :, :4], label[:, :, 4:5])
-        losses, _, _ = self.loss(cls_preds.astype("float32"), box_preds.astype("float32"), cls_targets, box_targets)
-        # They are divided by the matched anchors of the whole batch already; the mean over the samples is wanted.
+        losses, _, _ = self.loss(cls_preds.astype("float32"), box_preds.astype("float32"), cls_targets,
+                                 box_targets)
+        # They are divided by the matched anchors of the whole batch; what is wanted has their sum as its mean.
         return losses[0] * len(data), None
 
 
 def evaluate_detector(net, source, ctx=None, dtype="float32"):
     """Mean average precision as GluonCV's ``eval_ssd.py`` measures it on VOC 2007.
 
-    Boxes are compared in pixels of the network's input, detections limited to the picture; difficult objects count
-    neither way; average precision is the mean of 11 points.
+    Boxes are compared in pixels of the network's input, detections limited to the picture; difficult
+    objects count neither way; average precision is the mean of 11 points.
 
     Parameters
     ----------
@@ -82,8 +83,9 @@ def average_precisions(net, source, ctx=None, dtype="float32"):
     ctx = (ctx or [mx.cpu()])[0]
     for data, label in progress(source.epoch(0), desc="validation", total=len(source)):
         ids, scores, boxes = net(data.as_in_context(ctx).astype(dtype))
-        metric.update(boxes.clip(0, source.size).asnumpy(), ids.asnumpy(), scores.asnumpy(), label[:, :, :4].asnumpy(),
-                      label[:, :, 4:5].asnumpy(), label[:, :, 5:6].asnumpy())
+        label = label.asnumpy()
+        metric.update(boxes.clip(0, source.size).asnumpy(), ids.asnumpy(), scores.asnumpy(),
+                      label[:, :, :4], label[:, :, 4:5], label[:, :, 5:6])
     return dict(zip(*metric.get()))
 
 
@@ -119,8 +121,8 @@ def load_detector(path, classes=None):
                     "ssd_256_etinynet1.0_voc", classes=classes)
     anchors = net.anchor_generators[0].num_depth
     if len(heads[0]) != anchors * (len(classes) + 1):
-        raise InputError(f"{path} has {len(heads[0]) // anchors - 1} classes and not {len(classes)}: name them by "
-                         "--classes, or in a classes.txt beside it")
+        raise InputError(f"{path} has {len(heads[0]) // anchors - 1} classes and not {len(classes)}: name them "
+                         "by --classes, or in a classes.txt beside it")
     if any(name.endswith("quantiser.scale") for name in arrays):
         prepare_qat(net, "linear", 8, act_bits=8)
     load_parameters(net, path)
@@ -164,7 +166,7 @@ def detect(net, path, threshold=0.3):
     ids, scores, boxes = (array[0].asnumpy() for array in net(mx.nd.array(
         data.transpose(2, 0, 1)[None].astype(np.float32) - 128)))
     boxes = boxes.clip(0, net.size) * np.array([width, height, width, height]) / net.size
-    return image, [{"class": net.classes[int(index)], "score": float(score), "box": [float(value) for value in box]}
+    return image, [{"class": net.classes[int(index)], "score": float(score), "box": box.tolist()}
                    for index, score, box in zip(ids[:, 0], scores[:, 0], boxes)
                    if index >= 0 and score >= threshold]
 

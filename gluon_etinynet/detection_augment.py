@@ -110,8 +110,8 @@ def _expand(image, boxes, random):
     """Put the picture somewhere on a larger grey canvas, which makes its objects smaller."""
     height, width = image.shape[:2]
     scale = random.uniform(1, EXPANSION)
-    top, left = random.randint(int(height * scale) - height + 1), random.randint(int(width * scale) - width + 1)
     canvas = np.full((int(height * scale), int(width * scale), 3), FILL, np.uint8)
+    top, left = (random.randint(canvas.shape[axis] - image.shape[axis] + 1) for axis in (0, 1))
     canvas[top:top + height, left:left + width] = image
     return canvas, _moved(boxes, left, top)
 

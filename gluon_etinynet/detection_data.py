@@ -18,7 +18,8 @@ from .detection_augment import augment_detection, fit
 from .files import InputError
 from .images import EXTENSIONS, read_image
 
-__all__ = ["Annotated", "read_voc", "classes_of", "DetectionSource", "add_dataset_arguments", "read_dataset", "SPLITS"]
+__all__ = ["Annotated", "read_voc", "classes_of", "DetectionSource", "add_dataset_arguments", "read_dataset",
+           "SPLITS"]
 
 # As GluonCV: trained on 2007 and 2012, tested on 2007.
 SPLITS = {"voc": {"train": "VOC2007/trainval,VOC2012/trainval", "val": "VOC2007/test"},
@@ -35,8 +36,8 @@ def read_voc(root, splits, classes):
     ----------
     root : str or Path
     splits : str
-        Names of files in ImageSets/Main without ``.txt``, parted by commas, each with its folder within `root`
-        if there are several, for example "VOC2007/trainval,VOC2012/trainval".
+        Names of files in ImageSets/Main without ``.txt``, parted by commas, each with its folder within
+        `root` if there are several, for example "VOC2007/trainval,VOC2012/trainval".
     classes : sequence of str
         Their order gives the labels.
 
@@ -64,11 +65,12 @@ def read_voc(root, splits, classes):
             left, top, right, bottom = box = [value - 1 for value in box]
             # GluonCV's limits; VOC itself has boxes that end one pixel beyond the picture.
             if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-                raise InputError(f"{annotation}: the box of {name}, xmin ymin xmax ymax = "
-                                 f"{' '.join(f'{value + 1:g}' for value in box)}, is inverted, empty or outside the "
-                                 f"picture of {width:g} x {height:g}; correct or remove it")
+                numbers = " ".join(f"{value + 1:g}" for value in box)
+                raise InputError(f"{annotation}: the box of {name}, xmin ymin xmax ymax = {numbers}, is inverted, "
+                                 f"empty or outside the picture of {width:g} x {height:g}; correct or remove it")
             rows.append([*box, position[name], difficult])
-        found.append(Annotated(_picture(folder, identifier, annotation), width, height, np.array(rows, np.float32)))
+        path = _picture(folder, identifier, annotation)
+        found.append(Annotated(path, width, height, np.array(rows, np.float32)))
     return found
 
 
@@ -88,8 +90,8 @@ def _items(root, splits):
         try:
             lines = listing.read_text().splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read {listing}: {getattr(error, 'strerror', None) or error}; the layout is that "
-                             "of Pascal VOC: JPEGImages, Annotations, ImageSets/Main") from error
+            raise InputError(f"cannot read {listing}: {getattr(error, 'strerror', None) or error}; the layout is "
+                             "that of Pascal VOC: JPEGImages, Annotations, ImageSets/Main") from error
         identifiers = [line.split()[0] for line in lines if line.strip()]
         if not identifiers:
             raise InputError(f"{listing} names no picture; put one identifier on each line")
@@ -106,10 +108,10 @@ def _parse(path):
                     [float(element.find(f"bndbox/{end}").text) for end in ("xmin", "ymin", "xmax", "ymax")])
                    for element in root.iter("object")]
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; every picture of the split needs one") from error
+        raise InputError(f"cannot read {path}: {error.strerror}; every picture needs its annotation") from error
     except (ElementTree.ParseError, AttributeError, ValueError) as error:
-        raise InputError(f"{path} is not a Pascal VOC annotation ({error}): it needs size and, in each object, name "
-                         "and bndbox with four numbers") from error
+        raise InputError(f"{path} is not a Pascal VOC annotation ({error}): it needs size and, in each object, "
+                         "name and bndbox with four numbers") from error
     if not objects:
         raise InputError(f"{path} has no object; remove it from the split")
     return width, height, objects
@@ -120,8 +122,8 @@ def _picture(folder, identifier, annotation):
         path = folder / "JPEGImages" / (identifier + extension)
         if path.is_file():
             return path
-    raise InputError(f"{annotation} has no picture {folder / 'JPEGImages' / identifier}.jpg; restore it, or remove "
-                     f"{identifier} from the split")
+    raise InputError(f"{annotation} has no picture {folder / 'JPEGImages' / identifier}.jpg; restore it, or "
+                     f"remove {identifier} from the split")
 
 
 def add_dataset_arguments(parser):
@@ -133,8 +135,8 @@ def add_dataset_arguments(parser):
     for part, text in (("train", "training"), ("val", "validation")):
         add(f"--{part}-split", metavar="NAME[,NAME]",
             help=f"lists in ImageSets/Main of the {text} pictures (voc: {SPLITS['voc'][part]}; custom: {part})")
-    add("--classes", metavar="NAME,NAME", help="their names in the order of the labels (default: Pascal VOC's for voc, "
-                                               "those of the annotations, sorted, for custom)")
+    add("--classes", metavar="NAME,NAME", help="their names in the order of the labels (default: Pascal VOC's for "
+                                               "voc, those of the annotations, sorted, for custom)")
 
 
 def read_dataset(args, *parts, classes=None):
@@ -188,10 +190,11 @@ class DetectionSource(FolderSource):
         In training: see `augment_detection`.
     """
 
-    def __init__(self, annotated, batch_size, classes, size=256, train=False, seed=0, threads=2, augmentation="ssd",
-                 part_index=0, num_parts=1):
-        super().__init__([(item.path, item) for item in annotated], batch_size, size, train, seed, threads=threads,
-                         classes=classes, strict=True, part_index=part_index, num_parts=num_parts)
+    def __init__(self, annotated, batch_size, classes, size=256, train=False, seed=0, threads=2,
+                 augmentation="ssd", part_index=0, num_parts=1):
+        super().__init__([(item.path, item) for item in annotated], batch_size, size, train, seed,
+                         threads=threads, classes=classes, strict=True, part_index=part_index,
+                         num_parts=num_parts)
         self.augmentation = augmentation
         self.boxes = max(len(item.boxes) for item in annotated)
 

@@ -37,7 +37,7 @@ def draw_detections(image, detections, classes):
         uint8 RGB; a small picture comes back enlarged.
     """
     enlarged = max(1.0, SMALLEST / max(image.shape[:2]))
-    image = np.ascontiguousarray(cv2.resize(image, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC))
+    image = cv2.resize(image, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC).copy()
     size = max(image.shape[:2]) / SMALLEST
     width, scale = max(2, round(2 * size)), 0.45 * size
     for found in reversed(detections):  # the best on top
@@ -64,8 +64,8 @@ def contact_sheet(pictures, captions, columns=4, side=400):
         top = gap + index // columns * (side + strip + gap) + (side - small.shape[0])
         left = gap + index % columns * (side + gap) + (side - small.shape[1]) // 2
         sheet[top:top + small.shape[0], left:left + small.shape[1]] = small
-        cv2.putText(sheet, caption, (gap + index % columns * (side + gap) + 2, top + small.shape[0] + strip - 8), FONT,
-                    0.5, (60, 60, 60), 1, cv2.LINE_AA)
+        corner = gap + index % columns * (side + gap) + 2, top + small.shape[0] + strip - 8
+        cv2.putText(sheet, caption, corner, FONT, 0.5, (60, 60, 60), 1, cv2.LINE_AA)
     return sheet
 
 

@@ -244,7 +244,7 @@ def _zero_point_bias(levels, source):
 
 def _integer_weight(conv, label):
     """Return levels (int8, the weight's shape), one positive scale per output channel, and bits."""
-    if not isinstance(conv, QuantisedConvolution) or conv.scheme == "linear" and conv.bits == FLOAT_WEIGHT_BITS:
+    if not isinstance(conv, QuantisedConvolution) or conv.scheme == "linear":
         weight = conv.weight.data().asnumpy().astype(np.float64)
         largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
         scales = np.where(largest > 0, largest / weight_limit(FLOAT_WEIGHT_BITS), 1.0)

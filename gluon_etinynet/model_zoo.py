@@ -9,7 +9,8 @@ from ._mxnet import mx
 from .files import InputError, download
 from .params_file import read_params
 
-__all__ = ["get_model", "model_names", "detector_names", "load_parameters", "load_features", "released_checkpoint", "structural_names"]
+__all__ = ["get_model", "model_names", "detector_names", "load_parameters", "load_features",
+           "released_checkpoint", "structural_names"]
 
 MODELS = {
     "etinynet1.0": etinynet.etinynet1_0,

@@ -16,9 +16,8 @@ from .batch_norm import all_blocks, imperative
 from .etinynet import DLB, LB, EtinyNet, ExtraLevel, Stem
 from .quantize import asq, asq_steps, dorefa, dorefa_steps, linear
 
-__all__ = ["prepare_qat", "calibrate", "FakeQuantise",
-           "QuantisedConvolution", "quantised_convolutions", "feature_map_quantisers", "original_class",
-           "observe_feature_maps"]
+__all__ = ["prepare_qat", "calibrate", "FakeQuantise", "QuantisedConvolution", "quantised_convolutions",
+           "feature_map_quantisers", "original_class", "observe_feature_maps"]
 
 nn = mx.gluon.nn
 
@@ -51,10 +50,10 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
         checkpoint), only the structure changes.
     scheme : str or None
         ``asq`` or ``dorefa``; or ``linear``, by channel, which keeps the weights' own scale and adds no
-        parameter: a checkpoint is one of the float network too. None leaves the weights as they are, float or quantised already, and adds
-        only what `act_bits` asks for.
+        parameter. None leaves the weights as they are, float or quantised already, and adds only what
+        `act_bits` asks for.
     weight_bits : int
-        2 to 8, for all convolutions.
+        2 to 8, for all convolutions; ``linear`` has 8 only.
     act_bits : int, optional
         8: round the feature maps too, after `calibrate` has chosen their ranges (before that the
         network's output is NaN). The network's input must be whole numbers from -128 to 127 already.
@@ -78,6 +77,8 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}")
     if scheme is not None:
         (dorefa_steps if scheme == "dorefa" else asq_steps)(weight_bits)
+    if scheme == "linear" and weight_bits != 8:
+        raise ValueError(f"linear quantisation has 8 bits, not {weight_bits}: use asq for fewer")
     if act_bits not in (None, 8):
         raise ValueError(f"act_bits must be 8 or None, not {act_bits!r}")
     if scheme is not None and quantised_convolutions(net) or act_bits and feature_map_quantisers(net):
@@ -129,7 +130,7 @@ class QuantisedConvolution:
         if self._scheme == "asq":
             return asq(weight, lam, self._bits, self._per_channel)
         if self._scheme == "linear":
-            return linear(weight, self._bits)
+            return linear(weight)
         return dorefa(weight, self._bits, self._per_channel)
 
     scheme = property(lambda self: self._scheme, doc="One of `SCHEMES`.")

@@ -1,4 +1,4 @@
-"""ASQ and DoReFa: the paper's weight quantisers ("Adaptive Scale Quantization", equations 4 to 7); and linear.
+"""The weight quantisers: ASQ and DoReFa ("Adaptive Scale Quantization", equations 4 to 7), and linear.
 
 The first two squash the weights with tanh, divide by the largest magnitude and round to a few levels. DoReFa
 squashes the weights as they are; ASQ first divides them by lambda times their standard deviation, and
@@ -71,8 +71,8 @@ def dorefa(weight, bits=4, per_channel=False):
     return F.reshape_like(levels * (2 / a) - 1, weight)
 
 
-def linear(weight, bits=8):
-    """Round the weights of each output channel to whole steps, the outermost level at its largest weight.
+def linear(weight):
+    """Round the weights of each output channel to 127 levels on either side of zero, the last at its largest.
 
     The "8-bit linear quantization" of the detector (table 5), and what lower.py does with float
     weights. The gradient is that of the weights, straight through all of it.
@@ -81,8 +81,6 @@ def linear(weight, bits=8):
     ----------
     weight : NDArray or Symbol
         float32, output channels first.
-    bits : int
-        2 to 8: 2 ** (bits - 1) - 1 levels on either side of zero.
 
     Returns
     -------
@@ -92,7 +90,7 @@ def linear(weight, bits=8):
     F = _namespace(weight)
     flat = F.BlockGrad(_flatten(F, weight, per_channel=True))
     largest = _largest(F, flat)
-    step = (largest + (largest == 0)) / asq_steps(bits)
+    step = (largest + (largest == 0)) / asq_steps(8)
     rounded = F.reshape_like(_times(F, step, F.round(_times(F, 1 / step, flat))), weight)
     return weight + F.BlockGrad(rounded - weight)
 

@@ -43,7 +43,7 @@ def write_shapes(folder, train=480, val=160, seed=0):
     """
     folder = Path(folder)
     if train < 1 or val < 1:
-        raise InputError(f"{train} training and {val} validation pictures: there must be one of each at least")
+        raise InputError(f"{train} training and {val} validation pictures: there must be at least one of each")
     if folder.exists():
         raise InputError(f"{folder} exists already; remove it, or choose another folder")
     photographs = _photographs()
@@ -58,9 +58,10 @@ def write_shapes(folder, train=480, val=160, seed=0):
             image, objects = draw(photographs, np.random.RandomState([seed, number]))
             _, encoded = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
             (temporary / "JPEGImages" / f"{name}.jpg").write_bytes(encoded.tobytes())
-            (temporary / "Annotations" / f"{name}.xml").write_text(annotation(f"{name}.jpg", image.shape, objects))
+            text = annotation(f"{name}.jpg", image.shape, objects)
+            (temporary / "Annotations" / f"{name}.xml").write_text(text)
         for split, part in (("train", names[:train]), ("val", names[train:])):
-            (temporary / "ImageSets" / "Main" / f"{split}.txt").write_text("".join(f"{name}\n" for name in part))
+            (temporary / f"ImageSets/Main/{split}.txt").write_text("".join(f"{name}\n" for name in part))
         temporary.chmod(0o755)
         temporary.rename(folder)
     except OSError as error:
@@ -80,7 +81,10 @@ def _photographs():
 
 
 def draw(photographs, random):
-    """One picture, uint8 RGB, and its objects: [(name, (left, top, right, bottom))], pixels from 0, the ends included."""
+    """One picture, uint8 RGB, and its objects.
+
+    These are [(name, (left, top, right, bottom))], pixels from 0, the ends included.
+    """
     image = _part(photographs, random)
     objects = []
     for _ in range(random.randint(1, MOST_OBJECTS + 1)):

@@ -10,10 +10,11 @@ parameters and multiply-adds come to its 0.59 M and 164 M:
   in that backbone;
 * six anchors a cell.
 
-Anchors (SSD, Liu et al. 2016, section 2.2; GluonCV's `SSDAnchorGenerator`): at every cell of level k, squares of
-side s_k and sqrt(s_k s_k+1), and boxes of area s_k ** 2 with aspect ratios 2, 1/2, 3 and 1/3. The sides 26, 77, 154
-(and 269 to follow) are 0.1, 0.3, 0.6 and 1.05 of 256 pixels: SSD's own smallest, 0.1, and GluonCV's last, 1.05,
-and between them steps small enough for neighbours to overlap by half. 16 * 16 + 8 * 8 + 4 * 4 cells make 2016 anchors.
+Anchors (SSD, Liu et al. 2016, section 2.2; GluonCV's `SSDAnchorGenerator`): at every cell of level k,
+squares of side s_k and sqrt(s_k s_k+1), and boxes of area s_k ** 2 with aspect ratios 2, 1/2, 3 and 1/3.
+The sides 26, 77, 154 (and 269 to follow) are 0.1, 0.3, 0.6 and 1.05 of 256 pixels: SSD's own smallest, 0.1,
+and GluonCV's last, 1.05, and between them steps small enough for neighbours to overlap by half. 16 * 16 + 8
+* 8 + 4 * 4 cells make 2016 anchors.
 
 Box code (SSD, equation 2; GluonCV's `NormalizedBoxCenterDecoder`): centre offsets in units of the
 anchor's size, and logarithms of the ratio of the sizes, divided by 0.1, 0.1, 0.2, 0.2. These "variances" are
@@ -87,9 +88,9 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
     The input is a batch of RGB pictures as `pixel - 128`, shape (N, 3, size, size). Within
     `autograd.train_mode` (and `record`) it returns class logits (N, anchors, classes + 1), the background
     first, box codes (N, anchors, 4) and anchors (1, anchors, 4), as centre and size in pixels. Otherwise,
-    like GluonCV's: ids (N, 100, 1), scores (N, 100, 1) and boxes (N, 100, 4), as left, top, right and bottom in
-    pixels of the input, best first, -1 where there is none. Hybridised or exported, the network ends with
-    the three arrays of training; what follows is `detections`.
+    like GluonCV's: ids (N, 100, 1), scores (N, 100, 1) and boxes (N, 100, 4), as left, top, right and
+    bottom in pixels of the input, best first, -1 where there is none. Hybridised or exported, the network
+    ends with the three arrays of training; what follows is `detections`.
 
     Parameters
     ----------
@@ -122,8 +123,8 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
     detections : Detections
     """
 
-    def __init__(self, backbone=etinynet1_0, classes=VOC_CLASSES, size=256, sizes=SIZES, ratios=RATIOS, steps=STEPS,
-                 extra_channels=EXTRA_CHANNELS, anchor_alloc_size=None, clip=None, **kwargs):
+    def __init__(self, backbone=etinynet1_0, classes=VOC_CLASSES, size=256, sizes=SIZES, ratios=RATIOS,
+                 steps=STEPS, extra_channels=EXTRA_CHANNELS, anchor_alloc_size=None, clip=None, **kwargs):
         super().__init__(**kwargs)
         self.classes, self.size = list(classes), size
         with self.name_scope():
@@ -132,25 +133,27 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
             if len(ratios) > len(channels):
                 self.extra = ExtraLevel(channels[-1], extra_channels, clip)
                 channels.append(extra_channels)
-            self._start_with_constants()
             self.class_predictors = nn.HybridSequential()
             self.box_predictors = nn.HybridSequential()
             self.anchor_generators = nn.HybridSequential()
             cells = anchor_alloc_size or -(-size // steps[0])
             for level, in_channels in enumerate(channels):
-                anchors = SSDAnchorGenerator(level, (size, size), sizes[level:level + 2], ratios[level], steps[level],
-                                             (cells, cells))
+                anchors = SSDAnchorGenerator(level, (size, size), sizes[level:level + 2], ratios[level],
+                                             steps[level], (cells, cells))
+                count = anchors.num_depth
                 self.anchor_generators.add(anchors)
-                self.class_predictors.add(_predictor(in_channels, anchors.num_depth * (len(self.classes) + 1)))
-                self.box_predictors.add(_predictor(in_channels, anchors.num_depth * 4))
+                self.class_predictors.add(_predictor(in_channels, count * (len(self.classes) + 1)))
+                self.box_predictors.add(_predictor(in_channels, count * 4))
                 cells = -(-cells // 2)
             self.detections = Detections(len(self.classes))
+        self._start_with_constants()
 
     def _start_with_constants(self):
         """Let beta start at 1 in front of the heads.
 
-        Most anchors are background. Without a bias, and after a BN that makes every mean 0, a head has nothing to
-        express that with: trained from random weights, it would be worse than a constant for long.
+        Most anchors are background. Without a bias, and after a BN that makes every mean 0, a head has
+        nothing to express that with: trained from random weights, it would be worse than a constant for
+        long.
         """
         for bn in [self.features[stage][-1].bn3 for stage in TAPPED_STAGES] + (
                 [self.extra.bn2] if "extra" in self._children else []):
@@ -168,16 +171,18 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
                 levels.append(x)
         if len(self.class_predictors) > len(levels):
             levels.append(self.extra(x))
-        cls_preds = [F.flatten(F.transpose(head(x), (0, 2, 3, 1))) for x, head in zip(levels, self.class_predictors)]
-        box_preds = [F.flatten(F.transpose(head(x), (0, 2, 3, 1))) for x, head in zip(levels, self.box_predictors)]
+        cls_preds, box_preds = ([F.flatten(F.transpose(head(x), (0, 2, 3, 1))) for x, head in zip(levels, heads)]
+                                for heads in (self.class_predictors, self.box_predictors))
         anchors = [F.reshape(generator(x), (1, -1)) for x, generator in zip(levels, self.anchor_generators)]
         return [F.reshape(F.concat(*cls_preds, dim=1), (0, -1, len(self.classes) + 1)),
-                F.reshape(F.concat(*box_preds, dim=1), (0, -1, 4)), F.reshape(F.concat(*anchors, dim=1), (1, -1, 4))]
+                F.reshape(F.concat(*box_preds, dim=1), (0, -1, 4)),
+                F.reshape(F.concat(*anchors, dim=1), (1, -1, 4))]
 
 
 def _predictor(in_channels, channels):
     """A bias-free 1x1 convolution that starts near zero, lest its gradients spoil a trained backbone."""
-    return nn.Conv2D(channels, 1, in_channels=in_channels, use_bias=False, weight_initializer=mx.init.Normal(0.01))
+    return nn.Conv2D(channels, 1, in_channels=in_channels, use_bias=False,
+                     weight_initializer=mx.init.Normal(0.01))
 
 
 def ssd_256_etinynet1_0(**kwargs):

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ._mxnet import mx
+from .batch_norm import hold_statistics
 from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint, save_net
 from .cli import progress
 from .curves import draw_curves, tensorboard_writer, write_metrics
@@ -24,8 +25,7 @@ from .files import InputError, atomic_path
 
 __all__ = ["Config", "train", "evaluate", "cross_entropy", "learning_rate", "contexts"]
 
-# Batches that the loop is ahead of the devices. Reading a loss waits for it; the wait must not
-# leave a device without work.
+# Batches that the loop is ahead of the devices: reading a loss waits for it, and no device must run out of work.
 LAG = 4
 REDRAWN = 10  # seconds after which the picture is drawn again: drawing takes longer than a small epoch
 # Arrays that MXNet's multi_all_finite takes at once: the process aborts with more than 200.
@@ -192,8 +192,8 @@ def _split(data, label, ctx, dtype):
 
 
 def train(net, train_source, validation_source, config, save_dir, ctx=None, loss=cross_entropy, kvstore="device",
-          resume=False, log=print, log_interval=50, arguments=None, tensorboard=None, validate=evaluate, score="top1",
-          validation_interval=1):
+          resume=False, log=print, log_interval=50, arguments=None, tensorboard=None, validate=evaluate,
+          score="top1", validation_interval=1):
     """Train a network; a checkpoint, a log line and a point of the curve follow every epoch.
 
     Parameters
@@ -210,8 +210,8 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
     ctx : list of Context, optional
         Devices that share each batch; the CPU by default.
     loss : callable
-        ``loss(net, data, label)`` gives the loss of each sample, shape (n,), and the logits, or None for a
-        task that has no accuracy; the place for distillation.
+        ``loss(net, data, label)`` gives the loss of each sample, shape (n,), and the logits, or None where there
+        is no accuracy; the place for distillation.
     kvstore : str or mxnet.kvstore.KVStore
         What `gluon_etinynet.distributed.open_kvstore` yields: made beforehand since the sources need
         the rank.
@@ -226,18 +226,17 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, loss
     tensorboard : str or Path, optional
         Folder for a TensorBoard log.
     validate : callable
-        ``validate(net, validation_source, ctx, dtype)`` gives a dict of numbers, such as `evaluate`.
+        ``validate(net, validation_source, ctx, dtype)`` gives a dict of numbers, as `evaluate` does.
     score : str
-        The one of them, a fraction, by which ``best.params`` is the best.
+        The one of them by which ``best.params`` is the best.
     validation_interval : int
-        Epochs from one validation to the next; the last epoch has one anyway.
+        Epochs from one validation to the next; the last has one anyway.
 
     Returns
     -------
     list of dict
         One for each epoch: epoch, learning_rate, training_loss, seconds, samples_per_second; training_accuracy
-        where the loss gives logits; after a validation also its numbers, as validation_loss, validation_top1 and
-        validation_top5.
+        where the loss gives logits; after a validation also validation_loss, validation_top1 and so on.
 
     Raises
     ------
@@ -326,15 +325,10 @@ def _prepare(net, ctx, config):
         else:
             parameter.reset_ctx(ctx)
     if config.features_lr_mult != 1:
-        net.features.apply(_fix_statistics)
+        net.features.apply(hold_statistics)
     net.cast(config.dtype)
     if config.mode == "hybrid":
         net.hybridize(static_alloc=True, static_shape=True)
-
-
-def _fix_statistics(block):
-    if isinstance(block, mx.gluon.nn.BatchNorm):
-        block._kwargs["use_global_stats"] = True
 
 
 def _make_trainer(net, config, kvstore):
@@ -350,8 +344,7 @@ def _make_trainer(net, config, kvstore):
                 parameter.lr_mult = config.features_lr_mult
     options = {"learning_rate": config.lr, "momentum": config.momentum, "wd": config.wd,
                "multi_precision": config.dtype == "float16"}
-    # With the update in the workers, the state of the optimizer is where the checkpoint is written.
-    # A distributed store is served by gluon_etinynet.distributed and not by the trainer.
+    # The optimizer's state must be where the checkpoint is written; gluon_etinynet.distributed serves other stores.
     local = kvstore if isinstance(kvstore, str) else None
     return mx.gluon.Trainer(trained, config.optimizer, options, kvstore=local, update_on_kvstore=False), names
 
@@ -393,8 +386,7 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, kvstore, worker
                 accuracy = f"accuracy={sums.totals[1] / max(1, sums.samples):.6f}\t" if sums.has_accuracy else ""
                 log(f"Epoch[{epoch}] Batch [{batch}]\tSpeed: {speed:.2f} samples/sec\t{accuracy}lr={lr:.6f}")
         check(sums.read())
-    # With static_alloc, MXNet lets readers of BN's running statistics by while the last backward pass
-    # still writes them: validation and checkpoint would see old ones.
+    # With static_alloc, readers of BN's running statistics pass the last backward pass that still writes them.
     mx.nd.waitall()
     loss_sum, hits, samples = gather(kvstore, [*sums.totals[:2], sums.samples]).sum(axis=0)
     row = {"epoch": epoch, "learning_rate": lr, "training_loss": float(loss_sum / samples)}

@@ -3,10 +3,10 @@
 #
 #     bash recipes/finetune_ssd.sh --dataset-root DIR [options of tools/train_ssd.py]
 #
-# DIR has JPEGImages, Annotations (Pascal VOC's XML) and ImageSets/Main/{train,val}.txt; the classes are those of the
-# annotations, or --classes NAME,NAME. The backbone starts from the released classifier, downloaded once; --params
-# FILE starts from another, or from a whole detector. Then mAP, float and at 8 bits, per class, and a contact
-# sheet of detections on validation pictures in --save-dir (runs/finetune_ssd). --resume goes on.
+# DIR has JPEGImages, Annotations (Pascal VOC's XML) and ImageSets/Main/{train,val}.txt; the classes are those
+# of the annotations, or --classes NAME,NAME. The backbone starts from the released classifier, downloaded
+# once; --params FILE starts from another, or from a whole detector. Then mAP, float and at 8 bits, per class,
+# and a contact sheet of detections on validation pictures in --save-dir (runs/finetune_ssd). --resume goes on.
 extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
@@ -19,7 +19,10 @@ while [ $# -gt 0 ]; do
     esac
     all+=("$1"); shift
 done
-case " ${data[*]} " in *" --dataset-root "*) ;; *) die "--dataset-root DIR is missing: the folder with your pictures" ;; esac
+case " ${data[*]} " in
+    *" --dataset-root "*) ;;
+    *) die "--dataset-root DIR is missing: the folder with your pictures" ;;
+esac
 
 python tools/train_ssd.py --dataset custom --params released --batch-size 8 --lr 0.002 --epochs 60 \
     --augmentation ssd --val-interval 5 ${all[@]+"${all[@]}"} --save-dir "$save_dir/train"

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Table 5: EtinyNet-SSD on Pascal VOC: multiply-adds, size, memory and mAP beside the paper's.
 #
-#     bash recipes/table5.sh                       multiply-adds, parameters, memory (seconds)
-#     bash recipes/table5.sh --params FILE         and the mAP of a checkpoint on VOC 2007 test, per class, and a
-#                                                  contact sheet; --int8: rounded to 8 bits too
+#     bash recipes/table5.sh                   multiply-adds, parameters, memory (seconds)
+#     bash recipes/table5.sh --params FILE     and the mAP of a checkpoint on VOC 2007 test, per class, and a
+#                                              contact sheet; --int8: rounded to 8 bits too
 #     bash recipes/table5.sh --train [--num-gpus 4] [--resume] ...
-#                                                  first trains on VOC 2007 and 2012 trainval from the released
-#                                                  classifier (options of tools/train_ssd.py), then the above
-#     bash recipes/table5.sh --demo                makes a set of drawn shapes, trains on it from random weights and
-#                                                  evaluates it on other pictures of the kind (no network, no VOC)
+#                                              first trains on VOC 2007 and 2012 trainval from the released
+#                                              classifier (options of tools/train_ssd.py), then the above
+#     bash recipes/table5.sh --demo            makes a set of drawn shapes, trains on it from random weights and
+#                                              evaluates it on other such pictures (no network, no VOC)
 #
 # VOC is looked for in ~/.mxnet/datasets/voc (VOC2007 and VOC2012, as GluonCV's scripts/datasets/pascal_voc.py
 # unpacks them) or in --dataset-root DIR. Paper: 56.4 % mAP at 8 bits.
@@ -31,8 +31,8 @@ if [ "$demo" = true ]; then
     [ ${#data[@]} -eq 0 ] || die "--demo makes its own data set; leave out ${data[0]}"
     [ -d "$save_dir/shapes" ] || python tools/make_shapes.py "$save_dir/shapes"
     data=(--dataset custom --dataset-root "$save_dir/shapes")
-    python tools/train_ssd.py "${data[@]}" --lr 0.03 --heads-lr-mult 0.03 --batch-size 8 --epochs 20 --val-interval 5 \
-        --augmentation mirror --log-interval 20 ${all[@]+"${all[@]}"} --save-dir "$save_dir/train"
+    python tools/train_ssd.py "${data[@]}" --lr 0.03 --heads-lr-mult 0.03 --batch-size 8 --epochs 20 \
+        --val-interval 5 --augmentation mirror --log-interval 20 ${all[@]+"${all[@]}"} --save-dir "$save_dir/train"
     exec python benchmarks/table5.py "${data[@]}" --params "$save_dir/train/best.params" --int8 \
         ${speed[@]+"${speed[@]}"} --save-dir "$save_dir"
 elif [ "$train" = true ]; then

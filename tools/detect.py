@@ -16,8 +16,8 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="picture, of any size")
     parser.add_argument("--params", required=True, metavar="FILE", help="checkpoint of tools/train_ssd.py")
-    parser.add_argument("--classes", metavar="NAME,NAME", help="default: classes.txt beside the checkpoint, or else "
-                                                               "Pascal VOC's")
+    parser.add_argument("--classes", metavar="NAME,NAME",
+                        help="default: classes.txt beside the checkpoint, or else Pascal VOC's")
     parser.add_argument("--threshold", type=float, default=0.3, help="least score of a detection (default: 0.3)")
     parser.add_argument("--save-dir", default="runs/detect", help="default: %(default)s")
     return parser.parse_args()
@@ -40,10 +40,12 @@ def main():
             print(f"{path}\n  {error}")
             continue
         found[path] = detections
-        write_image(Path(args.save_dir) / f"{Path(path).stem}.png", draw_detections(image, detections, net.classes))
+        drawn = draw_detections(image, detections, net.classes)
+        write_image(Path(args.save_dir) / f"{Path(path).stem}.png", drawn)
         print(path)
         for each in detections:
-            print(f"  {100 * each['score']:5.1f} %  {each['class']}  " + " ".join(f"{v:.0f}" for v in each["box"]))
+            box = " ".join(f"{value:.0f}" for value in each["box"])
+            print(f"  {100 * each['score']:5.1f} %  {each['class']}  {box}")
     write_json(Path(args.save_dir) / "detections.json", found)
     print(f"written: {args.save_dir}/detections.json and a picture for each")
     return 2 if unreadable else 0

@@ -1,4 +1,4 @@
-"""Make a small detection data set in Pascal VOC's layout: circles, squares, triangles and stars on photographs."""
+"""Make a small detection data set in Pascal VOC's layout: circles, squares, triangles, stars on photographs."""
 
 import argparse
 

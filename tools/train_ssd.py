@@ -4,10 +4,10 @@
     python tools/train_ssd.py --params released --dataset custom --dataset-root DIR
     python tools/train_ssd.py --params runs/train_ssd/best.params --int8 --lr 0.0001 --epochs 10 ...
 
-`--dataset voc` trains on VOC2007 and VOC2012 trainval and validates on VOC2007 test, folders within the root;
-`--dataset custom` is one folder with JPEGImages, Annotations and ImageSets/Main/{train,val}.txt, and its classes are those
-of the annotations. Optimisation, epochs and batch are those of GluonCV's train_ssd.py but for the
-cosine, which the paper uses for its classifiers.
+`--dataset voc` trains on VOC2007 and VOC2012 trainval and validates on VOC2007 test, folders within the
+root; `--dataset custom` is one folder with JPEGImages, Annotations and ImageSets/Main/{train,val}.txt, and
+its classes are those of the annotations. Optimisation, epochs and batch are those of GluonCV's train_ssd.py
+but for the cosine, which the paper uses for its classifiers.
 """
 
 import argparse
@@ -30,14 +30,16 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--network", choices=["etinynet1.0", "etinynet0.75"], default="etinynet1.0", help="backbone")
-    add("--params", metavar="FILE", help="weights to start from: of a detector, or a classifier's for the backbone; "
-                                         "'released': the authors' classifier (default: random)")
-    add("--int8", action="store_true", help="train with weights and feature maps rounded to 8 bits (linear); --params "
-                                            "is a detector trained without")
+    add("--params", metavar="FILE",
+        help="weights to start from: of a detector, or a classifier's for the backbone; 'released': the authors' "
+             "classifier (default: random)")
+    add("--int8", action="store_true",
+        help="train with weights and feature maps rounded to 8 bits (linear); --params is a detector trained without")
     add_dataset_arguments(parser)
     add("--augmentation", choices=AUGMENTATIONS, default="ssd", help="of the training pictures (default: ssd)")
     add("--batch-size", type=int, default=32)
-    add("-j", "--num-workers", type=int, default=os.cpu_count(), help="threads that read pictures (default: all cores)")
+    add("-j", "--num-workers", type=int, default=os.cpu_count(),
+        help="threads that read pictures (default: all cores)")
     add("--epochs", type=int, default=240)
     add("--lr", type=float, default=0.001)
     add("--lr-mode", choices=training.LR_MODES, default="cosine")
@@ -45,8 +47,8 @@ def parse_args():
     add("--features-lr-mult", type=float, default=1,
         help="below 1: the backbone learns at this part of --lr, with fixed BN statistics")
     add("--heads-lr-mult", type=float, default=1,
-        help="the heads learn at this part of --lr: what they see is not normalised, and from random weights the rest "
-             "learns best at a rate at which they diverge")
+        help="the heads learn at this part of --lr: what they see is not normalised, and from random weights the "
+             "rest learns best at a rate at which they diverge")
     add("--momentum", type=float, default=0.9)
     add("--wd", type=float, default=0.0005, help="weight decay")
     add("--mode", choices=["hybrid", "imperative"], default="hybrid")
@@ -56,7 +58,8 @@ def parse_args():
     add("--log-interval", type=int, default=100, help="batches between two lines; 0: none within an epoch")
     add("--logging-file", help="append the log lines to this file too")
     add("--tensorboard", metavar="DIR", help="write a TensorBoard log (needs gluon_etinynet[tensorboard])")
-    add("--save-dir", default="runs/train_ssd", help="checkpoints, best.params, classes.txt, metrics.jsonl, training.png")
+    add("--save-dir", default="runs/train_ssd",
+        help="checkpoints, best.params, classes.txt, metrics.jsonl, training.png")
     add("--resume", action="store_true", help="go on from the newest whole checkpoint in --save-dir")
     args = parser.parse_args()
     if args.val_interval < 1 or args.num_workers < 1:
@@ -78,14 +81,15 @@ def write_classes(path, classes):
 def main():
     args = parse_args()
     config = training.Config(
-        epochs=args.epochs, lr=args.lr, lr_mode=args.lr_mode, warmup_epochs=args.lr_warmup, momentum=args.momentum,
-        wd=args.wd, features_lr_mult=args.features_lr_mult, mode=args.mode, seed=args.seed)
+        epochs=args.epochs, lr=args.lr, lr_mode=args.lr_mode, warmup_epochs=args.lr_warmup,
+        momentum=args.momentum, wd=args.wd, features_lr_mult=args.features_lr_mult, mode=args.mode, seed=args.seed)
     ctx = training.contexts(args.num_gpus)
     with open_log(args.logging_file) as log:
         classes, (train, val) = read_dataset(args, "train", "val")
         common = {"batch_size": args.batch_size, "classes": len(classes), "threads": args.num_workers}
         source = DetectionSource(train, train=True, seed=args.seed, augmentation=args.augmentation, **common)
-        log(f"{len(train)} training and {len(val)} validation pictures, {len(classes)} classes: {', '.join(classes)}")
+        log(f"{len(train)} training and {len(val)} validation pictures, {len(classes)} classes: "
+            + ", ".join(classes))
         net = get_model(f"ssd_256_{args.network}_voc", classes=classes)
         if args.params:
             path = released_checkpoint(args.network) if args.params == "released" else args.params
@@ -103,7 +107,8 @@ def main():
             tensorboard=args.tensorboard, validate=evaluate_detector, score="map",
             validation_interval=args.val_interval)
         best = max((row for row in history if "validation_map" in row), key=lambda row: row["validation_map"])
-        log(f"best: mAP {100 * best['validation_map']:.2f} % after epoch {best['epoch']}, in {save_dir}/best.params")
+        log(f"best: mAP {100 * best['validation_map']:.2f} % after epoch {best['epoch']}, in "
+            f"{save_dir}/best.params")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Detection in integers against real numbers and brute force; tests/test_detection.py has GluonCV's."""
+"""Detection in integers against real numbers and brute force; GluonCV: tests/test_detection_in_integers.py."""
 
 import numpy as np
 import pytest
