@@ -7,11 +7,12 @@ import pytest
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.batch_norm import reestimate_batch_norm
 from gluon_etinynet.deploy import calibration_pictures, graph_of_checkpoint
+from gluon_etinynet.detection import round_to_8_bits
 from gluon_etinynet.emit import c
 from gluon_etinynet.etinynet import EtinyNet
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import Graph, plan, run, stages
-from gluon_etinynet.lower import calibrate_and_lower, check_layers
+from gluon_etinynet.lower import calibrate_and_lower, check_layers, lower
 from gluon_etinynet.model_zoo import get_model
 from gluon_etinynet.qat import feature_map_quantisers
 from gluon_etinynet.ssd import EtinyNetSSD
@@ -76,6 +77,16 @@ def test_predictions_are_the_float_networks(lowered):
     _, trace = run(graph, pictures(), trace=True)
     found = as_real(graph, trace)
     assert snr(logits, found[0]) > 14 and snr(codes, found[1]) > 14
+
+
+def test_integers_are_the_network_rounded_to_8_bits():
+    """Weights and feature maps rounded alike, as in training at 8 bits; what is left is ties of rounding."""
+    net = small_net()
+    round_to_8_bits(net, [batch(pictures(32, 9))])
+    logits, codes, _ = predictions(net, pictures())
+    _, trace = run(lower(net, (SIZE, SIZE)), pictures(), trace=True)
+    found = as_real(lower(net, (SIZE, SIZE)), trace)
+    assert snr(logits, found[0]) > 25 and snr(codes, found[1]) > 25
 
 
 def test_predictors_are_exact_on_the_interpreters_maps(lowered):

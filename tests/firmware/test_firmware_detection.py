@@ -42,7 +42,7 @@ def test_small_detectors_of_every_kind(sanitized, seed):
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2 ** 32 - 1))
 def test_many_small_detectors_of_every_kind(sanitized, seed):
     graph = varied_detector(seed)
