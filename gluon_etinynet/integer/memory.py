@@ -120,6 +120,8 @@ def stages(graph):
             raise InputError(f"node {group[0].output}: a {kind} takes the output of {source} alone")
         if kind == "block":
             _check_shortcuts(*group)
+        if kind == "extra" and len(group[1].inputs) > 1:
+            raise InputError(f"node {group[1].output}: its shortcut {group[1].inputs[1]} is none of a dense block")
         if kind == "level":
             _check_level(graph, group, sum(stage.kind == "level" for stage in found))
         found.append(Stage(kind, group))

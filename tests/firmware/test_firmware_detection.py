@@ -1,5 +1,6 @@
 """A detector's C = the interpreter, under sanitizers and on a Cortex-M: every layer, every detection."""
 
+import dataclasses
 import json
 import re
 
@@ -9,10 +10,11 @@ from c_export import (call, detection_lines, export, images, make, needs, raw, s
                       varied_detector)
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_graphs import conv_attrs, predict
 
 from gluon_etinynet.emit import c
 from gluon_etinynet.files import InputError
-from gluon_etinynet.integer import SCHEDULES, first_difference, plan
+from gluon_etinynet.integer import SCHEDULES, Node, QuantParams, first_difference, plan
 from gluon_etinynet.integer import run as interpret
 from gluon_etinynet.integer.detect import EXP_COARSE, EXP_FINE
 
@@ -189,14 +191,36 @@ def test_buffers_of_a_detector_do_not_collide(schedule):
         assert lists[first][0].size == 400 * 14
 
 
+def give_shortcut(graph):
+    """Let the further map be a sum, as only a dense block's is."""
+    for node in (graph.nodes.pop() for _ in range(3)):
+        del graph.tensors[node.output]
+    rng, p = np.random.default_rng(0), graph.tensors["extra.pw"]
+    attrs = conv_attrs(rng, p, 0, (32, 1, 3, 3), groups=32, shortcut_zero_point=p.quant.zero_point)
+    x = graph.append(Node("conv2d", [p.name, p.name], "extra", attrs), QuantParams(0.1))
+    levels = (*graph.detection.levels[:2], predict(graph, rng, x, 2, graph.classes, 64, 1))
+    graph.detection = dataclasses.replace(graph.detection, levels=levels)
+
+
 @pytest.mark.parametrize("change, message", [
     (lambda g: g.nodes.insert(-1, g.nodes.pop()), "node boxes.2: level 2 of the detector has the predictors"),
     (lambda g: next(n for n in g.nodes if n.output == "boxes.1").attrs.update(relu="before"),
      "node boxes.1: the C runtime takes 1x1 predictors"),
     (lambda g: next(n for n in g.nodes if n.output == "boxes.0").inputs.__setitem__(0, "stem"), "boxes.0"),
+    (give_shortcut, "node extra: its shortcut extra.pw is none of a dense block"),
 ])
 def test_a_detector_that_the_runtime_has_no_place_for_is_named(change, message):
     graph = ssd_graph("tiny", 64, classes=3)
     change(graph)
     with pytest.raises(InputError, match=message):
         c.emit(graph)
+
+
+def test_the_header_serves_cxx(tmp_path):
+    needs("c++")
+    folder = export(ssd_graph("tiny", 33, classes=2), tmp_path, "ssd")
+    (tmp_path / "use.cc").write_text('#include "ssd.h"\n'
+                                     "etn_status use(void *arena, etn_detection (&found)[SSD_DETECTIONS])\n"
+                                     "{\n    int32_t count;\n    return ssd_detect(arena, found, &count);\n}\n")
+    call(["c++", "-std=c++11", "-Wall", "-Wextra", "-Werror", "-I", folder / "include", "-c", "-o",
+          tmp_path / "use.o", tmp_path / "use.cc"])
