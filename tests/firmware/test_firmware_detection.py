@@ -17,6 +17,7 @@ from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import SCHEDULES, Node, QuantParams, first_difference, plan
 from gluon_etinynet.integer import run as interpret
 from gluon_etinynet.integer.detect import EXP_COARSE, EXP_FINE
+from gluon_etinynet.integer.memory import CANDIDATE_BYTES
 
 
 def assert_equal(graph, program, image):
@@ -82,6 +83,8 @@ def test_the_tables_in_c_are_those_of_python():
     for name, expected in (("coarse", EXP_COARSE), ("fine", EXP_FINE)):
         body = re.search(rf"uint16_t {name}\[64\] = \{{([^}}]*)\}}", text).group(1)
         assert [int(word) for word in body.replace(",", " ").split()] == expected.tolist()
+    header = (c.FIRMWARE / "src" / "etn_ranking.h").read_text()
+    assert f"#define ETN_CANDIDATE_BYTES {CANDIDATE_BYTES}\n" in header
 
 
 @pytest.fixture(scope="module")
