@@ -12,18 +12,17 @@ for the depthwise convolution that reads them.
 
 import argparse
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from gluon_etinynet import InputError, cli
+from gluon_etinynet import cli
 from gluon_etinynet.emit import c
 from gluon_etinynet.emit.folder import write_folder
+from gluon_etinynet.emit.program import call, make, need
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.integer import Graph
 
@@ -53,9 +52,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    for program in ("make", "cc", "arm-none-eabi-gcc", "qemu-system-arm", "valgrind"):
-        if not shutil.which(program):
-            raise InputError(f"{program} is not installed; install it and start again")
+    need("make", "cc", "arm-none-eabi-gcc", "qemu-system-arm", "valgrind")
     save_dir = Path(args.save_dir)
     rows = []
     for name, graph in networks(args.graph):
@@ -98,12 +95,12 @@ def networks(paths):
 def on_cortex_m(folder, machine, cflags, report):
     """Total, parts (M instructions), flash and stack (bytes)."""
     flags = [f"MACHINE={machine}", f"CFLAGS={cflags}", "IMAGE=build/image.raw"]
-    said = dict(line.split() for line in make(folder, "qemu", *flags).splitlines())
-    layers = re.findall(r"layer (\d+) instructions (\d+)", make(folder, "qemu", "OBSERVE=profile", *flags))
+    said = dict(line.split() for line in make(folder, "qemu", *flags).decode().splitlines())
+    layers = re.findall(r"layer (\d+) instructions (\d+)", make(folder, "qemu", "OBSERVE=profile", *flags).decode())
     roles = [layer["role"] for layer in report["layers"]]
     parts = [sum(int(count) for index, count in layers if roles[int(index)] in names)
              for names in PARTS.values()]
-    sections = make(folder, "size", *flags).splitlines()
+    sections = make(folder, "size", *flags).decode().splitlines()
     sizes = dict(line.split()[:2] for line in sections if line.startswith("."))
     flash = int(sizes[".text"]) + int(sizes[".data"])
     return [millions(int(said["instructions"])), *map(millions, parts), flash, int(said["stack_bytes"])]
@@ -113,10 +110,9 @@ def on_host(folder, cflags):
     """Total and parts (M instructions)."""
     make(folder, "host", f"CFLAGS={cflags}")
     out = folder / "build" / "callgrind.out"
-    with open(folder / "build" / "image.raw", "rb") as image:
-        call(["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}",
-              folder / "build" / "host" / "net"], stdin=image)
-    listing = call(["callgrind_annotate", "--inclusive=yes", "--threshold=100", out])
+    call(["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}", folder / "build" / "host" / "net"],
+         (folder / "build" / "image.raw").read_bytes())
+    listing = call(["callgrind_annotate", "--inclusive=yes", "--threshold=100", out]).decode()
     counts = {name: int(count.replace(",", ""))
               for count, name in re.findall(r"^ *([\d,]+) .*:net_etn_(\w+)", listing, re.MULTILINE)}
     parts = [sum(counts[name] for name in names) for names in HOST_PARTS.values()]
@@ -125,21 +121,6 @@ def on_host(folder, cflags):
 
 def millions(count):
     return round(count / 1e6, 1)
-
-
-def make(folder, *arguments):
-    outer = ("MAKEFLAGS", "CC", "CFLAGS")
-    return call(["make", "-s", "-C", folder, *arguments],
-                env={key: value for key, value in os.environ.items() if key not in outer})
-
-
-def call(command, **options):
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, **options)
-    if done.returncode:
-        said = (done.stderr or done.stdout or f"exit {done.returncode}").strip()
-        raise InputError(f"{' '.join(map(str, command))} failed: {said.splitlines()[-1]}")
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -12,9 +12,6 @@ is more than a point below float.
 
 import argparse
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +19,7 @@ import numpy as np
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.emit import c
 from gluon_etinynet.emit.folder import write_folder
+from gluon_etinynet.emit.program import call, detection_lines, make, need, raw
 from gluon_etinynet.files import write_json
 from gluon_etinynet.integer import run
 
@@ -45,9 +43,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    for program in ("make", "cc", "arm-none-eabi-gcc", "qemu-system-arm"):
-        if not shutil.which(program):
-            raise InputError(f"{program} is not installed; install it and start again")
+    need("make", "cc", "arm-none-eabi-gcc", "qemu-system-arm")
     save_dir = Path(args.save_dir)
     net, graph, images, labels, values = measure_accuracy(args)
     graph.save(save_dir / "graph.npz")
@@ -118,14 +114,14 @@ def count_differences(folder, cflags, images, found):
     """Build for this computer; pictures whose detections differ from the interpreter's."""
     make(folder, "host", f"CFLAGS={cflags}")
     program = folder / "build" / "host" / "ssd"
-    return sum(call([program], raw(image)).decode().splitlines() != lines(one)
+    return sum(call([program], raw(image)).decode().splitlines() != detection_lines(one)
                for image, one in zip(images, found))
 
 
 def measure_costs(folder, cflags, image, found):
     """Instructions, stack, flash and static RAM on the Cortex-M7."""
     said = make(folder, "qemu", *MACHINE, f"CFLAGS={cflags}", stdin=raw(image)).decode().splitlines()
-    if said[:-2] != lines(found):
+    if said[:-2] != detection_lines(found):
         raise InputError("the detections on the Cortex-M7 differ from the interpreter's")
     costs = dict(line.split() for line in said[-2:])
     sections = make(folder, "size", *MACHINE, f"CFLAGS={cflags}").decode().splitlines()
@@ -133,31 +129,6 @@ def measure_costs(folder, cflags, image, found):
     return {"Cortex-M7 instructions": int(costs["instructions"]), "stack, bytes": int(costs["stack_bytes"]),
             "flash of the demo, bytes": int(sizes[".text"]) + int(sizes[".data"]),
             "static RAM of the demo, bytes": int(sizes[".data"]) + int(sizes[".bss"])}
-
-
-def raw(image):
-    return np.ascontiguousarray(image.transpose(1, 2, 0)).tobytes()
-
-
-def lines(found):
-    """What the demo prints for these detections."""
-    return [f"class {one['class']} score {int(one['score']) * 100000 // 65536 / 100000:.5f} box "
-            + " ".join(f"{'-' if v < 0 else ''}{abs(int(v)) / 16:.4f}" for v in one["box"]) for one in found]
-
-
-def make(folder, *arguments, stdin=None):
-    outer = ("MAKEFLAGS", "CC", "CFLAGS")
-    return call(["make", "-s", "-C", folder, *arguments], stdin,
-                env={key: value for key, value in os.environ.items() if key not in outer})
-
-
-def call(command, stdin=None, **options):
-    done = subprocess.run([str(word) for word in command], input=stdin, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, **options)
-    if done.returncode:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip() or f"exit {done.returncode}"
-        raise InputError(f"{' '.join(map(str, command))} failed: {said.splitlines()[-1]}")
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -80,8 +80,11 @@ def parse_args():
     add = parser.add_argument_group("from unlabelled photographs").add_argument
     add("--few-shot", nargs="+", metavar="DIR", help="every picture below these folders")
     add("--num-images", type=int, help="use so many of them, chosen by chance (default: all)")
-    add("--steps", type=int, default=200, help="updates of each block (default: 200)")
+    add("--steps", type=int, default=300, help="updates of each block (default: 300)")
     add("--lambda-lr", type=float, default=1, help="learning rate of lambda, times --lr (default: 1)")
+    add("--damping", type=float, default=0.1,
+        help="weight of the distance of weights from their levels, which keeps them off the boundaries between "
+             "levels (default: 0.1)")
     add("--distil-epochs", type=int, default=0, help="epochs of distillation after that (default: 0)")
     add("--distil-lr", type=float, default=1e-4, help="its learning rate, relative as well (default: 1e-4)")
 
@@ -128,13 +131,14 @@ def few_shot(args):
     images = np.stack([network_input(path, size) for path in cli.progress(files, desc="photographs")])
     wnids, _ = imagenet_classes()
     settings = {"images": [len(files), size], "folders": args.few_shot, "steps": args.steps, "lr": lr,
-                "lambda_lr": args.lambda_lr, "batch_size": batch_size, "distil_epochs": args.distil_epochs,
-                "distil_lr": args.distil_lr}
+                "lambda_lr": args.lambda_lr, "damping": args.damping, "batch_size": batch_size,
+                "distil_epochs": args.distil_epochs, "distil_lr": args.distil_lr}
 
     def learn(float_net, net, seed, folder):
         options = {"batch_size": batch_size, "lambda_lr": args.lambda_lr, "seed": seed,
                    "state_dir": folder / "state"}
-        losses = {"reconstruction": reconstruct(float_net, net, images, args.steps, lr=lr, **options)}
+        losses = {"reconstruction": reconstruct(float_net, net, images, args.steps, lr=lr, damping=args.damping,
+                                                **options)}
         if args.distil_epochs:
             losses["distillation"] = distil(float_net, net, images, args.distil_epochs, lr=args.distil_lr,
                                             **options)

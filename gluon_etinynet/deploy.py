@@ -4,14 +4,19 @@ MXNet is loaded when a checkpoint is read, not before: a Graph that is there alr
 without it.
 """
 
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
 
 from .files import InputError
 from .images import EXTENSIONS, preprocess, read_image
+from .integer import pixels_to_input
 
-__all__ = ["add_checkpoint_arguments", "graph_of_checkpoint", "calibration_pictures"]
+__all__ = ["add_checkpoint_arguments", "graph_of_checkpoint", "calibration_pictures", "load_checkpoint",
+           "Checkpoint"]
+
+Checkpoint = namedtuple("Checkpoint", "net weight_bits has_ranges")
 
 
 def add_checkpoint_arguments(parser):
@@ -23,17 +28,20 @@ def add_checkpoint_arguments(parser):
         parser.add_argument("--calib-dir", metavar="DIR",
                             help="folder of photographs, labelled or not, from which the feature maps' ranges "
                                  "are taken; a few hundred are enough"),
-        parser.add_argument("--num-images", type=int, help="how many of them to look at (default: 256)"),
+        parser.add_argument("--calib-digits", action="store_const", const=True,
+                            help="take them from scikit-learn's handwritten digits, for a network trained on these"),
+        parser.add_argument("--num-images", type=int, help="how many pictures to look at (default: 256)"),
         parser.add_argument("--weight-bits", type=int, choices=range(2, 9),
-                            help="8 for a float checkpoint, its own bits for one quantised by ASQ (default: 8)"),
+                            help="those of the result; a checkpoint of others is refused (default: 8 for a float "
+                                 "checkpoint, its own for one quantised by ASQ)"),
         parser.add_argument("--input-size", type=int,
                             help="side of the picture in pixels (default: 224; a detector's own)"),
     ]
     return [action.dest for action in actions]
 
 
-def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, num_images=256, weight_bits=8,
-                        input_size=None):
+def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_digits=False,
+                        num_images=256, weight_bits=None, input_size=None):
     """Make the integer network of a checkpoint.
 
     Parameters
@@ -44,10 +52,13 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, num_im
         Checkpoint, float or quantised by ASQ; the released one by default.
     calib_dir : str or Path, optional
         Folder of photographs; can be left out if the checkpoint holds the feature maps' ranges.
+    calib_digits : bool
+        Take scikit-learn's handwritten training digits instead.
     num_images : int
-        Photographs taken from it, evenly.
-    weight_bits : int
-        8 for a float checkpoint, else those that the checkpoint was trained for, which it does not hold.
+        Pictures taken of them, evenly.
+    weight_bits : int, optional
+        Those that the result is to have, to be held against the checkpoint: 8 for a float one, else those
+        that it was trained for.
     input_size : int, optional
         Rows and columns of the network's input: by default 224, or those that a detector was built for.
 
@@ -61,12 +72,23 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, num_im
         If a file, a folder or a number does not serve, or the network cannot be lowered.
     """
     from .lower import calibrate_and_lower, lower
+    from .qat import quantised_convolutions
 
     if input_size is not None and input_size < 3:
         raise InputError(f"--input-size {input_size} is too small; EtinyNet needs 3 pixels")
-    net, has_ranges = _load(model, params, weight_bits)
+    if calib_dir is not None and calib_digits:
+        raise InputError("--calib-dir and --calib-digits name two sets of pictures; give one")
+    net, bits, has_ranges = load_checkpoint(model, params)
+    if weight_bits not in (None, bits):
+        kind = f"weights of {bits} bits" if quantised_convolutions(net) else "float weights, which become 8 bits"
+        raise InputError(f"{params or 'the released checkpoint'} holds {kind}; for --weight-bits {weight_bits} it "
+                         f"must be trained so: gluon_etinynet.qat.prepare_qat(net, 'asq', {weight_bits})")
     input_size = input_size or getattr(net, "size", 224)
-    name = f"{model}_int{weight_bits}"
+    name = f"{model}_int{bits}"
+    if calib_digits:
+        from .data import digits
+        pictures = pixels_to_input(digits(input_size).x_train)
+        return calibrate_and_lower(net, pictures[_evenly(len(pictures), num_images)], name)
     if calib_dir is not None:
         pictures = calibration_pictures(calib_dir, num_images, input_size, whole=hasattr(net, "size"))
         return calibrate_and_lower(net, pictures, name)
@@ -99,15 +121,12 @@ def calibration_pictures(folder, count, size, whole=False):
         If there are fewer than two, or one cannot be read.
     """
     folder = Path(folder)
-    if count < 2:
-        raise InputError(f"--num-images {count}: ranges need at least two photographs, better a few hundred")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
     if len(found) < 2:
         have = "one photograph" if found else "no photographs"
         raise InputError(f"{folder} holds {have} ({', '.join(EXTENSIONS)}); the ranges of feature maps need at least "
                          "two, better a few hundred")
-    picked = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).astype(int))
-    images = (read_image(found[index]) for index in picked)
+    images = (read_image(found[index]) for index in _evenly(len(found), count))
     pictures = np.stack([_squeeze(image, size) if whole else preprocess(image, size) for image in images])
     return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
 
@@ -118,45 +137,70 @@ def _squeeze(image, size):
     return (fit(image, np.zeros((0, 4)), size)[0] ^ 0x80).view(np.int8)
 
 
-def _load(model, params, weight_bits):
-    """Return the network of a checkpoint, and whether it holds ranges of feature maps."""
-    from .lower import check_layers
+def _evenly(total, count):
+    """Indices of at most `count` of `total` pictures."""
+    if count < 2:
+        raise InputError(f"--num-images {count}: ranges need at least two pictures, better a few hundred")
+    return np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))
+
+
+def load_checkpoint(model="etinynet1.0", params=None):
+    """Load a checkpoint, float or quantised by ASQ, as what it is.
+
+    Parameters
+    ----------
+    model : str
+        A name that `get_model` knows.
+    params : str or Path, optional
+        The released one by default.
+
+    Returns
+    -------
+    Checkpoint
+        net; weight_bits, 8 of a float one; has_ranges, whether it rounds its feature maps.
+
+    Raises
+    ------
+    InputError
+        If the file does not serve, or the network has no integer form.
+    """
+    from .lower import FLOAT_WEIGHT_BITS, check_layers
     from .model_zoo import detector_names, get_model, load_parameters, released_checkpoint, structural_names
     from .params_file import read_params
     from .qat import prepare_qat
 
     path = params or released_checkpoint(model)
     if model.lower() in detector_names():
-        return _load_detector(model, path, weight_bits)
+        return _load_detector(model, path)
     arrays = structural_names(read_params(path))
     lambdas = [array for name, array in arrays.items() if name.endswith(".lam")]
+    bits = {int(value) for name, array in arrays.items() if name.endswith(".weight_bits") for value in array.flat}
     has_ranges = any(name.endswith("quantiser.scale") for name in arrays)
-    if not lambdas and "output.scale" in arrays:
+    if bits and not lambdas:
         raise InputError(f"{path} is quantised by DoReFa, a baseline whose levels are not whole numbers of a step; "
                          "quantise the float network by ASQ for export")
-    if not lambdas and weight_bits != 8:
-        raise InputError(f"{path} holds float weights; --weight-bits {weight_bits} needs a checkpoint quantised by "
-                         f"ASQ: gluon_etinynet.qat.prepare_qat(net, 'asq', {weight_bits}), trained and saved")
+    if lambdas and not (len(bits) == 1 and bits <= set(range(2, 9))):
+        raise InputError(f"{path} does not say how many bits its weights were trained for (2 to 8, the same in every "
+                         "layer); save the network that prepare_qat made anew")
     net = get_model(model, classes=len(arrays["output.weight"]) if "output.weight" in arrays else 1000)
     check_layers(net)
     if lambdas:
         per_channel = any(array.size > 1 for array in lambdas)
-        prepare_qat(net, "asq", weight_bits, per_channel=per_channel)
+        prepare_qat(net, "asq", min(bits), per_channel=per_channel)
     if has_ranges:
         prepare_qat(net, scheme=None, act_bits=8)
     load_parameters(net, path)
-    return net, has_ranges
+    return Checkpoint(net, min(bits or {FLOAT_WEIGHT_BITS}), has_ranges)
 
 
-def _load_detector(model, path, weight_bits):
-    """The same of a detector; how many classes it has is read from the file."""
+def _load_detector(model, path):
+    """Load a detector's checkpoint; how many classes it has is read from it."""
     from .detection import load_detector
+    from .lower import FLOAT_WEIGHT_BITS
     from .model_zoo import get_model
     from .params_file import read_params
     from .qat import feature_map_quantisers
 
-    if weight_bits != 8:
-        raise InputError(f"--weight-bits {weight_bits}: detectors have 8-bit weights")
     arrays = read_params(path)
     try:
         anchors = len(arrays["box_predictors.0.weight"]) // 4
@@ -168,4 +212,4 @@ def _load_detector(model, path, weight_bits):
     if shape != wanted:
         raise InputError(f"{path} has {shape[0]} channels in its first convolution, {model} has {wanted[0]}; "
                          "check --model")
-    return net, bool(feature_map_quantisers(net))
+    return Checkpoint(net, FLOAT_WEIGHT_BITS, bool(feature_map_quantisers(net)))

@@ -146,8 +146,8 @@ def load_parameters(net, path, ctx=None):
     Raises
     ------
     InputError
-        If the file is damaged, or an array is missing, extra or of another shape (it is named).
-        The network is not touched then.
+        If the file is damaged, or an array is missing, extra or of another shape, or a constant is another
+        one (it is named). The network is not touched then.
     """
     _assign(net, structural_names(read_params(path)), path, ctx)
 
@@ -175,10 +175,13 @@ def _assign(net, arrays, path, ctx):
     problems += [f"{name} has shape {arrays[name].shape} where the network has {parameter.shape}"
                  for name, parameter in parameters.items()
                  if name in arrays and arrays[name].shape != parameter.shape]
+    problems += [f"{name} is {arrays[name].item():g} where the network has {parameter.value.asscalar():g}"
+                 for name, parameter in parameters.items() if isinstance(parameter, mx.gluon.Constant)
+                 and name in arrays and arrays[name].tolist() != parameter.value.asnumpy().tolist()]
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InputError(f"{path} does not fit the network: {problems[0]}{more}; "
-                         "check the model's name, its width and its number of classes")
+                         "check the model's name, its width, its number of classes and the bits of its weights")
     net.initialize(ctx=ctx or mx.cpu(), force_reinit=True)
     for name, parameter in parameters.items():
         parameter.set_data(mx.nd.array(arrays[name], dtype=arrays[name].dtype))

@@ -4,7 +4,7 @@
 whose weights are quantised by ASQ, DoReFa or linearly, and on request rounds the feature maps to 8 bits where
 the integer network stores them (docs/numerics.md). The network keeps its blocks, its parameters and
 their names; what is new: `lam` of every convolution (ASQ), `scale` of a convolution without BN, and
-`scale` and `zero_point` of every feature map's quantiser.
+`scale` and `zero_point` of every feature map's quantiser; and, saved with them, `weight_bits`.
 """
 
 from functools import lru_cache
@@ -14,7 +14,7 @@ import numpy as np
 from ._mxnet import mx
 from .batch_norm import all_blocks, imperative
 from .etinynet import DLB, LB, EtinyNet, ExtraLevel, Stem
-from .quantize import asq, asq_steps, dorefa, dorefa_steps, linear
+from .quantize import WeightBits, asq, asq_clamp, asq_steps, dorefa, dorefa_clamp, dorefa_steps, linear
 
 __all__ = ["prepare_qat", "calibrate", "FakeQuantise", "QuantisedConvolution", "quantised_convolutions",
            "feature_map_quantisers", "original_class", "observe_feature_maps"]
@@ -34,14 +34,16 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
     """Turn a network into its fake-quantised form, in place.
 
     A network whose parameters are initialised keeps computing what it did as far as the scheme
-    allows. Quantised weights Q lie in [-1, 1], so a convolution's output grows by the factor s that
-    fits Q to s W best (least squares). s > 0 passes through ReLU, and the BN behind it absorbs it:
-    its running mean is multiplied by s and its variance v becomes s^2 (v + eps) - eps, which
-    undoes s exactly (but for a nearly dead channel whose s^2 (v + eps) is below eps, only possible
-    when s < 1: it gets variance 0). A convolution without BN, such as a classifier's final one,
-    which the paper says nothing about, multiplies its input by one more trainable number, `scale`,
-    which starts at the least-squares fit of W to scale * Q. What remains is the error of clamping
-    and rounding: re-estimate the BN statistics next (`reestimate_batch_norm`).
+    allows. A factor s > 0 on a convolution's output channel passes through ReLU, and the BN behind
+    absorbs it: its running mean is multiplied by s and its variance v becomes s^2 (v + eps) - eps,
+    which undoes s exactly (but for a nearly dead channel whose s^2 (v + eps) is below eps, only possible
+    when s < 1: it gets variance 0). That serves twice. First all output channels of a layer, which
+    share one scale and one lambda, are given weights of the same root mean square. Then the factor
+    between W and Q, which lies in [-1, 1], is the one that fits Q to s W best (least squares).
+    A convolution without BN, such as a classifier's final one, which the paper says nothing about,
+    multiplies its input by one more trainable number, `scale`, which starts at the least-squares fit of
+    W to scale * Q. What remains is the error of clamping and rounding: re-estimate the BN
+    statistics next (`reestimate_batch_norm`).
 
     Parameters
     ----------
@@ -88,6 +90,8 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
         _extend(conv, QuantisedConvolution)
         conv._become_quantised(scheme, weight_bits, lam, per_channel, has_scale=bn is None and scheme != "linear")
         if conv.weight._data is not None and scheme != "linear":
+            if bn is not None:
+                conv._level_channels(bn)
             conv._fit(bn)
     for block, mixin in maps:
         _extend(block, mixin)
@@ -109,6 +113,8 @@ class QuantisedConvolution:
 
     def _become_quantised(self, scheme, bits, lam, per_channel, has_scale):
         self._scheme, self._bits, self._per_channel = scheme, bits, per_channel
+        # A Parameter as attribute would be an input of the layer. A linear checkpoint is one of the float network too.
+        self._saved = {} if scheme == "linear" else {"weight_bits": WeightBits(bits)}
         initialised = self.weight._data is not None
         if scheme == "asq":
             shape = (self.weight.shape[0],) if per_channel else (1,)
@@ -121,6 +127,10 @@ class QuantisedConvolution:
             # Inference leaves weights in a layout of oneDNN's that MXNet fails to reshape: take fresh arrays.
             self.weight.reset_ctx(self.weight.list_ctx())
 
+    def _collect_params_with_prefix(self, prefix=""):
+        saved = {f"{prefix}.{name}" if prefix else name: parameter for name, parameter in self._saved.items()}
+        return {**super()._collect_params_with_prefix(prefix), **saved}
+
     def hybrid_forward(self, F, x, weight, lam=None, scale=None, **bias):
         if scale is not None:
             x = F.broadcast_mul(x, F.reshape(scale, (1, 1, 1, 1)))
@@ -132,6 +142,18 @@ class QuantisedConvolution:
         if self._scheme == "linear":
             return linear(weight)
         return dorefa(weight, self._bits, self._per_channel)
+
+    def rounding_error(self):
+        """Return the mean squared distance of the weights from their levels, in steps; differentiable.
+
+        J of equation 7, per weight and over the square of a step: 1/12 where weights lie anywhere, 0 where all
+        lie on levels. NDArray, shape (1,).
+        """
+        if self._scheme == "asq":
+            position = asq_clamp(self.weight.data(), self.lam.data(), self._per_channel) * asq_steps(self._bits)
+        else:
+            position = (dorefa_clamp(self.weight.data(), self._per_channel) + 1) * (dorefa_steps(self._bits) / 2)
+        return mx.nd.mean(mx.nd.square(position - mx.nd.BlockGrad(mx.nd.round(position))))
 
     scheme = property(lambda self: self._scheme, doc="One of `SCHEMES`.")
     bits = property(lambda self: self._bits, doc="Bits of a weight.")
@@ -167,6 +189,14 @@ class QuantisedConvolution:
             raise ValueError(f"{self.name} has quantised weights that are not finite")
         return levels.astype(np.int8), scale / a
 
+    def _level_channels(self, bn):
+        """Give every output channel's weights the layer's root mean square; the BN behind undoes it."""
+        weight = self.weight.data().asnumpy().astype(np.float64)
+        power = np.mean(np.square(weight).reshape(len(weight), -1), axis=1)
+        factor = np.sqrt(_ratio(np.broadcast_to(power.mean(), power.shape), power))
+        self.weight.set_data(mx.nd.array(weight * factor.reshape(-1, 1, 1, 1)))
+        self._undo(factor, bn)
+
     def _fit(self, bn):
         """Let the BN behind, or else `scale`, undo the factor between W and Q."""
         rows = (self.weight.shape[0], -1) if self._per_channel and bn is not None else (1, -1)
@@ -177,7 +207,10 @@ class QuantisedConvolution:
             norm = np.sum(np.square(quantised), axis=1)
             self.scale.set_data(mx.nd.array(_ratio(product, norm)))
             return
-        factor = _ratio(product, np.sum(np.square(weight), axis=1))
+        self._undo(_ratio(product, np.sum(np.square(weight), axis=1)), bn)
+
+    def _undo(self, factor, bn):
+        """Make up in BN for outputs that have grown by `factor`, one number or one for each channel."""
         epsilon = bn._kwargs["eps"]
         variance = bn.running_var.data().asnumpy() + epsilon
         bn.running_mean.set_data(mx.nd.array(bn.running_mean.data().asnumpy() * factor))

@@ -10,8 +10,9 @@ work on NumPy arrays. The layers that use them are in qat.py.
 import numpy as np
 
 from ._mxnet import mx
+from .files import InputError
 
-__all__ = ["asq", "dorefa", "linear", "asq_clamp", "dorefa_clamp", "asq_steps", "dorefa_steps",
+__all__ = ["asq", "dorefa", "linear", "asq_clamp", "dorefa_clamp", "asq_steps", "dorefa_steps", "WeightBits",
            "quantisation_error", "entropy"]
 
 EPSILON = 1e-5  # of equation 6: keeps a constant tensor from dividing by zero
@@ -118,6 +119,26 @@ def asq_steps(bits):
 def dorefa_steps(bits):
     """Return the steps from -1 to 1, a = 2 ** bits - 1 (equation 5): Q is an odd integer over a."""
     return 2 ** _checked(bits) - 1
+
+
+class WeightBits(mx.gluon.Constant):
+    """The bits of a convolution's weights, saved with them; on the CPU, wherever they are.
+
+    Raises InputError when other bits are loaded into it.
+    """
+
+    def __init__(self, bits):
+        super().__init__("weight_bits", [bits])
+        self.initialize(ctx=mx.cpu())
+
+    def set_data(self, data):
+        ours, theirs = (int(array.asscalar()) for array in (self.value, data))
+        if ours != theirs:
+            raise InputError(f"weights of {theirs} bits do not fit a network prepared for {ours}; give prepare_qat "
+                             f"weight_bits={theirs}")
+
+    def _load_init(self, data, ctx, **options):
+        self.set_data(data)
 
 
 def quantisation_error(clamped, quantised):

@@ -1,8 +1,9 @@
-"""Running a command line tool within the test's process, which spares the import of MXNet."""
+"""What tests need of the outside: command lines run within the process, programs that may be missing."""
 
 import contextlib
 import io
 import runpy
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +29,13 @@ def run(script, *arguments):
             contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
         runpy.run_path(str(path), run_name="__main__")
     return SimpleNamespace(returncode=ended.value.code or 0, stdout=out.getvalue(), stderr=err.getvalue())
+
+
+def needs(*programs):
+    """Skip the test where a program is missing."""
+    for program in programs:
+        if not shutil.which(program):
+            pytest.skip(f"needs {program}")
 
 
 def assert_one_line(done, word):

@@ -1,9 +1,11 @@
 """From the Gluon network to integers: the fake-quantised network against the interpreter, layer by layer."""
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
-from running import assert_one_line
+from running import ROOT, assert_one_line
 from running import run as run_tool
 
 from gluon_etinynet._mxnet import mx
@@ -16,6 +18,10 @@ from gluon_etinynet.lower import calibrate_and_lower, lower
 from gluon_etinynet.model_zoo import get_model
 from gluon_etinynet.batch_norm import reestimate_batch_norm
 from gluon_etinynet.qat import calibrate, feature_map_quantisers, prepare_qat
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from fake_quantised import GOAL, compare_layers, fake_quantised, feature_maps, same_class, with_integer_weights  # noqa: E402
 
 SIZE = 33
 WIDTHS = [(8, 8), (12, 12), (16, 16), (16, 24)]
@@ -72,56 +78,10 @@ def test_equalisation_changes_ranges_and_not_the_network():
     assert spread(net) < 0.6 * spread(small_net())
 
 
-def with_integer_weights(net, graph):
-    """Put the weights that the Graph holds into a float network."""
-    attrs = {node.output: node.attrs for node in graph.nodes if node.op == "conv2d"}
-    for name, parameter in net._collect_params_with_prefix().items():
-        if len(parameter.shape) == 4:
-            layer = attrs[name.replace(".dw2.weight", "").replace(".weight", "")]
-            scales = np.array(layer["weight_quant"].scale).reshape(-1, 1, 1, 1)
-            parameter.set_data(mx.nd.array(layer["weight"] * scales))
-
-
-def tensor_of(quantiser):
-    """The Graph's name of what a quantiser with this structural name rounds."""
-    for end, made in ((".bn1.quantiser", ".dw1"), (".bn2.quantiser", ".pw"), (".middle_quantiser", ".pw"),
-                      (".bn3.quantiser", ""), (".0.pool.quantiser", ".0"), (".quantiser", "")):
-        if quantiser.endswith(end):
-            return quantiser[:-len(end)] + made
-    raise AssertionError(quantiser)
-
-
-def fed_with(net, trace, images):
-    """Run the Gluon network, each layer on the interpreter's feature maps.
-
-    Returns
-    -------
-    logits, {tensor: integers that the Gluon layer makes of the interpreter's inputs}
-    """
-    made = {}
-
-    def replacement(name, quantiser):
-        scale, zero_point = (p.data().asscalar() for p in (quantiser.scale, quantiser.zero_point))
-
-        def forward(x):
-            rounded = type(quantiser).forward(quantiser, x).asnumpy()
-            made[name] = np.rint(rounded / scale + zero_point).astype(int)
-            return mx.nd.array((trace[name].astype(np.float64) - zero_point) * scale)
-        return forward
-
-    quantisers = feature_map_quantisers(net)
-    for path, quantiser in quantisers.items():
-        quantiser.forward = replacement(tensor_of(path), quantiser)
-    logits = net(batch(images)).asnumpy()
-    for quantiser in quantisers.values():
-        del quantiser.forward
-    return logits, made
-
-
 def unequal_shares(net, graph, images):
     """Compare layer by layer: {tensor: share of its values that differ}, none by more than one step."""
     logits, trace = run(graph, images, trace=True)
-    expected, made = fed_with(net, trace, images)
+    expected, made = feature_maps(net, images, trace)
     assert set(made) == set(trace) - {"image", "features.0.conv", "output"}
     steps = {name: np.abs(trace[name].astype(int) - made[name]) for name in made}
     assert {name: step.max() for name, step in steps.items() if step.max() > 1} == {}
@@ -284,7 +244,7 @@ def checkpoints(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
     for name, model, preparation in (
             ("float", "etinynet0.75", None), ("asq", "etinynet0.75", dict(scheme="asq")),
-            ("ranges", "etinynet0.75", dict(scheme="asq", act_bits=8)),
+            ("ranges", "etinynet0.75", dict(scheme="asq", weight_bits=3, act_bits=8)),
             ("dorefa", "etinynet0.75", dict(scheme="dorefa")), ("bottleneck", "etinynet0.75_bottleneck", None)):
         net = get_model(model, classes=10)
         net.initialize()
@@ -293,6 +253,8 @@ def checkpoints(tmp_path_factory):
         if name == "ranges":
             calibrate(net, [batch(pictures(4))])
         net.save_parameters(str(folder / f"{name}.params"))
+    arrays = mx.nd.load(str(folder / "asq.params"))
+    mx.nd.save(str(folder / "unsaid.params"), {name: array for name, array in arrays.items() if "bits" not in name})
     return folder
 
 
@@ -308,17 +270,17 @@ def test_make_graph(checkpoints, photographs, tmp_path):
     assert graph.name == "etinynet0.75_int8" and graph.image.shape == (3, 32, 32)
     assert graph.output.shape == (10, 1, 1)
     assert graph.sha256()[:16] in done.stdout
-    done = make_graph(checkpoints / "asq.params", tmp_path / "4.npz", "--calib-dir", photographs, "--weight-bits",
-                      4)
+    done = make_graph(checkpoints / "asq.params", tmp_path / "4.npz", "--calib-dir", photographs)
     assert done.returncode == 0, done.stderr
     four = Graph.load(tmp_path / "4.npz")
     assert {node.attrs["weight_quant"].bits for node in four.nodes if node.op == "conv2d"} == {4}
     # Ranges of the checkpoint itself, and others by the photographs.
     for name, more in (("own", []), ("new", ["--calib-dir", photographs])):
-        done = make_graph(checkpoints / "ranges.params", tmp_path / f"{name}.npz", "--weight-bits", 4, *more)
+        done = make_graph(checkpoints / "ranges.params", tmp_path / f"{name}.npz", "--weight-bits", 3, *more)
         assert done.returncode == 0, done.stderr
     own, new = (Graph.load(tmp_path / f"{name}.npz").tensors["pool"].quant for name in ("own", "new"))
     assert own != new
+    assert Graph.load(tmp_path / "own.npz").name == "etinynet0.75_int3"
 
 
 def test_export_c_from_a_checkpoint(checkpoints, photographs, tmp_path):
@@ -346,8 +308,11 @@ def test_what_the_tool_refuses(checkpoints, photographs, tmp_path):
     (tmp_path / "one" / "b.png").write_bytes(b"no picture")
     refused("float", "b.png", "--calib-dir", tmp_path / "one")
     refused("float", "--num-images", *calib, "--num-images", 1)
+    refused("float", "two sets", *calib, "--calib-digits")
     refused("float", "--calib-dir")
-    refused("float", "quantised by ASQ", *calib, "--weight-bits", 4)
+    refused("float", "float weights", *calib, "--weight-bits", 4)
+    refused("asq", "weights of 4 bits", *calib, "--weight-bits", 8)
+    refused("unsaid", "how many bits", *calib)
     refused("dorefa", "DoReFa", *calib)
     refused("bottleneck", "features.1.0", *calib, model="etinynet0.75_bottleneck")
     refused("float", "etinynet7", *calib, model="etinynet7")
@@ -368,3 +333,15 @@ def test_the_released_network_keeps_its_predictions(weights_dir, data_dir, tmp_p
     snr = 10 * np.log10(np.sum(expected ** 2) / np.sum((logits - expected) ** 2))
     assert snr > 10
     assert np.mean(logits.argmax(axis=1) == expected.argmax(axis=1)) >= 0.8
+
+
+@pytest.mark.slow
+def test_the_fake_quantised_released_network(weights_dir, data_dir):
+    """A sample of benchmarks/fake_quantised.py: the same classes; fed, hardly a byte differs and none by two steps."""
+    checkpoint = weights_dir / "0.6553-imagenet-mobilenet_lite313_477k_nownorm_4433_224-293-best.params"
+    net, graph = fake_quantised("etinynet1.0", checkpoint, calibration_pictures(data_dir / "imagenet-train1k", 64, 224))
+    images = calibration_pictures(data_dir / "imagenet-val430", 60, 224)
+    assert 100 * np.mean(same_class(net, graph, images)) >= GOAL - 100 / 60
+    layers = compare_layers(net, graph, [images[:4]])
+    assert max(row[2] for row in layers.values()) <= 1
+    assert min(row[1] for row in layers.values()) >= 99

@@ -6,7 +6,9 @@ import pytest
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.batch_norm import frozen_batch_norm, reestimate_batch_norm
 from gluon_etinynet.etinynet import DLB, LB, EtinyNet
-from gluon_etinynet.model_zoo import get_model
+from gluon_etinynet.files import InputError
+from gluon_etinynet.model_zoo import get_model, load_parameters
+from gluon_etinynet.params_file import read_params
 from gluon_etinynet.qat import FakeQuantise, calibrate, prepare_qat, quantised_convolutions
 from gluon_etinynet.reconstruct import distil, reconstruct, units
 
@@ -57,7 +59,8 @@ def test_every_convolution_is_quantised(name):
     assert {f"{name}.weight" for name in quantised_convolutions(net)} == layers
     added = set(net._collect_params_with_prefix()) - before
     assert before < set(net._collect_params_with_prefix())
-    assert added == {f"{name}.lam" for name in quantised_convolutions(net)} | {"output.scale"}
+    each = {f"{name}.{new}" for name in quantised_convolutions(net) for new in ("lam", "weight_bits")}
+    assert added == each | {"output.scale"}
     net.initialize()
     assert net(mx.nd.zeros((2, 3, 64, 64))).shape == (2, 7)
     assert all(layer.lam.data().asscalar() == 2 for layer in quantised_convolutions(net).values())
@@ -182,13 +185,28 @@ def test_save_load_export_import(tmp_path, scheme, act_bits):
 
 
 @pytest.mark.parametrize("scheme", ["asq", "dorefa"])
+def test_a_checkpoint_says_its_bits(tmp_path, scheme):
+    """By Gluon's own way of loading and by ours, one of other bits is refused."""
+    path = tmp_path / "net.params"
+    prepare_qat(small_net(), scheme, 3).save_parameters(str(path))
+    bits = {value for name, array in read_params(path).items() if name.endswith("weight_bits") for value in array}
+    assert bits == {3}
+    same, other = prepare_qat(small_net(), scheme, 3), prepare_qat(small_net(), scheme, 4)
+    for load in (lambda net: net.load_parameters(str(path)), lambda net: load_parameters(net, path)):
+        load(same)
+        with pytest.raises(InputError, match="3.* 4"):
+            load(other)
+
+
+@pytest.mark.parametrize("scheme", ["asq", "dorefa"])
 def test_training_reaches_every_new_parameter(scheme):
     net = prepare_qat(small_net(), scheme, 3)
     net.hybridize()
     loss_of = mx.gluon.loss.SoftmaxCrossEntropyLoss()
     labels = mx.nd.array(np.arange(16) % 10)
     trainer = mx.gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 2e-3})
-    before = {name: p.data().asnumpy() for name, p in net._collect_params_with_prefix().items()}
+    saved = {name: p for name, p in net._collect_params_with_prefix().items() if not name.endswith("bits")}
+    before = {name: p.data().asnumpy() for name, p in saved.items()}
     losses = []
     for _ in range(25):
         with mx.autograd.record():
@@ -197,7 +215,7 @@ def test_training_reaches_every_new_parameter(scheme):
         trainer.step(1)
         losses.append(loss.asscalar())
     assert losses[-1] < 0.5 * losses[0]
-    for name, parameter in net._collect_params_with_prefix().items():
+    for name, parameter in saved.items():
         assert np.any(parameter.data().asnumpy() != before[name]), name
 
 
@@ -288,6 +306,54 @@ def test_reconstruction_brings_the_network_back_and_can_be_taken_up_again(tmp_pa
         reconstruct(net, resumed, pixels(64), state_dir=tmp_path, **{**options, "steps": 31})
     with pytest.raises(ValueError, match="fewer than one batch"):
         reconstruct(net, resumed, pixels(8), **options)
+
+
+@pytest.mark.parametrize("scheme", ["asq", "dorefa"])
+def test_channels_of_different_size_are_quantised_alike(scheme):
+    net, scaled = small_net(), small_net()
+    random = np.random.RandomState(4)
+    for stage in (1, 3):
+        block = scaled.features[stage][0]
+        for conv, bn in ((block.dw1, block.bn1), (block.pw, block.bn2), (block.dw2, block.bn3)):
+            weight = conv.weight.data().asnumpy()
+            # As many octaves up as down: the root mean square of DoReFa's layer must not change by much.
+            factor = 2.0 ** random.randint(-3, 4, len(weight))
+            size = np.sqrt(np.mean(weight ** 2, axis=(1, 2, 3)))
+            factor *= np.sqrt(np.mean(size ** 2) / np.mean((factor * size) ** 2))
+            conv.weight.set_data(mx.nd.array(weight * factor.reshape(-1, 1, 1, 1)))
+            epsilon = bn._kwargs["eps"]
+            bn.running_mean.set_data(mx.nd.array(bn.running_mean.data().asnumpy() * factor))
+            bn.running_var.set_data(mx.nd.array((bn.running_var.data().asnumpy() + epsilon) * factor ** 2 - epsilon))
+    assert difference(scaled, net, images()) < 1e-4
+    prepare_qat(net, scheme)
+    prepare_qat(scaled, scheme)
+    for (name, layer), other in zip(quantised_convolutions(net).items(), quantised_convolutions(scaled).values()):
+        differ = np.abs(layer.quantised_weight() - other.quantised_weight()) > 1e-3
+        assert differ.mean() < 0.01, name  # but for a weight on a boundary
+
+
+@pytest.mark.parametrize("scheme,steps", [("asq", 7), ("dorefa", 7.5)])
+def test_rounding_error(scheme, steps):
+    layer = prepare_qat(small_net(), scheme).features[1][0].pw
+    weight = layer.weight.data().asnumpy().astype(np.float64)
+    if scheme == "asq":
+        weight /= 2 * np.sqrt(weight.var() + 1e-5)
+    clamped = np.tanh(weight) / np.abs(np.tanh(weight)).max()
+    expected = np.mean((steps * (clamped - layer.quantised_weight())) ** 2)
+    assert 0 < expected < 0.25
+    assert layer.rounding_error().asscalar() == pytest.approx(expected, rel=1e-4)
+
+
+def test_damping_keeps_weights_off_the_boundaries_between_levels():
+    net = small_net()
+    errors = {}
+    for damping in (0, 0.3):
+        student = prepare_qat(copy_of(net), "asq", 3)
+        reconstruct(net, student, pixels(64), steps=60, damping=damping, report=lambda line: None)
+        errors[damping] = np.mean([layer.rounding_error().asscalar()
+                                   for layer in quantised_convolutions(student).values()])
+    assert errors[0] > 1.3 / 12  # 1 / 12 would be anywhere between the levels
+    assert errors[0.3] < 0.75 * errors[0]
 
 
 def test_distillation_lowers_its_loss_and_can_be_taken_up_again(tmp_path):

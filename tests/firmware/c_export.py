@@ -1,56 +1,30 @@
 """Exporting, compiling and running C for the tests."""
 
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
+from running import needs
 
 from gluon_etinynet.emit import c
 from gluon_etinynet.emit.folder import write_folder
+from gluon_etinynet.emit.program import call, logits, make, raw, read_trace
 from gluon_etinynet.integer import Detection, Graph, Node, QuantParams, Tensor, requantise_params
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integer"))
 
 from random_graphs import conv_attrs, etinynet_graph, images, predict, ssd_graph  # noqa: E402
 
-__all__ = ["SANITIZE", "Sanitized", "call", "detection_lines", "etinynet_graph", "export", "images", "make",
-           "needs", "raw", "read_trace", "run", "split_trace", "ssd_graph", "varied_detector", "varied_graph"]
+__all__ = ["SANITIZE", "Sanitized", "call", "etinynet_graph", "export", "images", "logits", "make", "needs",
+           "raw", "read_trace", "ssd_graph", "varied_detector", "varied_graph"]
 
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-
-
-def needs(*programs):
-    """Skip the test where a program is missing."""
-    for program in programs:
-        if not shutil.which(program):
-            pytest.skip(f"needs {program}")
 
 
 def export(graph, folder, prefix="net"):
     """Write the C of `graph`; returns the folder."""
     write_folder(folder, c.emit(graph, prefix), c.REPORT, c.TOOL)
     return Path(folder)
-
-
-def call(command, stdin=None, **options):
-    """Standard output as bytes; a failure shows what the program said."""
-    done = subprocess.run([str(word) for word in command], input=stdin, capture_output=True, timeout=600,
-                          **options)
-    if done.returncode:
-        said = done.stderr.decode(errors="replace")
-        pytest.fail(f"{' '.join(map(str, command))}: exit {done.returncode}\n{said}")
-    return done.stdout
-
-
-def make(folder, *arguments, stdin=None):
-    """`make -C folder ...` without the flags of an outer make."""
-    outer = ("MAKEFLAGS", "CFLAGS", "CC")
-    environment = {key: value for key, value in os.environ.items() if key not in outer}
-    return call(["make", "-s", "-C", folder, *arguments], stdin, env=environment)
 
 
 class Sanitized:
@@ -72,46 +46,6 @@ class Sanitized:
         demo = [folder / "demo" / name for name in ("main.c", "host.c", "trace.c")]
         call(["cc", *flags, "-o", program, folder / "src" / "net.c", *demo, *self.objects])
         return program
-
-
-def raw(image):
-    """One image (channels, rows, columns) as the C runtime takes it: rows, columns, RGB."""
-    return np.ascontiguousarray(image.transpose(1, 2, 0)).tobytes()
-
-
-def run(program, image, *arguments):
-    """Logits that a demo computes."""
-    return np.array(call([program, "--logits", *arguments], raw(image)).split(), np.int32)
-
-
-def read_trace(graph, output, image):
-    """The trace at the beginning of a demo's output, in the form of the interpreter's."""
-    return split_trace(graph, output, image)[0]
-
-
-def split_trace(graph, output, image):
-    """The trace, and the text behind it."""
-    rows = [[] for _ in graph.nodes]
-    sizes = [graph.tensors[node.output].nbytes for node in graph.nodes]
-    left, position = sum(sizes), 0
-    while left > 0:
-        layer, count = (int(v) for v in np.frombuffer(output, "<u4", 2, position))
-        rows[layer].append(output[position + 8:position + 8 + count])
-        position, left = position + 8 + count, left - count
-    assert left == 0
-    trace = {graph.image.name: image[None]}
-    for node, of in zip(graph.nodes, rows):
-        channels, height, width = graph.tensors[node.output].shape
-        dtype = "<i4" if graph.tensors[node.output].quant.bits == 32 else np.int8
-        values = np.frombuffer(b"".join(of), dtype).reshape(height, channels, width)
-        trace[node.output] = values.transpose(1, 0, 2)[None]
-    return trace, output[position:].decode()
-
-
-def detection_lines(found):
-    """The lines that a detector's demo prints for the interpreter's detections."""
-    return [f"class {one['class']} score {int(one['score']) * 100000 // 65536 / 100000:.5f} box "
-            + " ".join(f"{'-' if v < 0 else ''}{abs(int(v)) / 16:.4f}" for v in one["box"]) for one in found]
 
 
 def varied_graph(seed):

@@ -6,13 +6,13 @@ import re
 
 import numpy as np
 import pytest
-from c_export import (call, detection_lines, export, images, make, needs, raw, split_trace, ssd_graph,
-                      varied_detector)
+from c_export import call, export, images, make, needs, raw, ssd_graph, varied_detector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import conv_attrs, predict
 
 from gluon_etinynet.emit import c
+from gluon_etinynet.emit.program import detection_lines, split_trace
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import SCHEDULES, Node, QuantParams, first_difference, plan
 from gluon_etinynet.integer import run as interpret

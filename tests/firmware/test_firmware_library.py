@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from c_export import SANITIZE, call, etinynet_graph, export, images, make, needs, raw, run, ssd_graph
+from c_export import (SANITIZE, call, etinynet_graph, export, images, logits, make, needs, raw,
+                      ssd_graph)
 
 from gluon_etinynet.emit import c
 from gluon_etinynet.integer import run as interpret
@@ -39,8 +40,8 @@ def test_two_networks_in_one_cxx_program(tmp_path):
             call(["cc", "-std=c99", "-c", source, "-o", objects[-1]])
     call(["c++", "-std=c++11", *STRICT, *flags, "-o", tmp_path / "both", HERE / "two_networks.cc", *objects])
     image = images(graphs["one"])[0]
-    logits = np.array(call([tmp_path / "both"], raw(image)).split(), np.int32)
-    assert np.array_equal(logits, np.concatenate([interpret(g, image[None])[0] for g in graphs.values()]))
+    computed = np.array(call([tmp_path / "both"], raw(image)).split(), np.int32)
+    assert np.array_equal(computed, np.concatenate([interpret(g, image[None])[0] for g in graphs.values()]))
 
 
 @pytest.mark.parametrize("compiler", ["gcc", pytest.param("clang", marks=pytest.mark.slow)])
@@ -54,10 +55,10 @@ def test_make_host_is_free_of_warnings(compiler, tmp_path):
         make(folder, "host", f"CC={compiler}", f"OBSERVE={observe}")
     program = folder / "build" / "host" / "net"
     for way in ([], ["--pushed"]):
-        assert np.array_equal(run(program, image, *way), interpret(graph, image[None])[0])
+        assert np.array_equal(logits(program, image, *way), interpret(graph, image[None])[0])
     said = dict(line.split() for line in call([program], raw(image)).decode().splitlines())
-    logits = interpret(graph, image[None])[0]
-    assert said == {"class": str(logits.argmax()), "score": str(logits.max())}
+    expected = interpret(graph, image[None])[0]
+    assert said == {"class": str(expected.argmax()), "score": str(expected.max())}
 
 
 def test_the_demo_refuses_an_image_of_another_size(tmp_path):
