@@ -45,9 +45,8 @@ def main():
     args = parse_args()
     need("make", "cc", "arm-none-eabi-gcc", "qemu-system-arm")
     save_dir = Path(args.save_dir)
-    net, graph, images, labels, values = measure_accuracy(args)
+    graph, images, found, values = measure_accuracy(args)
     graph.save(save_dir / "graph.npz")
-    found = run(graph, images)
     files = c.emit(graph, "ssd")
     write_folder(save_dir / "c", files, c.REPORT, c.TOOL)
     report = json.loads(files[c.REPORT])
@@ -65,7 +64,7 @@ def main():
 
 
 def measure_accuracy(args):
-    """Network, Graph, validation pictures (int8), labels, and mAP of both."""
+    """Graph, validation pictures (int8), the interpreter's detections, and mAP of both networks."""
     from gluon_etinynet.detection import load_detector
     from gluon_etinynet.detection_data import DetectionSource, read_dataset
     from gluon_etinynet.lower import calibrate_and_lower
@@ -77,8 +76,9 @@ def measure_accuracy(args):
     values = {"mAP, float": mean_precision(net, floating(net, images), labels)}
     calibration, _ = pictures(DetectionSource(train[:args.num_images], 32, len(net.classes)))
     graph = calibrate_and_lower(net, calibration, "ssd_256_etinynet")
-    values["mAP, int8"] = mean_precision(net, map(padded, run(graph, images)), labels)
-    return net, graph, images, labels, values
+    found = run(graph, images)
+    values["mAP, int8"] = mean_precision(net, map(padded, found), labels)
+    return graph, images, found, values
 
 
 def pictures(source):
