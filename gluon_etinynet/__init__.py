@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 EXPORTS = {
     "InputError": "files",
+    "detector_names": "model_zoo",
     "get_model": "model_zoo",
     "load_features": "model_zoo",
     "load_parameters": "model_zoo",

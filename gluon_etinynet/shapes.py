@@ -18,7 +18,7 @@ __all__ = ["SHAPES", "write_shapes"]
 
 SHAPES = ("circle", "square", "star", "triangle")
 SIDE = 256  # of a picture, in pixels
-RADII = (20, 70)  # of the circle around a shape
+RADII = (28, 72)  # of the circle around a shape
 MOST_OBJECTS = 4
 TRIALS = 20  # to find a free place for one
 GAP = 4  # pixels between two objects' boxes, at least
@@ -102,7 +102,7 @@ def draw(photographs, random):
         points = np.rint(outline * (1 << shift)).astype(np.int32)
         mask = cv2.fillPoly(np.zeros((SIDE, SIDE), np.uint8), [points], 255, cv2.LINE_AA, shift)
         # The photograph stays visible: one colour would be too easy.
-        opacity = mask[:, :, None] / 255 * random.uniform(0.6, 1)
+        opacity = mask[:, :, None] / 255 * random.uniform(0.7, 1)
         image = np.rint(image * (1 - opacity) + random.randint(0, 256, 3) * opacity).astype(np.uint8)
         objects.append((name, tuple(map(int, box))))
     return image, objects

@@ -13,8 +13,8 @@ parameters and multiply-adds come to its 0.59 M and 164 M:
 Anchors (SSD, Liu et al. 2016, section 2.2; GluonCV's `SSDAnchorGenerator`): at every cell of level k,
 squares of side s_k and sqrt(s_k s_k+1), and boxes of area s_k ** 2 with aspect ratios 2, 1/2, 3 and 1/3.
 The sides 26, 77, 154 (and 269 to follow) are 0.1, 0.3, 0.6 and 1.05 of 256 pixels: SSD's own smallest, 0.1,
-and GluonCV's last, 1.05, and between them steps small enough for neighbours to overlap by half. 16 * 16 + 8
-* 8 + 4 * 4 cells make 2016 anchors.
+and GluonCV's last, 1.05, with steps small enough that any square between them, centred on a cell, overlaps
+an anchor by more than half. 16 * 16 + 8 * 8 + 4 * 4 cells make 2016 anchors.
 
 Box code (SSD, equation 2; GluonCV's `NormalizedBoxCenterDecoder`): centre offsets in units of the
 anchor's size, and logarithms of the ratio of the sizes, divided by 0.1, 0.1, 0.2, 0.2. These "variances" are
@@ -40,7 +40,7 @@ SIZES = (26, 77, 154, 269)  # s_k in pixels, and what would follow
 RATIOS = ((1, 2, 1 / 2, 3, 1 / 3),) * 3
 EXTRA_CHANNELS = 32
 STDS = (0.1, 0.1, 0.2, 0.2)  # of the box code: x, y, width, height
-SCORE_THRESHOLD = 0.01  # GluonCV's, of evaluation: mAP wants the whole curve
+SCORE_THRESHOLD = 0.01  # SSD, section 3.7, and GluonCV: mAP wants nearly the whole curve
 
 
 class Detections(mx.gluon.HybridBlock):
@@ -54,7 +54,7 @@ class Detections(mx.gluon.HybridBlock):
     num_classes : int
         Without the background.
     nms_thresh : float
-        Intersection over union. 0.45 as SSD, section 3.1.
+        Intersection over union; 0.45 as SSD, section 3.7.
     nms_topk : int
         Candidates that are looked at, the best ones of all classes together.
     post_nms : int
