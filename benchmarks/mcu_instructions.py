@@ -80,7 +80,10 @@ def networks(paths):
     """Yield (name, Graph)."""
     if paths:
         for path in paths:
-            yield Path(path).stem, Graph.load(path)
+            graph = Graph.load(path)
+            if graph.detection is not None:
+                raise InputError(f"{path} is a detector; benchmarks/ssd_int8.py counts its instructions")
+            yield Path(path).stem, graph
         return
     sys.path.insert(0, str(ROOT / "tests" / "integer"))
     from random_graphs import etinynet_graph

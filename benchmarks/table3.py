@@ -33,7 +33,7 @@ from gluon_etinynet.files import InputError, atomic_path, sha256, write_csv, wri
 from gluon_etinynet.images import EXTENSIONS, index_folder, preprocess, read_image
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.model_zoo import released_checkpoint
-from gluon_etinynet.qat import SCHEMES, prepare_qat, quantised_convolutions
+from gluon_etinynet.qat import prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize import asq_clamp, dorefa_clamp, entropy, quantisation_error
 from gluon_etinynet.reconstruct import distil, reconstruct
 from gluon_etinynet.training import Config, contexts, evaluate, train
@@ -62,7 +62,7 @@ def parse_args():
     add = parser.add_argument
     add("--model", default="etinynet1.0", choices=list(ROWS), help="default: etinynet1.0")
     add("--params", help="float checkpoint (default: the released one, downloaded when not cached)")
-    add("--schemes", nargs="+", default=list(SCHEMES), choices=SCHEMES, help="default: asq dorefa")
+    add("--schemes", nargs="+", default=list(NAMES), choices=list(NAMES), help="default: asq dorefa")
     add("--weight-bits", type=int, default=4, choices=range(2, 9), help="default: 4")
     add("--per-channel", action="store_true", help="a lambda for each output channel (the paper: each layer)")
     add("--seeds", type=int, nargs="+", default=[0], help="default: 0")

@@ -34,13 +34,14 @@ def add_checkpoint_arguments(parser):
         parser.add_argument("--weight-bits", type=int, choices=range(2, 9),
                             help="those of the result; a checkpoint of others is refused (default: 8 for a float "
                                  "checkpoint, its own for one quantised by ASQ)"),
-        parser.add_argument("--input-size", type=int, help="side of the picture in pixels (default: 224)"),
+        parser.add_argument("--input-size", type=int,
+                            help="side of the picture in pixels (default: 224; a detector's own)"),
     ]
     return [action.dest for action in actions]
 
 
 def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_digits=False,
-                        num_images=128, weight_bits=None, input_size=224):
+                        num_images=128, weight_bits=None, input_size=None):
     """Make the integer network of a checkpoint.
 
     Parameters
@@ -58,8 +59,8 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_
     weight_bits : int, optional
         Those that the result is to have, to be held against the checkpoint: 8 for a float one, else those
         that it was trained for.
-    input_size : int
-        Rows and columns of the network's input.
+    input_size : int, optional
+        Rows and columns of the network's input: by default 224, or those that a detector was built for.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_
     from .lower import calibrate_and_lower, lower
     from .qat import quantised_convolutions
 
-    if input_size < 3:
+    if input_size is not None and input_size < 3:
         raise InputError(f"--input-size {input_size} is too small; EtinyNet needs 3 pixels")
     if calib_dir is not None and calib_digits:
         raise InputError("--calib-dir and --calib-digits name two sets of pictures; give one")
@@ -82,20 +83,22 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_
         kind = f"weights of {bits} bits" if quantised_convolutions(net) else "float weights, which become 8 bits"
         raise InputError(f"{params or 'the released checkpoint'} holds {kind}; for --weight-bits {weight_bits} it "
                          f"must be trained so: gluon_etinynet.qat.prepare_qat(net, 'asq', {weight_bits})")
+    input_size = input_size or getattr(net, "size", 224)
     name = f"{model}_int{bits}"
     if calib_digits:
         from .data import digits
         pictures = pixels_to_input(digits(input_size).x_train)
         return calibrate_and_lower(net, pictures[_evenly(len(pictures), num_images)], name)
     if calib_dir is not None:
-        return calibrate_and_lower(net, calibration_pictures(calib_dir, num_images, input_size), name)
+        pictures = calibration_pictures(calib_dir, num_images, input_size, whole=hasattr(net, "size"))
+        return calibrate_and_lower(net, pictures, name)
     if not has_ranges:
         raise InputError(f"{params or 'the released checkpoint'} does not hold the ranges of 8-bit feature maps; "
                          "give --calib-dir, a folder of photographs like those that the network will see")
     return lower(net, (input_size, input_size), name)
 
 
-def calibration_pictures(folder, count, size):
+def calibration_pictures(folder, count, size, whole=False):
     """Read photographs of a folder and the folders in it, spread evenly over their sorted names.
 
     Parameters
@@ -104,7 +107,9 @@ def calibration_pictures(folder, count, size):
     count : int
         How many at most.
     size : int
-        Side of the centre crop, in pixels.
+        Side of the result, in pixels.
+    whole : bool
+        The whole picture, not in proportion, as detectors take it; else the centre crop of classifiers.
 
     Returns
     -------
@@ -121,8 +126,15 @@ def calibration_pictures(folder, count, size):
         have = "one photograph" if found else "no photographs"
         raise InputError(f"{folder} holds {have} ({', '.join(EXTENSIONS)}); the ranges of feature maps need at least "
                          "two, better a few hundred")
-    pictures = np.stack([preprocess(read_image(found[index]), size) for index in _evenly(len(found), count)])
+    images = (read_image(found[index]) for index in _evenly(len(found), count))
+    pictures = np.stack([_squeeze(image, size) if whole else preprocess(image, size) for image in images])
     return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
+
+
+def _squeeze(image, size):
+    from .detection_augment import fit
+
+    return (fit(image, np.zeros((0, 4)), size)[0] ^ 0x80).view(np.int8)
 
 
 def _evenly(total, count):
@@ -154,11 +166,13 @@ def load_checkpoint(model="etinynet1.0", params=None):
     """
     from .fit import FLOAT_WEIGHT_BITS
     from .lower import check_layers
-    from .model_zoo import get_model, load_parameters, released_checkpoint, structural_names
+    from .model_zoo import detector_names, get_model, load_parameters, released_checkpoint, structural_names
     from .params_file import read_params
     from .qat import prepare_qat
 
     path = params or released_checkpoint(model)
+    if model.lower() in detector_names():
+        return _load_detector(model, path)
     arrays = structural_names(read_params(path))
     lambdas = [array for name, array in arrays.items() if name.endswith(".lam")]
     bits = {int(value) for name, array in arrays.items() if name.endswith(".weight_bits") for value in array.flat}
@@ -178,3 +192,25 @@ def load_checkpoint(model="etinynet1.0", params=None):
         prepare_qat(net, scheme=None, act_bits=8)
     load_parameters(net, path)
     return Checkpoint(net, min(bits or {FLOAT_WEIGHT_BITS}), has_ranges)
+
+
+def _load_detector(model, path):
+    """Load a detector's checkpoint; how many classes it has is read from it."""
+    from .detection import load_detector
+    from .lower import FLOAT_WEIGHT_BITS
+    from .model_zoo import get_model
+    from .params_file import read_params
+    from .qat import feature_map_quantisers
+
+    arrays = read_params(path)
+    try:
+        anchors = len(arrays["box_predictors.0.weight"]) // 4
+        classes = len(arrays["class_predictors.0.weight"]) // anchors - 1
+    except (KeyError, ZeroDivisionError):
+        raise InputError(f"{path} is no detector's checkpoint; tools/train_ssd.py makes one") from None
+    net = load_detector(path, list(map(str, range(classes))))
+    shape, wanted = (each.features[0].conv.weight.shape for each in (net, get_model(model)))
+    if shape != wanted:
+        raise InputError(f"{path} has {shape[0]} channels in its first convolution, {model} has {wanted[0]}; "
+                         "check --model")
+    return Checkpoint(net, FLOAT_WEIGHT_BITS, bool(feature_map_quantisers(net)))

@@ -20,7 +20,7 @@ from collections import namedtuple
 import numpy as np
 
 from ._mxnet import mx
-from .etinynet import DLB
+from .etinynet import DLB, EtinyNet
 from .qat import observe_feature_maps
 
 __all__ = ["equalise"]
@@ -40,7 +40,7 @@ def equalise(net, batches):
 
     Parameters
     ----------
-    net : EtinyNet
+    net : EtinyNet or EtinyNetSSD
         Of LBs and DLBs with float weights, prepared with ``act_bits=8``. Calibrate it afterwards.
     batches : iterable of NDArray
         Inputs of `net`.
@@ -60,24 +60,32 @@ def equalise(net, batches):
 
 
 def _groups(net):
+    detector = not isinstance(net, EtinyNet)
     stem, *stages = net.features
     trunk = _Group([stem.bn], [stem.pool.quantiser], [], False)  # max pooling knows what is up
     groups = [trunk]
-    for block in [block for stage in stages for block in stage]:
-        trunk.readers.append(block.dw1)
-        groups.append(_Group([block.bn1], [block.bn1.quantiser], [block.pw], True))
-        if not isinstance(block, DLB):
-            groups.append(_Group([block.bn2], [block.bn2.quantiser], [block.dw2], True))
-            trunk = _Group([block.bn3], [block.bn3.quantiser], [], True)
-            groups.append(trunk)
-            continue
-        if not block.has_input_shortcut:
-            trunk = _Group([], [], [], False)
-            groups.append(trunk)
-        trunk.norms.extend([block.bn2, block.bn3])
-        trunk.quantisers.extend([block.middle_quantiser, block.quantiser])
-        trunk.readers.append(block.dw2)
-    trunk.readers.append(net.output)
+    for number, stage in enumerate(stages, start=1):
+        for block in stage:
+            trunk.readers.append(block.dw1)
+            groups.append(_Group([block.bn1], [block.bn1.quantiser], [block.pw], True))
+            if not isinstance(block, DLB):
+                groups.append(_Group([block.bn2], [block.bn2.quantiser], [block.dw2], True))
+                trunk = _Group([block.bn3], [block.bn3.quantiser], [], True)
+                groups.append(trunk)
+                continue
+            if not block.has_input_shortcut:
+                trunk = _Group([], [], [], False)
+                groups.append(trunk)
+            trunk.norms.extend([block.bn2, block.bn3])
+            trunk.quantisers.extend([block.middle_quantiser, block.quantiser])
+            trunk.readers.append(block.dw2)
+        if detector:
+            trunk.readers.extend(net.predictors_after(number))
+    if not detector:
+        trunk.readers.append(net.output)
+    elif hasattr(net, "extra"):
+        trunk.readers.append(net.extra.pw)
+        groups.append(_Group([net.extra.bn1], [net.extra.bn1.quantiser], [net.extra.dw], True))
     return groups
 
 

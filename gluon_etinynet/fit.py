@@ -20,7 +20,7 @@ import numpy as np
 
 from ._mxnet import mx
 from .batch_norm import imperative
-from .etinynet import DLB
+from .etinynet import DLB, EtinyNet
 from .integer import weight_limit
 from .qat import QuantisedConvolution, set_best_range
 
@@ -34,11 +34,11 @@ RIDGE = 1e-6  # of least squares, in terms of the mean variance: what hardly var
 
 
 def fit_to_rounding(net, images, batch_size=32):
-    """Round an EtinyNet with 8-bit feature maps and adapt it to that, in place.
+    """Round a network with 8-bit feature maps and adapt it to that, in place.
 
     Parameters
     ----------
-    net : EtinyNet
+    net : EtinyNet or EtinyNetSSD
         Of LBs and DLBs, prepared with ``act_bits=8``. Float weights are rounded, and each convolution gets an
         attribute `weight_scale` (one step per output channel); weights quantised by ASQ stay as they are.
     images : numpy.ndarray, shape (N, 3, rows, columns)
@@ -47,10 +47,18 @@ def fit_to_rounding(net, images, batch_size=32):
     """
     with imperative(net):
         maps = _fit_stem(net.features[0], images, batch_size)
-        for stage in list(net.features)[1:]:
+        for number, stage in enumerate(list(net.features)[1:], start=1):
             for block in stage:
                 maps = _fit_block(block, maps, batch_size)
-        _fit_final(net.pool.quantiser, net.output, maps, batch_size)
+            if not isinstance(net, EtinyNet):
+                _fit_predictors(net, number, maps[1])
+        if isinstance(net, EtinyNet):
+            _fit_final(net.pool.quantiser, net.output, maps, batch_size)
+        elif hasattr(net, "extra"):
+            extra = net.extra
+            maps = _fit_layer(extra.pw, extra.bn1, maps, extra.bn1.quantiser, batch_size)
+            maps = _fit_layer(extra.dw, extra.bn2, maps, extra.bn2.quantiser, batch_size)
+            _fit_predictors(net, number + 1, maps[1])
 
 
 def _fit_stem(stem, images, batch_size):
@@ -61,6 +69,11 @@ def _fit_stem(stem, images, batch_size):
                           pool=stem.pool)
     finally:
         stem.pool.quantiser.enabled = True
+
+
+def _fit_predictors(net, stage, rounded):
+    for conv in net.predictors_after(stage):
+        _round_if_float(conv, rounded, False, DAMPING)
 
 
 def _fit_final(quantiser, conv, maps, batch_size):

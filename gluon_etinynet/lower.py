@@ -30,7 +30,7 @@ def calibrate_and_lower(net, images, name="etinynet", batch_size=32):
 
     Parameters
     ----------
-    net : EtinyNet
+    net : EtinyNet or EtinyNetSSD
         Float, or with weights quantised by ASQ. Changed in place: it gains quantisers of its feature maps,
         if it has none, and their ranges; a float network is equalised (equalise.py) and its weights become
         those of the Graph; BN and the final bias are fitted to the rounding (fit.py).
@@ -65,7 +65,7 @@ def lower(net, image_size, name="etinynet"):
 
     Parameters
     ----------
-    net : EtinyNet
+    net : EtinyNet or EtinyNetSSD
         With 8-bit feature maps, calibrated; weights float or quantised by ASQ.
     image_size : (int, int)
         Rows and columns of the pictures.
@@ -75,7 +75,7 @@ def lower(net, image_size, name="etinynet"):
     Returns
     -------
     Graph
-        Its output tensor holds the logits, int32.
+        Its output tensor holds the logits, int32; of a detector, `detection` says what follows.
 
     Raises
     ------
@@ -87,11 +87,11 @@ def lower(net, image_size, name="etinynet"):
     check_layers(net)
     _check_numbers(net)
     graph = Graph(name, Tensor("image", (3, *map(int, image_size)), QuantParams(1.0)))
-    stem, *stages = net.features
-    x = _lower_stem(graph, stem)
-    for s, stage in enumerate(stages, start=1):
-        for b, block in enumerate(stage):
-            x = _lower_block(graph, x, block, f"features.{s}.{b}")
+    if original_class(net) is not EtinyNet:
+        from .lower_ssd import lower_detector  # which loads GluonCV
+        return lower_detector(net, graph)
+    for x in _lower_features(graph, net.features):
+        pass
     x = _lower_average(graph, x, net.pool)
     _lower_final(graph, x, net.output)
     return graph
@@ -109,8 +109,15 @@ def check_layers(net):
     InputError
         Naming the layer.
     """
-    _require(net, EtinyNet, "the network")
-    stem, *stages = net.features
+    if original_class(net) is not EtinyNet:
+        from .lower_ssd import check_detector  # which loads GluonCV
+        check_detector(net)
+        return
+    _check_features(net.features)
+
+
+def _check_features(features):
+    stem, *stages = features
     _require(stem, Stem, "features.0")
     _check_parts(stem, "features.0", conv=nn.Conv2D, bn=nn.BatchNorm)
     for s, stage in enumerate(stages, start=1):
@@ -130,8 +137,8 @@ def _check_parts(block, label, **classes):
 def _require(block, cls, label):
     found = original_class(block)
     if found is not cls:
-        raise InputError(f"{label} is of class {found.__name__}, which has no integer form: only EtinyNet with "
-                         "LB and DLB and without clip can be exported")
+        raise InputError(f"{label} is of class {found.__name__}, which has no integer form: only EtinyNet "
+                         "and EtinyNet-SSD with LB and DLB and without clip can be exported")
 
 
 def _check_numbers(net):
@@ -144,6 +151,17 @@ def _check_numbers(net):
 
 
 # ---- The blocks ----
+
+def _lower_features(graph, features):
+    """Append the stem and the stages; yields the Tensor after each."""
+    stem, *stages = features
+    x = _lower_stem(graph, stem)
+    yield x
+    for s, stage in enumerate(stages, start=1):
+        for b, block in enumerate(stage):
+            x = _lower_block(graph, x, block, f"features.{s}.{b}")
+        yield x
+
 
 def _lower_stem(graph, stem):
     # Rounding and taking the maximum commute: the convolution's map has the scale of the pooled one.

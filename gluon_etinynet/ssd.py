@@ -159,6 +159,14 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
                 [self.extra.bn2] if "extra" in self._children else []):
             bn.beta.init = mx.init.One()
 
+    def predictors_after(self, stage):
+        """Return the predictors that read the map of a stage, or, after the last one, of the extra level."""
+        stages = TAPPED_STAGES + (len(self.features),)
+        if stage not in stages[:len(self.class_predictors)]:
+            return []
+        level = stages.index(stage)
+        return [self.class_predictors[level], self.box_predictors[level]]
+
     def forward(self, x):
         predictions = super().forward(x)
         return predictions if mx.autograd.is_training() else self.detections(*predictions)

@@ -18,7 +18,8 @@ REPORT = "report.json"
 FIRMWARE = Path(__file__).resolve().parent.parent / "firmware"
 _SCHEDULES = {"stored": "blocks", "pushed": "rows"}  # the runtime's name -> the planner's
 _TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
-_ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "depthwise")}
+_ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "depthwise"),
+          "level": ("class predictor", "box predictor"), "extra": ("pointwise", "depthwise")}
 _KEYWORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int "
     "long register restrict return short signed sizeof static struct switch typedef union unsigned void "
@@ -32,7 +33,8 @@ def emit(graph, prefix="etinynet"):
     Parameters
     ----------
     graph : Graph
-        A stem, (dense) linear depthwise blocks, a global average and a fully connected layer.
+        A stem, (dense) linear depthwise blocks, a global average and a fully connected layer; or a detector's
+        levels in their place.
     prefix : str
         Begins every global name and names the header.
 
@@ -56,6 +58,8 @@ def emit(graph, prefix="etinynet"):
                  for name, value in re.findall(r"#define (ETN_\w+) (\d+)", files["include/etn.h"])}
 
     layers, arrays = _layers(graph)
+    levels, anchors = _levels(graph)
+    arrays += anchors
     widened = _align(max(_widened_bytes(graph, node) for node in graph.nodes))
     plans = {name: _plan(graph, schedule, found, widened, constants["ETN_STATE_BYTES"])
              for name, schedule in _SCHEDULES.items()}
@@ -67,8 +71,11 @@ def emit(graph, prefix="etinynet"):
                   f"SHA-256 {digest[:16]}. Do not edit.",
         "network": _plain(graph.name), "prefix": prefix, "upper": prefix.upper(),
         "version": constants["ETN_VERSION"], "rows": rows, "columns": columns, "channels": channels,
-        "classes": graph.output.shape[0], "layers": layers, "arrays": arrays, "plans": plans,
-        "blocks": sum(stage.kind == "block" for stage in found), "arena_bytes": report["arena_bytes"],
+        "classes": graph.classes, "layers": layers, "arrays": arrays, "plans": plans,
+        "detection": graph.detection, "levels": levels,
+        "flags": "--pushed" if levels else "--logits --pushed",
+        "compute": f"{prefix}_" + ("detect(arena, found, &count)" if levels else "run(arena, logits)"),
+        "arena_bytes": report["arena_bytes"],
         "flash": report["flash_bytes"], "macs": report["macs"],
         "sources": sorted(p for p in files if re.match(r"src/.*\.c$", p)) + [f"src/{prefix}.c"],
     }
@@ -108,13 +115,18 @@ def _check_stages(graph, found):
         if not condition:
             raise InputError(f"node {node.output}: the C runtime {message}")
 
-    kinds = [stage.kind for stage in found]
-    heads = [stage.nodes[0] for stage in found if stage.kind == "head"]
-    last = graph.nodes[-1]
-    require(kinds == ["stem"] + ["block"] * (len(kinds) - 3) + ["head"] * 2 and heads[0].op == "avgpool"
-            and heads[1].op == "conv2d" and heads[1].attrs["groups"] == 1 and heads[1].attrs["pad"] == 0
-            and heads[1].attrs["relu"] == "none" and graph.output.quant.bits == 32, last,
-            "runs a stem, blocks, a global average and a fully connected layer with int32 outputs only")
+    kinds, last = [stage.kind for stage in found], graph.nodes[-1]
+    if graph.detection is None:
+        heads = [stage.nodes[0] for stage in found if stage.kind == "head"]
+        require(kinds == ["stem"] + ["block"] * (len(kinds) - 3) + ["head"] * 2 and heads[0].op == "avgpool"
+                and heads[1].op == "conv2d" and heads[1].attrs["groups"] == 1 and heads[1].attrs["pad"] == 0
+                and heads[1].attrs["relu"] == "none" and graph.output.quant.bits == 32, last,
+                "runs a stem, blocks, a global average and a fully connected layer with int32 outputs only")
+    require("head" not in kinds or graph.detection is None, last, "gives logits or detections, not both")
+    for node in (node for stage in found if stage.kind == "level" for node in stage.nodes):
+        require(node.attrs["weight"].shape[1:] == graph.tensors[node.inputs[0]].shape[:1] + (1, 1)
+                and node.attrs["stride"] == 1 and node.attrs["relu"] == "none", node,
+                "takes 1x1 predictors without groups, stride or ReLU")
     conv, pool = found[0].nodes
     require(conv.attrs["weight"].shape[2:] == (3, 3) and conv.attrs["pad"] == 1 and conv.attrs["groups"] == 1
             and len(conv.inputs) == 1, conv, "takes a stem of 3x3 with padding 1 and without groups")
@@ -123,7 +135,8 @@ def _check_stages(graph, found):
         tensor = graph.tensors[node.output]
         require(max(tensor.shape) <= 65535 and node.attrs.get("stride", 1) <= 255, node,
                 "holds lengths in 16 bits and strides in 8")
-        require(tensor.quant.bits == 8 or node is last, node, "has int32 outputs only at the end")
+        require(tensor.quant.bits == 8 or tensor.name in graph.outputs, node,
+                "has int32 outputs only at the end")
 
 
 # ---- Tables ----
@@ -156,9 +169,22 @@ def _layers(graph):
         fields.update(zip(("outputs", "rows", "columns"), output.shape))
         fields.update(stride=attrs.get("stride", 1), kernel=attrs.get("kernel", 0),
                       low=output.quant.zero_point if attrs.get("relu") == "after" else -128,
-                      in_zero_point=source.quant.zero_point)
+                      in_zero_point=source.quant.zero_point, wide=int(output.quant.bits == 32))
         layers.append({"node": _plain(node.output), "fields": fields})
     return layers, arrays
+
+
+def _levels(graph):
+    """The fields of a detector's levels, and the arrays of their anchors."""
+    levels, arrays, first = [], [], 0
+    for number, level in enumerate(graph.detection.levels if graph.detection else ()):
+        comment = f"half width and height of the anchors of {_plain(level.classes)}, 2^-16 pixel"
+        arrays.append(_array(f"anchors_{number}", np.array(level.anchors, np.int32), comment))
+        levels.append({"half": arrays[-1]["name"], "half_step": level.half_step,
+                       "anchors": len(level.anchors), "first": first})
+        _, rows, columns = graph.tensors[level.classes].shape
+        first += len(level.anchors) * rows * columns
+    return levels, arrays
 
 
 def _array(name, values, comment):
@@ -179,7 +205,8 @@ def _widened_bytes(graph, node):
     taps = inputs * height * width
     if node is graph.nodes[0]:
         return 3 * taps
-    return 2 * taps if height == 1 and graph.tensors[node.output].quant.bits == 8 else taps
+    by_row = height == 1 and (graph.detection or graph.tensors[node.output].quant.bits == 8)
+    return 2 * taps if by_row else taps
 
 
 def _plan(graph, schedule, found, widened, state_bytes):
@@ -187,20 +214,19 @@ def _plan(graph, schedule, found, widened, state_bytes):
     laid = plan(graph, schedule)
     order = {node.output: index for index, node in enumerate(graph.nodes)}
     steps = []
-    for stage, step in zip(found[:-1], laid.steps):
+    for stage, step in zip(found if graph.detection else found[:-1], laid.steps):
         offset = {buffer.name: buffer.offset for buffer in step.buffers}
         first, last = stage.nodes[0], stage.nodes[-1]
-        fields = {"layer": order[first.output], "source": offset.get(first.inputs[0], 0),
-                  "target": offset[last.output]}
-        lines = {buffer.name: buffer.offset for buffer in step.buffers if buffer.kind == "line"}
+        fields = {"kind": f"ETN_{stage.kind.upper()}", "layer": order[first.output],
+                  "source": offset.get(first.inputs[0], 0), "target": offset.get(last.output, 0)}
+        lines = {buffer.name: buffer.offset for buffer in step.buffers if buffer.kind != "map"}
         if "conv" in lines:
             lines["middle"] = lines.pop("conv")
         steps.append({**fields, **lines})
     begin = _align(laid.arena_bytes)
+    sizes = [{b.name: b.size for b in step.buffers if b.kind != "map"} for step in laid.steps]
     return {"steps": steps, "widened": begin, "arena_bytes": state_bytes + begin + widened,
-            "lines": [{"layers": list(step.nodes),
-                       "bytes": {b.name: b.size for b in step.buffers if b.kind == "line"}}
-                      for step in laid.steps[:len(steps) - 1]]}
+            "lines": [{"layers": list(step.nodes), "bytes": of} for step, of in zip(laid.steps, sizes) if of]}
 
 
 def _align(size):
@@ -210,13 +236,15 @@ def _align(size):
 # ---- Report and reader ----
 
 def _report(graph, found, arrays, plans, widened, constants):
-    kinds = {"weights": "weights", "bias": "biases", "multiplier": "multipliers", "offset": "offsets"}
+    kinds = {"weights": "weights", "bias": "biases", "multiplier": "multipliers", "offset": "offsets",
+             "anchors": "anchors"}
     flash = dict.fromkeys(kinds.values(), 0)
     for array in arrays:
         flash[kinds[array["name"].split("_")[0]]] += array["bytes"]
     flash["total"] = sum(flash.values())
     layers = []
-    roles = [role for stage in found[:-2] for role in _ROLES[stage.kind]] + ["average", "fully connected"]
+    roles = [role for stage in found if stage.kind != "head" for role in _ROLES[stage.kind]]
+    roles += ["average", "fully connected"]
     for node, role in zip(graph.nodes, roles):
         shape = graph.tensors[node.output].shape
         macs = int(np.prod(shape)) * node.attrs["weight"][0].size if node.op == "conv2d" else 0

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..files import InputError
 
-__all__ = ["call", "make", "need", "raw", "logits", "read_trace"]
+__all__ = ["call", "make", "need", "raw", "logits", "detection_lines", "read_trace", "split_trace"]
 
 _OUTER = ("MAKEFLAGS", "MAKELEVEL", "CFLAGS", "LDFLAGS", "CC")  # not meant for the exported folder
 
@@ -57,6 +57,12 @@ def logits(program, image, *arguments):
     return np.array(call([program, "--logits", *arguments], raw(image)).split(), np.int32)
 
 
+def detection_lines(found):
+    """The lines that a detector's program prints for these detections, a structured array of `detect.RESULT`."""
+    return [f"class {one['class']} score {int(one['score']) * 100000 // 65536 / 100000:.5f} box "
+            + " ".join(f"{'-' if v < 0 else ''}{abs(int(v)) / 16:.4f}" for v in one["box"]) for one in found]
+
+
 def read_trace(graph, output, image):
     """Read the trace at the beginning of what a program built with ``OBSERVE=trace`` says.
 
@@ -76,6 +82,11 @@ def read_trace(graph, output, image):
     InputError
         If the output holds less than every layer's rows.
     """
+    return split_trace(graph, output, image)[0]
+
+
+def split_trace(graph, output, image):
+    """As `read_trace`; returns the trace, and the text behind it."""
     rows = [[] for _ in graph.nodes]
     left, position = sum(graph.tensors[node.output].nbytes for node in graph.nodes), 0
     while left > 0 and position + 8 <= len(output):
@@ -90,4 +101,4 @@ def read_trace(graph, output, image):
         dtype = "<i4" if graph.tensors[node.output].quant.bits == 32 else np.int8
         values = np.frombuffer(b"".join(of), dtype).reshape(height, channels, width)
         trace[node.output] = values.transpose(1, 0, 2)[None]
-    return trace
+    return trace, output[position:].decode()

@@ -3,6 +3,7 @@
 The arithmetic is stated in docs/numerics.md.
 """
 
+from .detect import Detection, Level
 from .graph import Graph, Node, QuantParams, Tensor, accumulator_bound
 from .interpreter import Difference, first_difference, pixels_to_input, run
 from .memory import SCHEDULES, Buffer, Plan, Step, plan, stages
@@ -11,4 +12,4 @@ from .requantise import RequantiseParams, requantise_params
 
 __all__ = ["Graph", "Node", "QuantParams", "Tensor", "accumulator_bound", "run", "pixels_to_input",
            "first_difference", "Difference", "SCHEDULES", "Buffer", "Plan", "Step", "plan", "stages", "pack",
-           "unpack", "weight_limit", "RequantiseParams", "requantise_params"]
+           "unpack", "weight_limit", "RequantiseParams", "requantise_params", "Detection", "Level"]

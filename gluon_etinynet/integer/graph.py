@@ -18,18 +18,19 @@ import hashlib
 import io
 import json
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
 from ..files import InputError, atomic_path
+from .detect import Detection, check, from_plain
 from .packing import weight_limit
 from .requantise import MAX_OFFSET, MAX_SHIFT
 
 __all__ = ["QuantParams", "Tensor", "Node", "Graph", "accumulator_bound"]
 
-VERSION = 1
+VERSION = 2
 _ATTRIBUTES = {
     "conv2d": ("weight", "weight_quant", "bias", "stride", "pad", "groups", "relu", "multiplier", "shift",
                "offset", "shortcut_multiplier"),
@@ -82,22 +83,39 @@ class Node:
 
 @dataclass
 class Graph:
-    """A network in order of execution: its input tensor first, the last node's output its result.
+    """A network in order of execution, its input tensor first.
 
-    Build one with `Graph(name, image)` and `append` for each node.
+    Its result is the last node's output; that of a detector is what `detection` makes of the maps that it
+    names. Build one with `Graph(name, image)`, `append` for each node, and setting `detection`.
     """
     name: str
     image: Tensor
     nodes: List[Node] = field(default_factory=list)
     tensors: Dict[str, Tensor] = field(default_factory=dict)
+    detection: Optional[Detection] = None
 
     def __post_init__(self):
         self.tensors.setdefault(self.image.name, self.image)
 
     @property
     def output(self):
-        """The Tensor that the network computes."""
+        """The Tensor that the last node computes."""
         return self.tensors[self.nodes[-1].output] if self.nodes else self.image
+
+    @property
+    def outputs(self):
+        """Names of the tensors that the result is made of: logits, or the maps of a detector's predictors."""
+        if self.detection is None:
+            return [self.output.name]
+        return [name for level in self.detection.levels for name in (level.classes, level.boxes)]
+
+    @property
+    def classes(self):
+        """Number of classes, the background not among them."""
+        if self.detection is None:
+            return self.output.shape[0]
+        first = self.detection.levels[0]
+        return self.tensors[first.classes].shape[0] // len(first.anchors) - 1
 
     def append(self, node, quant):
         """Add `node` with an output quantised by `quant`; its shape is inferred. Returns the output Tensor.
@@ -136,6 +154,8 @@ class Graph:
         if extra or not self.nodes:
             raise InputError(f"graph {self.name}: " + (f"tensor {sorted(extra)[0]} has no node" if extra
                                                        else "there is no node"))
+        if self.detection is not None:
+            check(self.detection, self)
 
     def sha256(self):
         """Hash of everything the graph holds: the same network, the same hash."""
@@ -317,6 +337,7 @@ def _members(graph):
                 plain[key] = vars(value) if isinstance(value, QuantParams) else value
         nodes.append({"op": node.op, "inputs": list(node.inputs), "output": node.output, "attrs": plain})
     description = {"version": VERSION, "name": graph.name, "image": graph.image.name, "nodes": nodes,
+                   "detection": None if graph.detection is None else asdict(graph.detection),
                    "tensors": [{"name": t.name, "shape": t.shape, "quant": vars(t.quant)}
                                for t in graph.tensors.values()]}
     text = json.dumps(description, sort_keys=True).encode()
@@ -365,7 +386,8 @@ def _from_members(description, members):
         attrs.update({name[len(prefix):]: array for name, array in members.items()
                       if name.startswith(prefix) and "/" not in name[len(prefix):]})
         nodes.append(Node(entry["op"], entry["inputs"], entry["output"], attrs))
-    return Graph(description["name"], tensors[description["image"]], nodes, tensors)
+    return Graph(description["name"], tensors[description["image"]], nodes, tensors,
+                 from_plain(description["detection"]))
 
 
 def _quant(entry):

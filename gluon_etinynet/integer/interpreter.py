@@ -5,6 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from ..files import InputError
+from .detect import detect
 from .ops import FAST, REFERENCE
 
 __all__ = ["run", "pixels_to_input", "first_difference", "Difference"]
@@ -46,9 +47,10 @@ def run(graph, images, trace=False, reference=False):
 
     Returns
     -------
-    array of int32, shape (N, classes)
-        Logits; of shape (N, channels, rows, columns) if the network ends in a map. With `trace`, a pair of
-        this and a dict from tensor name to array (N, channels, rows, columns), in order of execution.
+    array of int32, shape (N, classes); of a detector, list of N structured arrays
+        Logits; of shape (N, channels, rows, columns) if the network ends in a map. Detections as
+        `detect.detect` returns them. With `trace`, a pair of this and a dict from tensor name to array
+        (N, channels, rows, columns), in order of execution.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def run(graph, images, trace=False, reference=False):
                          f"{', '.join(map(str, graph.image.shape))}), not {images.dtype} {images.shape}")
     ops = REFERENCE if reference else FAST
     last_use = {name: node for node in graph.nodes for name in node.inputs}
-    kept = graph.tensors if trace else [graph.output.name]
+    kept = graph.tensors if trace else graph.outputs
     results = {name: np.empty((len(images),) + graph.tensors[name].shape, _dtype(graph.tensors[name]))
                for name in kept}
     for n, image in enumerate(images):
@@ -73,10 +75,16 @@ def run(graph, images, trace=False, reference=False):
                     del maps[name]
         for name, result in results.items():
             result[n] = maps[name]
+    found = _result(graph, results)
+    return (found, results) if trace else found
+
+
+def _result(graph, results):
+    if graph.detection is not None:
+        return [detect(graph.detection, {name: results[name][n] for name in graph.outputs})
+                for n in range(len(results[graph.outputs[0]]))]
     logits = results[graph.output.name]
-    if logits.shape[2:] == (1, 1):
-        logits = logits[:, :, 0, 0]
-    return (logits, results) if trace else logits
+    return logits[:, :, 0, 0] if logits.shape[2:] == (1, 1) else logits
 
 
 def _dtype(tensor):

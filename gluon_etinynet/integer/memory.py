@@ -7,6 +7,9 @@ Four schedules, from the common one to what the C runtime does:
   245 KB for EtinyNet-1.0 at 224 are the two maps of this schedule, without its lines.
 - ``blocks``: every (D)LB fused by rows too, each map overwritten by the next one; the stored image likewise.
 - ``rows``: the same with the image pushed row by row, never stored.
+
+The last two decode a detector's predictors row by row (numerics.md section 9), before the map that they read
+is overwritten; what they store is a list of candidates. The first two store their maps whole.
 """
 
 from collections import namedtuple
@@ -21,8 +24,10 @@ SCHEDULES = ("layers", "stem", "blocks", "rows")
 ALIGNMENT = 8
 _RING = 3  # rows of a 3x3 kernel
 _STEM_ROWS = 3  # rows of the stem's convolution: two being pooled, one being computed
+CANDIDATE_BYTES = 14  # of a detector, as the C runtime holds it
 
-# kind is "map" (a whole tensor) or "line" (rows of one, gone after the step).
+# kind is "map" (a whole tensor), "line" (rows of one, gone after the step) or "list" (of a detector's
+# candidates).
 Buffer = namedtuple("Buffer", "name kind offset size")
 Stage = namedtuple("Stage", "kind nodes")
 
@@ -74,7 +79,7 @@ def plan(graph, schedule, line_bytes=1):
     Raises
     ------
     InputError
-        If the network is not a stem, (D)LBs and a head, which all but ``layers`` need; names the node.
+        If the network is not made of `stages`, which all but ``layers`` need; names the node.
     """
     if schedule not in SCHEDULES:
         raise InputError(f"unknown schedule {schedule!r}; choose one of {', '.join(SCHEDULES)}")
@@ -90,32 +95,37 @@ def plan(graph, schedule, line_bytes=1):
 
 
 def stages(graph):
-    """Group the nodes into a stem, (D)LBs and a head (the paper's Table 1).
+    """Group the nodes into a stem, (D)LBs and a head (the paper's Table 1), or the levels of a detector.
 
     Returns
     -------
     list of Stage
         kind "stem" (conv2d, maxpool), "block" (depthwise, pointwise, depthwise; shortcuts only as numerics.md
-        section 3 has them), "head" (one node each: avgpool, fully connected).
+        section 3 has them), "head" (one node each: avgpool, fully connected), "level" (the class and the box
+        predictor of the map before it), "extra" (pointwise, depthwise: a detector's further map).
 
     Raises
     ------
     InputError
         Naming the first node that fits none of these.
     """
-    nodes, found, i = graph.nodes, [], 0
+    nodes, found, i, source = graph.nodes, [], 0, graph.image.name
     while i < len(nodes):
         kind, count = _match(graph, nodes[i:i + 3], found[-1].kind if found else None)
         group = tuple(nodes[i:i + count])
         for earlier, later in zip(group, group[1:]):
-            if later.inputs[0] != earlier.output:
+            if later.inputs[0] != (source if kind == "level" else earlier.output):
                 raise InputError(f"node {later.output}: does not follow {earlier.output} within its {kind}")
-        if i and group[0].inputs != [nodes[i - 1].output]:
-            raise InputError(f"node {group[0].output}: a {kind} takes the output of {nodes[i - 1].output} "
-                             "alone")
+        if group[0].inputs != [source]:
+            raise InputError(f"node {group[0].output}: a {kind} takes the output of {source} alone")
         if kind == "block":
             _check_shortcuts(*group)
+        if kind == "extra" and len(group[1].inputs) > 1:
+            raise InputError(f"node {group[1].output}: its shortcut {group[1].inputs[1]} is none of a dense block")
+        if kind == "level":
+            _check_level(graph, group, sum(stage.kind == "level" for stage in found))
         found.append(Stage(kind, group))
+        source = source if kind == "level" else group[-1].output
         i += count
     return found
 
@@ -126,9 +136,13 @@ def _match(graph, ahead, before):
             raise InputError(f"node {ahead[0].output}: the network does not begin with a convolution "
                              "and a max pooling")
         return "stem", 2
+    if ahead[0].output in graph.outputs and graph.detection is not None:
+        return "level", 2
     if ahead[0].op == "avgpool" or before == "head":
         return "head", 1
     forms = [_form(graph, node) for node in ahead]
+    if forms[:2] == ["pointwise", "depthwise"]:
+        return "extra", 2
     if forms != ["depthwise", "pointwise", "depthwise"]:
         raise InputError(f"node {ahead[0].output}: does not begin a block of depthwise, pointwise and "
                          f"depthwise convolutions (it begins {', '.join(forms)})")
@@ -156,6 +170,13 @@ def _check_shortcuts(first, pointwise, second):
                          "none with a shortcut to the pointwise")
 
 
+def _check_level(graph, group, number):
+    level = graph.detection.levels[number]
+    if [node.output for node in group] != [level.classes, level.boxes]:
+        raise InputError(f"node {group[0].output}: level {number} of the detector has the predictors "
+                         f"{level.classes} and {level.boxes}, in this order")
+
+
 # ---- Whole tensors: place the largest first, at the lowest offset that is free while it lives ----
 
 def _whole(groups, graph):
@@ -168,7 +189,8 @@ def _whole(groups, graph):
                 if name not in inner:
                     lives[name][1] = step
         lives[nodes[-1].output] = [step, step]
-    lives[graph.output.name][1] = last
+    for name in graph.outputs:
+        lives[name][1] = last
     wanted = [(name, "map", graph.tensors[name].nbytes, begin, end) for name, (begin, end) in lives.items()]
     wanted += [(name, "line", size, step, step)
                for step, (_, lines) in enumerate(groups) for name, size in lines]
@@ -194,26 +216,33 @@ def _in_place(graph, pushed, line_bytes):
     Every stage copies the rows that its first convolution needs into a ring of lines before it writes a row.
     """
     found = stages(graph)
-    fused = [stage for stage in found if stage.kind != "head"]
+    fused = [stage for stage in found if stage.kind in ("stem", "block", "extra")]
     offsets = [0]
     for stage in reversed(fused):
         offsets.insert(0, max(0, _align(offsets[0] + _lead(graph, stage))))
+    ends = [graph.image.name] + [stage.nodes[-1].output for stage in fused]
+    where = {name: Buffer(name, "map", offset, graph.tensors[name].nbytes)
+             for name, offset in zip(ends, offsets)}
     steps = []
-    for stage, source, target in zip(fused, offsets, offsets[1:]):
-        x, y = graph.tensors[stage.nodes[0].inputs[0]], graph.tensors[stage.nodes[-1].output]
-        maps = [Buffer(y.name, "map", target, y.nbytes)]
-        if not (pushed and stage.kind == "stem"):
-            maps.insert(0, Buffer(x.name, "map", source, x.nbytes))
-        steps.append(_step(stage, maps, _lines(graph, stage, line_bytes)))
-    before = Buffer(y.name, "map", offsets[-1], y.nbytes)
-    for stage in found[len(fused):]:
-        out = graph.tensors[stage.nodes[0].output]
-        # The head alternates between the two ends of what it reads: below it if there is room, else above.
-        offset = 0 if before.offset >= out.nbytes else _align(before.offset + before.size)
-        after = Buffer(out.name, "map", offset, out.nbytes)
-        steps.append(_step(stage, [before, after], ()))
-        before = after
-    return tuple(steps)
+    for stage in found:
+        source, out = where[stage.nodes[0].inputs[0]], graph.tensors[stage.nodes[-1].output]
+        if stage.kind == "head":
+            # The head alternates between the two ends of what it reads: below if there is room, else above.
+            offset = 0 if source.offset >= out.nbytes else _align(source.offset + source.size)
+            where[out.name] = Buffer(out.name, "map", offset, out.nbytes)
+        maps = [where[name] for name in (source.name, out.name) if name in where]
+        steps.append(_step(stage, maps[pushed and stage.kind == "stem":], _lines(graph, stage, line_bytes)))
+    return tuple(_with_candidates(graph, steps))
+
+
+def _with_candidates(graph, steps):
+    """Put a detector's list of candidates above all that it lives with: from the first level on."""
+    if graph.detection is None:
+        return steps
+    first = next(i for i, step in enumerate(steps) if step.nodes[0] == graph.detection.levels[0].classes)
+    offset = _align(max(_extent(step.buffers) for step in steps[first:]))
+    candidates = Buffer("candidates", "list", offset, graph.detection.candidates * CANDIDATE_BYTES)
+    return steps[:first] + [Step(step.nodes, step.buffers + (candidates,)) for step in steps[first:]]
 
 
 def _step(stage, maps, lines):
@@ -226,6 +255,8 @@ def _step(stage, maps, lines):
 
 def _lines(graph, stage, line_bytes):
     """Names and sizes of the lines of a fused stage; rings are padded by a column on either side."""
+    if stage.kind == "head":
+        return ()
     first = stage.nodes[0]
     channels, _, columns = graph.tensors[first.inputs[0]].shape
     conv = graph.tensors[first.output]
@@ -235,6 +266,12 @@ def _lines(graph, stage, line_bytes):
         return (("in", height * (columns + pad) * channels * line_bytes),
                 ("conv", _STEM_ROWS * conv.shape[0] * conv.shape[2]))
     middle = graph.tensors[stage.nodes[1].output]
+    row = ("row", channels * columns * line_bytes)
+    if stage.kind == "level":
+        return row, *((name, 4 * tensor.shape[0] * tensor.shape[2])
+                      for name, tensor in (("scores", conv), ("offsets", middle)))
+    if stage.kind == "extra":
+        return row, ("middle", _RING * (conv.shape[2] + 2) * conv.shape[0] * line_bytes)
     return (("in", _RING * (columns + pad) * channels * line_bytes),
             ("depthwise", conv.shape[0] * conv.shape[2] * line_bytes),
             ("middle", _RING * (middle.shape[2] + 2) * middle.shape[0] * line_bytes))

@@ -6,6 +6,37 @@
 
 #include "net.c"
 
+#ifdef NET_DETECTIONS
+typedef struct {
+    int32_t count;
+    etn_detection found[NET_DETECTIONS];
+} result;
+
+static etn_status run_model(const etn_model *of, void *arena, result *to)
+{
+    return etn_detect(of, arena, to ? to->found : NULL, to ? &to->count : NULL);
+}
+
+static etn_status run(void *arena, result *to)
+{
+    return net_detect(arena, to ? to->found : NULL, to ? &to->count : NULL);
+}
+#else
+typedef struct {
+    int32_t logits[NET_CLASSES];
+} result;
+
+static etn_status run_model(const etn_model *of, void *arena, result *to)
+{
+    return etn_run(of, arena, to->logits);
+}
+
+static etn_status run(void *arena, result *to)
+{
+    return net_run(arena, to ? to->logits : NULL);
+}
+#endif
+
 static int wrong;
 
 #define EXPECT(status, call)                                               \
@@ -37,21 +68,21 @@ static void before_init(void)
 {
     const size_t bytes = net_arena_bytes(ETN_STORED);
     int8_t *const arena = calloc(bytes + 8, 1);
-    int32_t logits[NET_CLASSES];
+    static result of;
     EXPECT_TRUE(bytes == NET_ARENA_BYTES && net_arena_bytes(ETN_PUSHED) == NET_PUSHED_ARENA_BYTES);
     EXPECT_TRUE(net_arena_bytes((etn_input)7) == 0);
-    EXPECT(ETN_NOT_INITIALISED, net_run(arena, logits));
+    EXPECT(ETN_NOT_INITIALISED, run(arena, &of));
     EXPECT(ETN_NOT_INITIALISED, net_push_row(arena, arena));
     EXPECT_TRUE(net_image(arena) == NULL && net_image(NULL) == NULL);
     EXPECT(ETN_NULL_POINTER, net_init(NULL, bytes, ETN_STORED));
-    EXPECT(ETN_NULL_POINTER, net_run(NULL, logits));
+    EXPECT(ETN_NULL_POINTER, run(NULL, &of));
     EXPECT(ETN_NULL_POINTER, net_push_row(NULL, arena));
     EXPECT(ETN_MISALIGNED, net_init(arena + 4, bytes, ETN_STORED));
-    EXPECT(ETN_MISALIGNED, net_run(arena + 1, logits));
+    EXPECT(ETN_MISALIGNED, run(arena + 1, &of));
     EXPECT(ETN_ARENA_TOO_SMALL, net_init(arena, bytes - 1, ETN_STORED));
     EXPECT(ETN_ARENA_TOO_SMALL, net_init(arena, net_arena_bytes(ETN_PUSHED) - 1, ETN_PUSHED));
     EXPECT(ETN_WRONG_ARGUMENT, net_init(arena, bytes, (etn_input)7));
-    EXPECT(ETN_NOT_INITIALISED, net_run(arena, logits));
+    EXPECT(ETN_NOT_INITIALISED, run(arena, &of));
     free(arena);
 }
 
@@ -59,42 +90,42 @@ static void versions(void)
 {
     etn_model other = model;
     int8_t *const arena = arena_of(ETN_STORED);
-    int32_t logits[NET_CLASSES];
+    static result of;
     other.version++;
     EXPECT(ETN_WRONG_VERSION, etn_init(&other, arena, net_arena_bytes(ETN_STORED), ETN_STORED));
     other.version = model.version;
-    EXPECT(ETN_NOT_INITIALISED, etn_run(&other, arena, logits)); /* another network's arena */
+    EXPECT(ETN_NOT_INITIALISED, run_model(&other, arena, &of)); /* another network's arena */
     free(arena);
 }
 
-static void stored(const int8_t *image, int32_t *logits)
+static void stored(const int8_t *image, result *of)
 {
     int8_t *const arena = arena_of(ETN_STORED);
     EXPECT(ETN_WRONG_INPUT, net_push_row(arena, image));
-    EXPECT(ETN_NO_IMAGE, net_run(arena, logits));
+    EXPECT(ETN_NO_IMAGE, run(arena, of));
     memcpy(net_image(arena), image, NET_ROWS * NET_COLUMNS * NET_CHANNELS);
-    EXPECT(ETN_NULL_POINTER, net_run(arena, NULL));
-    EXPECT(ETN_OK, net_run(arena, logits));
-    EXPECT(ETN_NO_IMAGE, net_run(arena, logits)); /* the run overwrote it */
+    EXPECT(ETN_NULL_POINTER, run(arena, NULL));
+    EXPECT(ETN_OK, run(arena, of));
+    EXPECT(ETN_NO_IMAGE, run(arena, of)); /* the run overwrote it */
     free(arena);
 }
 
-static void pushed(const int8_t *image, const int32_t *expected)
+static void pushed(const int8_t *image, const result *expected)
 {
     int8_t *const arena = arena_of(ETN_PUSHED);
-    int32_t logits[NET_CLASSES];
+    static result of;
     EXPECT_TRUE(net_image(arena) == NULL);
     EXPECT(ETN_NULL_POINTER, net_push_row(arena, NULL));
     EXPECT(ETN_OK, net_push_row(arena, image));
     EXPECT(ETN_OK, net_init(arena, net_arena_bytes(ETN_PUSHED), ETN_PUSHED)); /* drops the row */
     for (int frame = 0; frame < 2; frame++) {
         for (int y = 0; y < NET_ROWS; y++) {
-            EXPECT(ETN_TOO_FEW_ROWS, net_run(arena, logits));
+            EXPECT(ETN_TOO_FEW_ROWS, run(arena, &of));
             EXPECT(ETN_OK, net_push_row(arena, image + y * NET_COLUMNS * NET_CHANNELS));
         }
         EXPECT(ETN_TOO_MANY_ROWS, net_push_row(arena, image));
-        EXPECT(ETN_OK, net_run(arena, logits));
-        EXPECT_TRUE(memcmp(logits, expected, sizeof logits) == 0);
+        EXPECT(ETN_OK, run(arena, &of));
+        EXPECT_TRUE(memcmp(&of, expected, sizeof of) == 0);
     }
     free(arena);
 }
@@ -102,12 +133,15 @@ static void pushed(const int8_t *image, const int32_t *expected)
 int main(void)
 {
     static int8_t image[NET_ROWS * NET_COLUMNS * NET_CHANNELS];
-    int32_t logits[NET_CLASSES];
+    static result of;
     for (size_t i = 0; i < sizeof image; i++)
         image[i] = (int8_t)(i * 37 + i / 7);
     before_init();
     versions();
-    stored(image, logits);
-    pushed(image, logits);
+    stored(image, &of);
+    pushed(image, &of);
+#ifdef NET_DETECTIONS
+    EXPECT_TRUE(of.count > 1 && of.count <= NET_DETECTIONS);
+#endif
     return wrong;
 }

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from c_export import SANITIZE, call, etinynet_graph, export, images, logits, make, needs, raw
+from c_export import (SANITIZE, call, etinynet_graph, export, images, logits, make, needs, raw,
+                      ssd_graph)
 
 from gluon_etinynet.emit import c
 from gluon_etinynet.integer import run as interpret
@@ -15,10 +16,11 @@ HERE = Path(__file__).resolve().parent
 STRICT = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
 
 
-def test_every_misuse_has_its_status(tmp_path):
+@pytest.mark.parametrize("make_graph", [etinynet_graph, ssd_graph])
+def test_every_misuse_has_its_status(make_graph, tmp_path):
     """Also: an arena of exactly the bytes asked for is enough, the sanitizer watching."""
     needs("cc")
-    folder = export(etinynet_graph("tiny", 33, classes=5), tmp_path / "network")
+    folder = export(make_graph("tiny", 33, classes=5), tmp_path / "network")
     runtime = sorted((folder / "src").glob("etn_*.c"))
     call(["cc", "-std=c99", *SANITIZE, "-I", folder / "src", "-o", tmp_path / "misuse", HERE / "misuse.c",
           *runtime])
@@ -72,10 +74,11 @@ def test_the_demo_refuses_an_image_of_another_size(tmp_path):
             assert done.returncode == 2 and message in done.stderr.decode() and not done.stdout
 
 
-def test_the_runtime_takes_no_heap_no_float_and_no_stdio(tmp_path):
+@pytest.mark.parametrize("make_graph", [etinynet_graph, ssd_graph])
+def test_the_runtime_takes_no_heap_no_float_and_no_stdio(make_graph, tmp_path):
     """Seen in the objects for a Cortex-M: nothing is undefined but copying and filling of memory."""
     needs("make", "arm-none-eabi-gcc", "arm-none-eabi-nm")
-    folder = export(etinynet_graph("tiny", 33, 4, classes=5), tmp_path / "network")
+    folder = export(make_graph("tiny", 33, 4, classes=5), tmp_path / "network")
     make(folder, "elf")
     defined, used = set(), set()
     for path in sorted((folder / "build" / "cortex-m4-stm32f412" / "src").glob("*.o")):

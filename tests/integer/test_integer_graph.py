@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_graphs import etinynet_graph, images
+from random_graphs import etinynet_graph, images, ssd_graph
 
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import Graph, Node, QuantParams, Tensor, run
@@ -96,8 +96,8 @@ def test_the_checksum_covers_every_array(saved, tmp_path, change):
 
 def test_another_version_a_pickle_and_foreign_files_are_refused(saved, tmp_path, monkeypatch):
     import gluon_etinynet.integer.graph as module
-    monkeypatch.setattr(module, "VERSION", 2)
-    with pytest.raises(InputError, match="version 1, this program reads 2"):
+    monkeypatch.setattr(module, "VERSION", 3)
+    with pytest.raises(InputError, match="version 2, this program reads 3"):
         Graph.load(saved)
     with pytest.raises(InputError, match="does not exist"):
         Graph.load(tmp_path / "none.npz")
@@ -213,3 +213,32 @@ def test_append_infers_odd_shapes():
     assert pooled.shape == (1, 3, 2)
     with pytest.raises(InputError, match="node z: kernel"):
         graph.append(Node("maxpool", ["y"], "z", {"kernel": 3, "stride": 1}), QuantParams(1.0))
+
+
+@pytest.mark.parametrize("edit, message", [
+    (lambda d: d.update(levels=[]), "there is no level"),
+    (lambda d: d.update(candidates=0), "candidates must be 1 to 65535"),
+    (lambda d: d.update(detections=401), "detections at most as many"),
+    (lambda d: d.update(iou_threshold=65536), "thresholds must be from 0 to 65535"),
+    (lambda d: d.update(score_threshold=0.01), "thresholds must be from 0 to 65535"),
+    (lambda d: d["levels"].pop(), "its levels must be the int32 tensors"),
+    (lambda d: d["levels"][0].update(classes="none"), "there is no tensor none"),
+    (lambda d: d["levels"][0].update(boxes="stage2.0"), "stage2.0 must be int32 of scale"),
+    (lambda d: d["levels"][0].update(boxes="boxes.1"), "do not fit 6 anchors"),
+    (lambda d: d["levels"][0].update(half_step=1 << 26), "must lie within 2048 pixels"),
+    (lambda d: d["levels"][0]["anchors"].pop(), "do not fit 5 anchors"),
+    (lambda d: d["levels"][0].update(anchors=[[1 << 26, 1]] * 6), "must have anchors below 2048 pixels"),
+    (lambda d: d["levels"][0].update(anchors=[[1, 1, 1]] * 6), "must have anchors below 2048 pixels"),
+    (lambda d: d["levels"][0].update(more=1), "holds no valid graph"),
+    (lambda d: d.pop("candidates"), "holds no valid graph"),
+])
+def test_wrong_detection_with_a_right_checksum_is_refused(edit, message, tmp_path):
+    ssd_graph("tiny", 33, classes=2).save(tmp_path / "ssd.npz")
+
+    def change(members):
+        describe(members, lambda d: edit(d["detection"]))
+        del members["sha256"]
+        members["sha256"] = np.frombuffer(_digest(members).encode(), np.uint8)
+    rewrite(tmp_path / "ssd.npz", tmp_path / "wrong.npz", change)
+    with pytest.raises(InputError, match=message):
+        Graph.load(tmp_path / "wrong.npz")

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from random_graphs import etinynet_graph, images
+from random_graphs import etinynet_graph, images, ssd_graph
 
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import first_difference, pixels_to_input, run
@@ -26,6 +26,17 @@ def test_every_tensor_of_a_network_equals_the_reference(bits, size):
     np.testing.assert_array_equal(logits[1:], run(graph, image[1:]))
     # A test of equality says something only where maps are alive.
     assert all(5 < a.std() for a in fast.values())
+
+
+def test_a_detector_equals_the_reference():
+    graph = ssd_graph("tiny", 48, classes=4)
+    image = images(graph, 2)
+    found, fast = run(graph, image, trace=True)
+    _, slow = run(graph, image, trace=True, reference=True)
+    assert first_difference(fast, slow) is None
+    alone = run(graph, image[1:])
+    assert len(found) == 2 and len(found[1]) > 1 and np.array_equal(alone[0], found[1])
+    assert run(graph, image[:0]) == []
 
 
 def plant(key, value, name="stage3.0.pw"):

@@ -1,4 +1,4 @@
-/* What every exported network shares: status codes and the ways of feeding it. */
+/* What every exported network shares: status codes, the ways of feeding it, a detector's results. */
 #ifndef ETN_H
 #define ETN_H
 
@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 /* Of the runtime and of the tables that tools/export_c.py writes for it; they must agree. */
-#define ETN_VERSION 1
+#define ETN_VERSION 2
 
 #define ETN_ALIGNMENT 8    /* bytes; of an arena */
 #define ETN_STATE_BYTES 32 /* at the start of an arena, before the buffers */
@@ -28,6 +28,17 @@ typedef enum {
     ETN_TOO_FEW_ROWS,    /* run before the last row was pushed */
     ETN_TOO_MANY_ROWS    /* a row pushed after the last; run first */
 } etn_status;
+
+/* What a detector finds. Scores are in units of 1/65536, corners in 1/16 pixel of the network's input, from
+ * its left and upper edge; a box may reach beyond the picture. */
+#define ETN_SCORE_BITS 16
+#define ETN_PIXEL_BITS 4
+
+typedef struct {
+    uint16_t category; /* the class; 0 is the first after the background */
+    uint16_t score;
+    int16_t left, top, right, bottom;
+} etn_detection;
 
 typedef enum {
     ETN_STORED, /* the image lies in the arena, which *_image() points into */

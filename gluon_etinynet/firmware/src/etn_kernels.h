@@ -28,6 +28,10 @@ void etn_depthwise_row(const etn_layer *layer, const int8_t *const rows[3], int3
 void etn_pointwise_row(const etn_layer *layer, const int8_t *row, const int8_t *shortcut,
                        int32_t shortcut_pitch, int8_t *out, int32_t out_pitch, int8_t *widened);
 
+/* Convolution 1x1 of a row [column][channel] with int32 outputs, [column][channel] too.
+ * `widened`: 2 * taps. */
+void etn_predict_row(const etn_layer *layer, const int8_t *row, int32_t *out, int8_t *widened);
+
 /* Global average of a map. */
 void etn_average(const etn_layer *layer, const int8_t *map, int8_t *out);
 

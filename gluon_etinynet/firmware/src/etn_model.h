@@ -34,29 +34,60 @@ typedef struct {
     uint8_t shortcut;     /* 1: has one */
     int8_t low;           /* least output */
     int8_t in_zero_point; /* what padding is filled with */
+    uint8_t wide;         /* 1: its outputs are int32 */
 } etn_layer;
 
-/* Operators that run together, and where their buffers begin: bytes after the arena's state. */
+enum {
+    ETN_STEM,  /* 2 layers: convolution, pooling; the first step */
+    ETN_BLOCK, /* 3: depthwise, pointwise, depthwise */
+    ETN_HEAD,  /* 2: average, fully connected */
+    ETN_LEVEL, /* 2: a detector's class and box predictor */
+    ETN_EXTRA  /* 2: pointwise, depthwise; a detector's further map */
+};
+
+/* Operators that run together, and where their buffers begin: bytes after the arena's state. What a kind of
+ * step has no use for is 0. */
 typedef struct {
-    uint16_t layer;     /* the first; a stem has 2 layers, a block 3 */
-    uint32_t source;    /* the map read; unused by the stem of a pushed image */
-    uint32_t target;    /* the map written */
-    uint32_t in;        /* ring of 3 rows of the source, padded */
-    uint32_t depthwise; /* one row of a block's first convolution */
-    uint32_t middle;    /* ring of 3 rows: a block's pointwise, padded; a stem's convolution */
+    uint16_t kind;
+    uint16_t layer;      /* the first */
+    uint32_t source;     /* the map read; unused by the stem of a pushed image */
+    uint32_t target;     /* the map written */
+    uint32_t in;         /* ring of 3 rows of the source, padded */
+    uint32_t depthwise;  /* one row of a block's first convolution */
+    uint32_t middle;     /* ring of 3 rows: a pointwise, padded; a stem's convolution */
+    uint32_t row;        /* one row of the source, [column][channel] */
+    uint32_t scores;     /* one row of a class predictor, [column][channel], int32 */
+    uint32_t offsets;    /* the same of a box predictor */
+    uint32_t candidates; /* of a detector */
 } etn_step;
 
 typedef struct {
     uint32_t arena_bytes;
-    uint32_t widened;      /* where weights of fewer than 8 bits are widened */
-    const etn_step *steps; /* the stem, the blocks, the average, the fully connected layer */
+    uint32_t widened; /* where weights of fewer than 8 bits are widened */
+    const etn_step *steps;
 } etn_plan;
+
+/* The anchors of one map. The symbols are those of docs/numerics.md section 9. */
+typedef struct {
+    const int32_t *half; /* width and height of each anchor of a cell */
+    int32_t half_step;
+    uint16_t anchors; /* of a cell */
+    uint16_t first;   /* number of the first cell's first anchor */
+} etn_level;
+
+typedef struct {
+    const etn_level *level;
+    uint16_t classes; /* the background included */
+    uint16_t score_threshold, iou_threshold;
+    uint16_t candidates, detections; /* the most of each */
+} etn_detector;
 
 typedef struct {
     uint32_t version;
-    uint16_t layers, blocks;
+    uint16_t layers, steps;
     const etn_layer *layer;
-    etn_plan plan[2]; /* by etn_input */
+    etn_plan plan[2];             /* by etn_input */
+    const etn_detector *detector; /* NULL: a classifier */
 } etn_model;
 
 size_t etn_arena_bytes(const etn_model *model, etn_input input);
@@ -64,5 +95,6 @@ etn_status etn_init(const etn_model *model, void *arena, size_t bytes, etn_input
 int8_t *etn_image(const etn_model *model, void *arena);
 etn_status etn_push_row(const etn_model *model, void *arena, const int8_t *row);
 etn_status etn_run(const etn_model *model, void *arena, int32_t *logits);
+etn_status etn_detect(const etn_model *model, void *arena, etn_detection *found, int32_t *count);
 
 #endif

@@ -103,14 +103,20 @@ static void stem_of_stored(const etn_model *model, const etn_step *step, int8_t 
         etn_stem_push(model, step, buffers, widened, y, row);
 }
 
-etn_status etn_run(const etn_model *model, void *arena, int32_t *logits)
+static void head(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened,
+                 int32_t *logits)
+{
+    const etn_layer *const average = model->layer + step->layer, *const dense = average + 1;
+    etn_average(average, buffers + step->source, buffers + step->target);
+    ETN_OBSERVE(model, average, buffers + step->target, 1, 1);
+    etn_dense(dense, buffers + step->target, logits, widened);
+    ETN_OBSERVE(model, dense, logits, 1, 1);
+}
+
+/* A classifier fills `logits`, a detector `ranking`; the other is NULL. */
+static etn_status run(const etn_model *model, void *arena, int32_t *logits, etn_ranking *ranking)
 {
     state *const s = (state *)arena;
-    const etn_status status = check(model, arena);
-    if (status != ETN_OK)
-        return status;
-    if (logits == NULL)
-        return ETN_NULL_POINTER;
     if (is_pushed(s) && s->rows != model->layer->in_rows)
         return ETN_TOO_FEW_ROWS;
     if (!is_pushed(s) && s->rows != IMAGE_IN_ARENA)
@@ -118,16 +124,46 @@ etn_status etn_run(const etn_model *model, void *arena, int32_t *logits)
     s->rows = 0;
 
     int8_t *const buffers = buffers_of(arena), *const widened = buffers + s->plan->widened;
+    const etn_level *level = model->detector ? model->detector->level : NULL;
     const etn_step *step = s->plan->steps;
     if (!is_pushed(s))
         stem_of_stored(model, step, buffers, widened);
-    for (int32_t i = 0; i < model->blocks; i++)
-        etn_block(model, ++step, buffers, widened);
-
-    const etn_layer *const average = model->layer + (++step)->layer, *const dense = average + 1;
-    etn_average(average, buffers + step->source, buffers + step->target);
-    ETN_OBSERVE(model, average, buffers + step->target, 1, 1);
-    etn_dense(dense, buffers + step->target, logits, widened);
-    ETN_OBSERVE(model, dense, logits, 1, 1);
+    for (int32_t i = 1; i < model->steps; i++) {
+        step++;
+        if (step->kind == ETN_BLOCK)
+            etn_block(model, step, buffers, widened);
+        else if (step->kind == ETN_HEAD)
+            head(model, step, buffers, widened, logits);
+        else if (step->kind == ETN_LEVEL)
+            etn_predict(model, step, level++, ranking, buffers, widened);
+        else
+            etn_extra(model, step, buffers, widened);
+    }
     return ETN_OK;
+}
+
+etn_status etn_run(const etn_model *model, void *arena, int32_t *logits)
+{
+    const etn_status status = check(model, arena);
+    if (status != ETN_OK)
+        return status;
+    return logits == NULL ? ETN_NULL_POINTER : run(model, arena, logits, NULL);
+}
+
+etn_status etn_detect(const etn_model *model, void *arena, etn_detection *found, int32_t *count)
+{
+    etn_status status = check(model, arena);
+    if (status != ETN_OK)
+        return status;
+    if (found == NULL || count == NULL)
+        return ETN_NULL_POINTER;
+    etn_ranking ranking;
+    const etn_step *const last = ((const state *)arena)->plan->steps + model->steps - 1;
+    ranking.candidates = (etn_candidate *)(void *)(buffers_of(arena) + last->candidates);
+    ranking.most = model->detector->candidates;
+    ranking.count = 0;
+    status = run(model, arena, NULL, &ranking);
+    if (status == ETN_OK)
+        *count = etn_suppress(model->detector, &ranking, found);
+    return status;
 }

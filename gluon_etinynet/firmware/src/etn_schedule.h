@@ -3,6 +3,7 @@
 #define ETN_SCHEDULE_H
 
 #include "etn_kernels.h"
+#include "etn_ranking.h"
 
 /* Prepare the stem's lines for a new image. */
 void etn_stem_begin(const etn_model *model, const etn_step *step, int8_t *buffers);
@@ -14,9 +15,16 @@ void etn_stem_push(const etn_model *model, const etn_step *step, int8_t *buffers
 /* Run a linear or dense linear depthwise block over the whole map, in place. */
 void etn_block(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened);
 
+/* Run a pointwise and a depthwise convolution over the whole map. */
+void etn_extra(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened);
+
+/* Run a level's predictors and rank what they find. */
+void etn_predict(const etn_model *model, const etn_step *step, const etn_level *level, etn_ranking *ranking,
+                 int8_t *buffers, int8_t *widened);
+
 /* Compiled in with -DETN_OBSERVED only: called after each row that a layer has computed, in order of
- * execution. The value of channel c, column x is element c * pitch + x * step of `row`: int32 of the last
- * layer, int8 of all others. */
+ * execution. The value of channel c, column x is element c * pitch + x * step of `row`: int32 where
+ * layer->wide, else int8. */
 #ifdef ETN_OBSERVED
 void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch,
                  int32_t step);
