@@ -105,7 +105,7 @@ def test_float_network(int8):
 @pytest.mark.parametrize("bits, stored, per_channel",
                          [(2, 2, False), (3, 3, False), (4, 4, False), (4, 4, True), (5, 8, False), (8, 8, False)])
 def test_asq(bits, stored, per_channel):
-    # ASQ brings a nearly dead channel's weights to full size; its multiplier may then be clamped (numerics.md).
+    # ASQ brings a nearly dead channel's weights to full size; its multiplier may be clamped (numerics.md).
     net = prepare_qat(small_net(dead=1), "asq", bits, per_channel=per_channel)
     graph = calibrate_and_lower(net, pictures(32, 9), "small")
     assert_agreement(net, graph)
