@@ -192,7 +192,8 @@ class QuantisedConvolution:
         """Give every output channel's weights the layer's root mean square; the BN behind undoes it."""
         weight = self.weight.data().asnumpy().astype(np.float64)
         power = np.mean(np.square(weight).reshape(len(weight), -1), axis=1)
-        factor = np.sqrt(_ratio(np.broadcast_to(power.mean(), power.shape), power))
+        # What is a hundred times smaller than the layer is dead, and becomes zeros.
+        factor = np.sqrt(_ratio(np.full(power.shape, power.mean()), np.maximum(power, power.mean() / 100 ** 2)))
         self.weight.set_data(mx.nd.array(weight * factor.reshape(-1, 1, 1, 1)))
         self._undo(factor, bn)
 
