@@ -40,14 +40,14 @@ def batch(images):
     return mx.nd.array(images, dtype="float32")
 
 
-def small_net(widths=WIDTHS, dead=1e-4):
+def small_net(widths=WIDTHS):
     """Weights and BN as if trained: gammas of both signs, and a nearly dead channel of a pointwise layer."""
     mx.random.seed(5)
     net = EtinyNet(8, widths, classes=5)
     net.initialize()
     weight = net.features[2][-1].pw.weight
     rows = weight.data().asnumpy()
-    rows[DEAD] *= dead
+    rows[DEAD] *= 1e-4
     weight.set_data(mx.nd.array(rows))
     reestimate_batch_norm(net, [batch(pictures(32, 9))])
     rng = np.random.RandomState(1)
@@ -105,8 +105,7 @@ def test_float_network(int8):
 @pytest.mark.parametrize("bits, stored, per_channel",
                          [(2, 2, False), (3, 3, False), (4, 4, False), (4, 4, True), (5, 8, False), (8, 8, False)])
 def test_asq(bits, stored, per_channel):
-    # ASQ brings a nearly dead channel's weights to full size; its multiplier may be clamped (numerics.md).
-    net = prepare_qat(small_net(dead=1), "asq", bits, per_channel=per_channel)
+    net = prepare_qat(small_net(), "asq", bits, per_channel=per_channel)
     graph = calibrate_and_lower(net, pictures(32, 9), "small")
     assert_agreement(net, graph)
     levels = [node.attrs["weight"] for node in graph.nodes if node.op == "conv2d"]
@@ -149,12 +148,8 @@ def test_structure(int8):
 
 def test_a_nearly_dead_channel():
     """Its weights round to zero: its value is the beta that BN gives it, and the others lose nothing by it."""
-    net = prepare_qat(small_net(), "asq", 4)
-    weight = net.features[2][1].pw.weight
-    rows = weight.data().asnumpy()
-    rows[DEAD] *= 1e-4  # after ASQ brought all channels to one size
-    weight.set_data(mx.nd.array(rows))
-    graph = calibrate_and_lower(net, pictures(32, 9))
+    net = small_net()
+    graph = calibrate_and_lower(prepare_qat(net, "asq", 4), pictures(32, 9))
     attrs = next(node.attrs for node in graph.nodes if node.output == "features.2.1.pw")
     assert not attrs["weight"][DEAD].any()
     assert attrs["multiplier"][DEAD] == 0 and np.abs(attrs["multiplier"]).max() > 16000
