@@ -21,6 +21,7 @@ from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 
 from .cli import progress
 from .detection_augment import fit
+from .equalise import equalise
 from .files import InputError
 from .images import read_image
 from .model_zoo import get_model, load_features, load_parameters, structural_names
@@ -132,6 +133,8 @@ def load_detector(path, classes=None):
 def round_to_8_bits(net, batches):
     """Round a trained detector to 8-bit linear weights and feature maps, in place; nothing is trained.
 
+    Its channels are equalised first, as for export (equalise.py).
+
     Parameters
     ----------
     net : EtinyNetSSD
@@ -139,7 +142,9 @@ def round_to_8_bits(net, batches):
         Inputs from which the feature maps' ranges are taken; some hundred pictures.
     """
     if not feature_map_quantisers(net):
-        prepare_qat(net, "linear", 8, act_bits=8)
+        prepare_qat(net, scheme=None, act_bits=8)
+        equalise(net, batches)
+        prepare_qat(net, "linear", 8)
     calibrate(net, batches)
 
 
