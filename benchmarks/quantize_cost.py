@@ -13,10 +13,11 @@ import time
 from pathlib import Path
 
 from gluon_etinynet._mxnet import mx
+from gluon_etinynet.calibrate import calibrate
 from gluon_etinynet.cli import progress, run, table
 from gluon_etinynet.files import write_json
 from gluon_etinynet.model_zoo import get_model
-from gluon_etinynet.qat import calibrate, prepare_qat
+from gluon_etinynet.qat import prepare_qat
 from gluon_etinynet.quantize import asq, dorefa
 
 WARM_UP = 2

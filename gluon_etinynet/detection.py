@@ -19,6 +19,7 @@ from gluoncv.loss import SSDMultiBoxLoss
 from gluoncv.model_zoo.ssd.target import SSDTargetGenerator
 from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 
+from .calibrate import calibrate
 from .cli import progress
 from .detection_augment import fit
 from .equalise import equalise
@@ -26,7 +27,7 @@ from .files import InputError
 from .images import read_image
 from .model_zoo import get_model, load_features, load_parameters, structural_names
 from .params_file import read_params
-from .qat import calibrate, feature_map_quantisers, prepare_qat
+from .qat import feature_map_quantisers, prepare_qat
 from .ssd import RATIOS, STDS, VOC_CLASSES
 
 __all__ = ["MultiBoxLoss", "evaluate_detector", "average_precisions", "start_detector", "load_detector",

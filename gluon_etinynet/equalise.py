@@ -20,8 +20,8 @@ from collections import namedtuple
 import numpy as np
 
 from ._mxnet import mx
+from .calibrate import observe_feature_maps
 from .etinynet import DLB, EtinyNet
-from .qat import observe_feature_maps
 
 __all__ = ["equalise"]
 

@@ -20,9 +20,10 @@ import numpy as np
 
 from ._mxnet import mx
 from .batch_norm import imperative
+from .calibrate import set_best_range
 from .etinynet import DLB, EtinyNet
 from .integer import weight_limit
-from .qat import QuantisedConvolution, set_best_range
+from .qat import QuantisedConvolution
 
 __all__ = ["fit_to_rounding", "round_weights"]
 

@@ -2,7 +2,7 @@
 
 The weights are either quantised by ASQ already, or float: then each output channel gets 127 levels on
 either side of zero, the outermost at its largest weight (before fit.py adapts it). The feature maps' ranges
-are those of the quantisers that `qat.prepare_qat` adds and `qat.calibrate` or fit.py sets. Tensors of the
+are those of the quantisers that `qat.prepare_qat` adds and `calibrate` or fit.py sets. Tensors of the
 Graph are called as the layers of the network that make them. The formulas are those of docs/numerics.md, sections 2 to 4.
 """
 

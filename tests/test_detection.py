@@ -19,12 +19,13 @@ from running import ROOT, assert_one_line, run
 from test_ssd import pictures, predictions, small
 
 from gluon_etinynet import InputError, get_model
+from gluon_etinynet.calibrate import calibrate
 from gluon_etinynet.detection import (MultiBoxLoss, average_precisions, detect, evaluate_detector, load_detector,
                                       round_to_8_bits, start_detector)
 from gluon_etinynet.detection_data import DetectionSource, read_voc
 from gluon_etinynet.lower import _integer_weight
 from gluon_etinynet.params_file import read_params
-from gluon_etinynet.qat import calibrate, feature_map_quantisers, prepare_qat, quantised_convolutions
+from gluon_etinynet.qat import feature_map_quantisers, prepare_qat, quantised_convolutions
 from gluon_etinynet.shapes import SHAPES, write_shapes
 from gluon_etinynet.training import Config, train
 

@@ -7,6 +7,7 @@ import pytest
 from test_lower import SIZE, batch, pictures, small_net
 
 from gluon_etinynet._mxnet import mx
+from gluon_etinynet.calibrate import calibrate
 from gluon_etinynet.deploy import graph_of_checkpoint
 from gluon_etinynet.equalise import equalise
 from gluon_etinynet.fit import round_weights
@@ -14,7 +15,7 @@ from gluon_etinynet.images import preprocess, read_image
 from gluon_etinynet.integer import run
 from gluon_etinynet.lower import calibrate_and_lower, lower
 from gluon_etinynet.model_zoo import get_model
-from gluon_etinynet.qat import calibrate, feature_map_quantisers, prepare_qat
+from gluon_etinynet.qat import feature_map_quantisers, prepare_qat
 
 
 def test_equalisation_changes_ranges_and_not_the_network():

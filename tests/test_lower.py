@@ -9,6 +9,7 @@ from running import ROOT, assert_one_line
 from running import run as run_tool
 
 from gluon_etinynet._mxnet import mx
+from gluon_etinynet.calibrate import calibrate
 from gluon_etinynet.deploy import calibration_pictures
 from gluon_etinynet.etinynet import EtinyNet
 from gluon_etinynet.files import InputError
@@ -16,7 +17,7 @@ from gluon_etinynet.integer import Graph, run
 from gluon_etinynet.lower import calibrate_and_lower, lower
 from gluon_etinynet.model_zoo import get_model
 from gluon_etinynet.batch_norm import reestimate_batch_norm
-from gluon_etinynet.qat import calibrate, prepare_qat
+from gluon_etinynet.qat import prepare_qat
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 

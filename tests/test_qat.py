@@ -5,11 +5,12 @@ import pytest
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.batch_norm import frozen_batch_norm, reestimate_batch_norm
+from gluon_etinynet.calibrate import calibrate
 from gluon_etinynet.etinynet import DLB, LB, EtinyNet
 from gluon_etinynet.files import InputError
 from gluon_etinynet.model_zoo import get_model, load_parameters
 from gluon_etinynet.params_file import read_params
-from gluon_etinynet.qat import FakeQuantise, calibrate, prepare_qat, quantised_convolutions
+from gluon_etinynet.qat import FakeQuantise, prepare_qat, quantised_convolutions
 from gluon_etinynet.reconstruct import distil, reconstruct, units
 
 nn = mx.gluon.nn
