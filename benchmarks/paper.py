@@ -42,7 +42,8 @@ from typing import NamedTuple, Union
 from gluon_etinynet import cli
 from gluon_etinynet.files import InputError
 
-__all__ = ["FLOORS_CSV", "Entry", "load", "value", "agrees", "verdict", "comparison"]
+__all__ = ["FLOORS_CSV", "Entry", "load", "value", "agrees", "verdict", "comparison",
+           "side_by_side", "shown"]
 
 PAPER_CSV = Path(__file__).with_name("paper.csv")
 FLOORS_CSV = Path(__file__).with_name("floors.csv")  # of the same form: what our own results must reach
@@ -212,3 +213,33 @@ def comparison(measurements):
 def shown(number):
     """A value as the tables print it: up to seven significant digits, text as it is."""
     return number if isinstance(number, str) else f"{number:.7g}"
+
+
+def side_by_side(entries, found, columns):
+    """One line for each row of the paper's table: its numbers, each with the measured one behind it.
+
+    Parameters
+    ----------
+    entries : list of Entry
+    found : dict of (row, quantity) to measurement
+    columns : dict of quantity to its heading
+
+    Returns
+    -------
+    header, rows
+    """
+    header = ["model"] + [text for name in columns.values() for text in (name, "measured")]
+    rows = []
+    for row in dict.fromkeys(entry.row for entry in entries if entry.quantity in columns):
+        cells = [row]
+        for quantity in columns:
+            entry = next((e for e in entries if (e.row, e.quantity) == (row, quantity)), None)
+            measured = found.get((row, quantity))
+            cells.append(shown(entry.value) if entry else "-")
+            if measured is None:
+                cells.append("" if entry is None else "cited" if entry.agreement == "cited" else "not run here")
+            else:
+                mark = {"agrees": "", "other conditions": " (*)"}.get(verdict(entry, measured), " (differs)")
+                cells.append(f"{measured['value']:.2f}{mark}")
+        rows.append(cells)
+    return header, rows

@@ -15,7 +15,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from networks import COMPARABLE, build
-from paper import load, shown, verdict
+from paper import load, side_by_side
 
 from gluon_etinynet import cli, get_model
 from gluon_etinynet.complexity import measure
@@ -25,7 +25,7 @@ from gluon_etinynet.images import index_folder
 from gluon_etinynet.training import contexts, evaluate
 
 OURS = {"EtinyNet-1.0": "etinynet1.0", "EtinyNet-0.75": "etinynet0.75"}
-QUANTITIES = ("size_mb", "madds", "top1", "top5")
+COLUMNS = {"size_mb": "size, MB", "madds": "MAdds, M", "top1": "top-1, %", "top5": "top-5, %"}
 IMAGENET_VALIDATION = 50000
 # Why GluonCV's networks do not have the multiply-adds that Table 2 gives them.
 OTHERS = {
@@ -67,7 +67,7 @@ def main():
 
     entries = [entry for entry in load() if entry.table == "2"]
     found = {(m["row"], m["quantity"]): m for m in measurements}
-    header, rows = table(entries, found)
+    header, rows = side_by_side(entries, found, COLUMNS)
     print("Table 2: ImageNet, 224 x 224; each measured value stands behind the paper's\n")
     print(cli.table(header, rows))
     for m in measurements:
@@ -110,26 +110,6 @@ def accuracy(args):
     whole = result["samples"] == IMAGENET_VALIDATION
     return [{"table": "2", "row": row, "quantity": quantity, "value": 100 * result[quantity], "comparable": whole,
              "note": f"{result['samples']} pictures of {Path(data).name}"} for quantity in ("top1", "top5")]
-
-
-def table(entries, found):
-    """One line for each network: the paper's four numbers, each with the measured one behind it."""
-    names = ("size, MB", "MAdds, M", "top-1, %", "top-5, %")
-    header = ["model"] + [text for name in names for text in (name, "measured")]
-    rows = []
-    for row in dict.fromkeys(entry.row for entry in entries):
-        cells = [row]
-        for quantity in QUANTITIES:
-            entry = next((e for e in entries if (e.row, e.quantity) == (row, quantity)), None)
-            measured = found.get((row, quantity))
-            cells.append(shown(entry.value) if entry else "-")
-            if measured is None:
-                cells.append("" if entry is None else "cited" if entry.agreement == "cited" else "not run here")
-            else:
-                mark = {"agrees": "", "other conditions": " (*)"}.get(verdict(entry, measured), " (differs)")
-                cells.append(f"{measured['value']:.2f}{mark}")
-        rows.append(cells)
-    return header, rows
 
 
 def draw(entries, found, save_dir):

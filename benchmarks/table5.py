@@ -12,7 +12,7 @@ import argparse
 import math
 from pathlib import Path
 
-from paper import load, shown, verdict
+from paper import load, side_by_side
 
 from gluon_etinynet import cli, get_model
 from gluon_etinynet.complexity import measure
@@ -25,8 +25,7 @@ from gluon_etinynet.shapes import SHAPES
 from gluon_etinynet.training import contexts
 
 ROW = "EtinyNet-SSD"
-QUANTITIES = ("madds", "size_mb", "sram_kb", "map")
-NAMES = ("MAdds, M", "params, MB", "SRAM, KB", "mAP, %")
+COLUMNS = {"madds": "MAdds, M", "size_mb": "params, MB", "sram_kb": "SRAM, KB", "map": "mAP, %"}
 VOC_TEST_PICTURES = 4952
 CALIBRATION_PICTURES = 256
 
@@ -55,8 +54,8 @@ def main():
     measurements = costs()
     if args.params:
         measurements += accuracy(args, save_dir)
-    header, rows = table([entry for entry in load() if entry.table == "5"],
-                         {(m["row"], m["quantity"]): m for m in measurements})
+    header, rows = side_by_side([entry for entry in load() if entry.table == "5"],
+                                {(m["row"], m["quantity"]): m for m in measurements}, COLUMNS)
     print("Table 5: Pascal VOC, 256 x 256; each measured value stands behind the paper's\n")
     print(cli.table(header, rows))
     for m in measurements:
@@ -130,25 +129,6 @@ def write_sheet(net, annotated, args, save_dir):
         drawn.append(draw_detections(image, detections, net.classes))
         captions.append(f"{item.path.stem}: {len(detections)} found, {len(item.boxes)} annotated")
     write_image(save_dir / "contact_sheet.png", contact_sheet(drawn, captions))
-
-
-def table(entries, found):
-    """One line for each network: the paper's four numbers, each with the measured one behind it."""
-    header = ["model"] + [text for name in NAMES for text in (name, "measured")]
-    rows = []
-    for row in dict.fromkeys(entry.row for entry in entries if entry.quantity in QUANTITIES):
-        cells = [row]
-        for quantity in QUANTITIES:
-            entry = next((e for e in entries if (e.row, e.quantity) == (row, quantity)), None)
-            measured = found.get((row, quantity))
-            cells.append(shown(entry.value) if entry else "-")
-            if measured is None:
-                cells.append("" if entry is None else "cited" if entry.agreement == "cited" else "not run here")
-            else:
-                mark = {"agrees": "", "other conditions": " (*)"}.get(verdict(entry, measured), " (differs)")
-                cells.append(f"{measured['value']:.2f}{mark}")
-        rows.append(cells)
-    return header, rows
 
 
 if __name__ == "__main__":
