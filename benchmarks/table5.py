@@ -34,7 +34,7 @@ ROW = "EtinyNet-SSD"
 MODEL, SIZE = "ssd_256_etinynet1.0_voc", 256
 COLUMNS = {"madds": "MAdds, M", "size_mb": "params, MB", "sram_kb": "SRAM, KB", "map": "mAP, %"}
 VOC_TEST_PICTURES = 4952
-CALIBRATION_PICTURES = 256
+CALIBRATION_PICTURES = 128
 
 
 def parse_args():

@@ -19,15 +19,15 @@ from gluoncv.loss import SSDMultiBoxLoss
 from gluoncv.model_zoo.ssd.target import SSDTargetGenerator
 from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 
-from .calibrate import calibrate
 from .cli import progress
 from .detection_augment import fit
 from .equalise import equalise
 from .files import InputError
+from .fit import fit_to_rounding
 from .images import read_image
 from .model_zoo import get_model, load_features, load_parameters, structural_names
 from .params_file import read_params
-from .qat import feature_map_quantisers, prepare_qat
+from .qat import prepare_qat
 from .ssd import RATIOS, STDS, VOC_CLASSES
 
 __all__ = ["MultiBoxLoss", "evaluate_detector", "average_precisions", "start_detector", "load_detector",
@@ -134,19 +134,20 @@ def load_detector(path, classes=None):
 def round_to_8_bits(net, batches):
     """Round a trained detector to 8-bit linear weights and feature maps, in place; nothing is trained.
 
-    Its channels are equalised first, as for export (equalise.py).
+    Equalised and fitted to its rounding first, as for export (equalise.py, fit.py).
 
     Parameters
     ----------
     net : EtinyNetSSD
+        With float weights and feature maps.
     batches : list of NDArray
-        Inputs from which the feature maps' ranges are taken; some hundred pictures.
+        Inputs to fit to, and from which the feature maps' ranges are taken; some hundred pictures.
     """
-    if not feature_map_quantisers(net):
-        prepare_qat(net, scheme=None, act_bits=8)
-        equalise(net, batches)
-        prepare_qat(net, "linear", 8)
-    calibrate(net, batches)
+    prepare_qat(net, scheme=None, act_bits=8)
+    equalise(net, batches)
+    with batches[0].context:
+        fit_to_rounding(net, np.concatenate([batch.asnumpy() for batch in batches]))
+    prepare_qat(net, "linear", 8)
 
 
 def detect(net, path, threshold=0.3):

@@ -23,7 +23,7 @@ from gluon_etinynet.detection_data import DetectionSource, add_dataset_arguments
 from gluon_etinynet.files import InputError, atomic_path
 from gluon_etinynet.model_zoo import get_model, released_checkpoint
 
-CALIBRATION_PICTURES = 256
+CALIBRATION_PICTURES = 128
 
 
 def parse_args():
