@@ -31,7 +31,7 @@ if [ "$demo" = true ]; then
     [ ${#data[@]} -eq 0 ] || die "--demo makes its own data set; leave out ${data[0]}"
     [ -d "$save_dir/shapes" ] || python tools/make_shapes.py "$save_dir/shapes" --train 960
     data=(--dataset custom --dataset-root "$save_dir/shapes")
-    python tools/train_ssd.py "${data[@]}" --lr 0.03 --heads-lr-mult 0.03 --batch-size 8 --epochs 15 \
+    python tools/train_ssd.py "${data[@]}" --lr 0.03 --heads-lr-mult 0.03 --batch-size 8 --epochs 20 \
         --val-interval 5 --augmentation mirror --log-interval 20 ${all[@]+"${all[@]}"} --save-dir "$save_dir/train"
     exec python benchmarks/table5.py "${data[@]}" --params "$save_dir/train/best.params" --int8 \
         ${speed[@]+"${speed[@]}"} --save-dir "$save_dir"
