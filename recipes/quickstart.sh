@@ -33,7 +33,8 @@ python benchmarks/table3.py --digits --model "$model" --params "$save_dir/net.pa
 
 printf '\nThe 4-bit network in integers\n'
 quantised="$save_dir/table3/asq-4bit-seed0/net.params"
-python tools/make_graph.py --model "$model" --params "$quantised" --calib-digits --input-size 32 --out "$save_dir/digits.npz"
+python tools/make_graph.py --model "$model" --params "$quantised" --calib-digits --num-images 1400 \
+    --input-size 32 --out "$save_dir/digits.npz"
 python tools/export_c.py --graph "$save_dir/digits.npz" --prefix digits --out "$save_dir/firmware"
 python tools/export_rom.py --graph "$save_dir/digits.npz" --out "$save_dir/roms"
 program=()
