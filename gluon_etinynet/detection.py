@@ -50,6 +50,9 @@ class MultiBoxLoss:
         with mx.autograd.pause():
             cls_targets, box_targets, _ = self.targets(
                 anchors.astype("float32"), None, label[:, :, :4], label[:, :, 4:5])
+            # Of a picture without boxes the generator's codes are NaN, which times 0 is still NaN.
+            matched = mx.nd.broadcast_like((cls_targets > 0).expand_dims(2), box_targets)
+            box_targets = mx.nd.where(matched, box_targets, mx.nd.zeros_like(box_targets))
         losses, _, _ = self.loss(cls_preds.astype("float32"), box_preds.astype("float32"), cls_targets,
                                  box_targets)
         # They are divided by the matched anchors of the whole batch; what is wanted has their sum as its mean.

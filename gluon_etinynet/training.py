@@ -360,7 +360,7 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, kvstore, worker
         if bad is not None:
             raise InputError(f"loss or weights are not finite at epoch {epoch}, batch {bad[0]}, "
                              f"learning rate {bad[1]:.6g}; "
-                             "lower --lr, or lengthen --warmup-epochs, and resume from the last checkpoint")
+                             "lower --lr, or lengthen the warm-up, and resume from the last checkpoint")
 
     with progress(total=batches, desc=f"epoch {epoch}", unit="batch") as bar:
         for batch, (data, label) in enumerate(source.epoch(epoch)):

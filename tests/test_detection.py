@@ -323,3 +323,15 @@ def test_a_killed_command_resumes_to_the_same_bits(shapes, tmp_path):
     subprocess.run([*command, "--resume", "--save-dir", str(tmp_path / "cut")], cwd=ROOT, env=environment, check=True)
     whole, again = (read_params(tmp_path / name / "epoch-0002" / "net.params") for name in ("whole", "cut"))
     assert all((whole[name] == again[name]).all() for name in whole)
+
+
+def test_a_picture_without_boxes_is_background():
+    net = get_model("ssd_256_etinynet0.75_voc", classes=["a", "b"])
+    net.initialize()
+    data = mx.nd.array(np.random.RandomState(0).randint(-128, 128, (2, 3, 256, 256)))
+    label = mx.nd.array([[[40, 40, 200, 180, 1]], [[-1, -1, -1, -1, -1]]])
+    with mx.autograd.record():
+        loss, _ = MultiBoxLoss()(net, data, label)
+    loss.backward()
+    assert np.isfinite(loss.asnumpy()).all() and loss.asnumpy().sum() > 0
+    assert all(np.isfinite(p.grad().asnumpy()).all() for p in net.box_predictors.collect_params().values())
