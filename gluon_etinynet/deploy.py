@@ -197,7 +197,7 @@ def load_checkpoint(model="etinynet1.0", params=None):
 def _load_detector(model, path):
     """Load a detector's checkpoint; how many classes it has is read from it."""
     from .detection import load_detector
-    from .lower import FLOAT_WEIGHT_BITS
+    from .fit import FLOAT_WEIGHT_BITS
     from .model_zoo import get_model
     from .params_file import read_params
     from .qat import feature_map_quantisers

@@ -247,7 +247,8 @@ def _integer_weight(conv, label):
     """Return levels (int8, the weight's shape), one positive scale per output channel, and bits."""
     if not isinstance(conv, QuantisedConvolution) or conv.scheme == "linear":
         weight = conv.weight.data().asnumpy().astype(np.float64)
-        scales = getattr(conv, "weight_scale", None)  # of weights rounded already
+        # Of float weights rounded already; those that were trained on since have others.
+        scales = None if isinstance(conv, QuantisedConvolution) else getattr(conv, "weight_scale", None)
         if scales is None:
             largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
             scales = np.where(largest > 0, largest / weight_limit(FLOAT_WEIGHT_BITS), 1.0)
