@@ -26,6 +26,7 @@ from paper import comparison, value
 
 from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
+from gluon_etinynet.augment import augment
 from gluon_etinynet.batch_norm import reestimate_batch_norm
 from gluon_etinynet.data import (ArraySource, FolderSource, RecordSource, cifar_npz, digits,
                                  imagenet_classes)
@@ -80,7 +81,9 @@ def parse_args():
     add = parser.add_argument_group("from unlabelled photographs").add_argument
     add("--few-shot", nargs="+", metavar="DIR", help="every picture below these folders")
     add("--num-images", type=int, help="use so many of them, chosen by chance (default: all)")
-    add("--steps", type=int, default=300, help="updates of each block (default: 300)")
+    add("--crops", type=int, default=4, help="random parts of each picture that are learnt from beside its centre "
+                                             "(default: 4)")
+    add("--steps", type=int, default=1000, help="updates of each block (default: 1000)")
     add("--lambda-lr", type=float, default=1, help="learning rate of lambda, times --lr (default: 1)")
     add("--damping", type=float, default=0.1,
         help="weight of the distance of weights from their levels, which keeps them off the boundaries between "
@@ -104,6 +107,8 @@ def parse_args():
         parser.error("give one of --few-shot DIR, --rec-train FILE, --data-dir DIR, --cifar FILE, --digits")
     if args.few_shot and args.num_gpus:
         parser.error("--few-shot runs on the CPU: no --num-gpus")
+    if args.crops < 0 or args.steps < 1:
+        parser.error("--crops is 0 or more, --steps 1 or more")
     if args.cifar or args.digits:
         if args.val_dir or args.rec_val:
             parser.error("--cifar and --digits have test pictures of their own: no --val-dir, no --rec-val")
@@ -127,11 +132,10 @@ def few_shot(args):
     size = given(args.input_size, 160)
     batch_size, lr = given(args.batch_size, 32), given(args.lr, 0.02)
     files = pictures_below(args.few_shot, args.num_images)
-    print(f"reading {len(files)} photographs at {size} x {size}", flush=True)
-    images = np.stack([network_input(path, size) for path in cli.progress(files, desc="photographs")])
+    images = views_of(files, size, args.crops)
     wnids, _ = imagenet_classes()
-    settings = {"images": [len(files), size], "folders": args.few_shot, "steps": args.steps, "lr": lr,
-                "lambda_lr": args.lambda_lr, "damping": args.damping, "batch_size": batch_size,
+    settings = {"images": [len(files), size], "crops": args.crops, "folders": args.few_shot, "steps": args.steps,
+                "lr": lr, "lambda_lr": args.lambda_lr, "damping": args.damping, "batch_size": batch_size,
                 "distil_epochs": args.distil_epochs, "distil_lr": args.distil_lr}
 
     def learn(float_net, net, seed, folder):
@@ -165,9 +169,17 @@ def pictures_below(folders, count):
     return [files[index] for index in np.sort(np.random.RandomState(0).permutation(len(files))[:count])]
 
 
-def network_input(path, size):
-    """int8, (3, size, size)."""
-    return np.ascontiguousarray(preprocess(read_image(path), size).transpose(2, 0, 1))
+def views_of(files, size, crops):
+    """The centre of every photograph, then `crops` random parts of each: int8, (views, 3, size, size)."""
+    print(f"reading {len(files)} photographs at {size} x {size}, {crops} random parts of each", flush=True)
+    views = np.empty((1 + crops, len(files), 3, size, size), np.int8)
+    for index, path in enumerate(cli.progress(files, desc="photographs")):
+        picture, random = read_image(path), np.random.RandomState(index)
+        views[0, index] = preprocess(picture, size).transpose(2, 0, 1)
+        for view in views[1:]:
+            view[index] = (augment(picture, size, random) ^ 0x80).view(np.int8).transpose(2, 0, 1)
+    # View by view: BN is estimated over batches, and one of five views of each of six pictures is a poor sample.
+    return views.reshape(-1, 3, size, size)
 
 
 def given(value, default):

@@ -43,7 +43,7 @@ def units(net):
     return found + [("output", tail)]
 
 
-def reconstruct(float_net, net, images, steps=300, batch_size=32, lr=0.02, lambda_lr=1.0, damping=0.1,
+def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lambda_lr=1.0, damping=0.1,
                 seed=0, state_dir=None, report=print):
     """Fit a quantised network to its float original, block by block.
 
@@ -229,8 +229,13 @@ def _batches(maps, batch_size):
 def _outputs(unit, inputs, batch_size):
     """What a unit puts out for all inputs, as float16: rounding 50 times finer than 4 bits'."""
     unit.hybridize()
-    parts = [unit(batch).asnumpy().astype(np.float16) for batch in _batches(inputs, batch_size)]
-    return np.concatenate(parts)
+    outputs = None
+    for start, batch in zip(range(0, len(inputs), batch_size), _batches(inputs, batch_size)):
+        part = unit(batch).asnumpy()
+        if outputs is None:
+            outputs = np.empty((len(inputs), *part.shape[1:]), np.float16)
+        outputs[start:start + len(part)] = part
+    return outputs
 
 
 class _State:
