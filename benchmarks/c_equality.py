@@ -20,8 +20,8 @@ from gluon_etinynet.deploy import graph_of_checkpoint
 from gluon_etinynet.emit import c
 from gluon_etinynet.emit.folder import write_folder
 from gluon_etinynet.emit.program import call, logits, make, need, raw, read_trace
-from gluon_etinynet.files import InputError, write_csv, write_json
-from gluon_etinynet.images import EXTENSIONS, preprocess, read_image
+from gluon_etinynet.files import write_csv, write_json
+from gluon_etinynet.images import photographs_below, preprocess, read_image
 from gluon_etinynet.integer import Graph, first_difference, run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,7 +52,7 @@ def parse_args():
 def main():
     args = parse_args()
     need("make", "cc", *["arm-none-eabi-gcc", "qemu-system-arm"] * bool(args.cortex_m))
-    files = photographs(args.data_dir, args.num_images)
+    files = photographs_below(args.data_dir)[:args.num_images]
     rows = []
     for name, graph in networks(args):
         started = time.time()
@@ -69,13 +69,6 @@ def main():
     write_json(save_dir / "c_equality.json",
                {"data": args.data_dir, "rows": [dict(zip(HEADER, row)) for row in rows]})
     return int(any(row[-1] != "none" for row in rows))
-
-
-def photographs(folder, count):
-    files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in EXTENSIONS)
-    if not files:
-        raise InputError(f"{folder} holds no photographs ({', '.join(EXTENSIONS)})")
-    return files[:count]
 
 
 def networks(args):

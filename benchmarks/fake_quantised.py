@@ -17,7 +17,7 @@ from gluon_etinynet import cli
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.deploy import calibration_pictures, load_checkpoint
 from gluon_etinynet.files import InputError, write_csv, write_json
-from gluon_etinynet.images import EXTENSIONS, preprocess, read_image
+from gluon_etinynet.images import photographs_below, preprocess, read_image
 from gluon_etinynet.integer import run
 from gluon_etinynet.integer.requantise import FRACTION_BITS
 from gluon_etinynet.lower import calibrate_and_lower
@@ -51,9 +51,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    files = sorted(path for path in Path(args.data_dir).rglob("*") if path.suffix.lower() in EXTENSIONS)
-    if not files:
-        raise InputError(f"{args.data_dir} holds no photographs ({', '.join(EXTENSIONS)})")
+    files = photographs_below(args.data_dir)
     net, graph = fake_quantised(args.model, args.params,
                                 calibration_pictures(args.calib_dir, args.num_images, args.input_size))
     same = np.concatenate([same_class(net, graph, pictures(batch, args.input_size))

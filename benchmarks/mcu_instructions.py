@@ -23,7 +23,7 @@ from gluon_etinynet import cli
 from gluon_etinynet.emit import c
 from gluon_etinynet.emit.folder import write_folder
 from gluon_etinynet.emit.program import call, make, need
-from gluon_etinynet.files import write_csv, write_json
+from gluon_etinynet.files import InputError, write_csv, write_json
 from gluon_etinynet.integer import Graph
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -26,18 +26,19 @@ from paper import comparison, value
 
 from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.augment import augment
+from gluon_etinynet.augment import views
 from gluon_etinynet.batch_norm import reestimate_batch_norm
 from gluon_etinynet.data import (ArraySource, FolderSource, RecordSource, cifar_npz, digits,
                                  imagenet_classes)
+from gluon_etinynet.evaluation import divergence, evaluate_net
 from gluon_etinynet.files import InputError, atomic_path, sha256, write_csv, write_json
-from gluon_etinynet.images import EXTENSIONS, index_folder, preprocess, read_image
+from gluon_etinynet.images import index_folder, photographs_below
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.model_zoo import released_checkpoint
 from gluon_etinynet.qat import prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize import asq_clamp, dorefa_clamp, entropy, quantisation_error
 from gluon_etinynet.reconstruct import distil, reconstruct
-from gluon_etinynet.training import Config, contexts, evaluate, train
+from gluon_etinynet.training import Config, contexts, train
 
 ROWS = {"etinynet1.0": "EtinyNet-1.0", "etinynet0.75": "EtinyNet-0.75"}
 NAMES = {"asq": "ASQ", "dorefa": "DoReFa"}
@@ -131,8 +132,9 @@ def few_shot(args):
     """Quantisation from unlabelled photographs, validated on the photographs of --val-dir."""
     size = given(args.input_size, 160)
     batch_size, lr = given(args.batch_size, 32), given(args.lr, 0.02)
-    files = pictures_below(args.few_shot, args.num_images)
-    images = views_of(files, size, args.crops)
+    files = chosen(args.few_shot, args.num_images)
+    print(f"reading {len(files)} photographs at {size} x {size}, {args.crops} random parts of each", flush=True)
+    images = views(files, size, args.crops)
     wnids, _ = imagenet_classes()
     settings = {"images": [len(files), size], "crops": args.crops, "folders": args.few_shot, "steps": args.steps,
                 "lr": lr, "lambda_lr": args.lambda_lr, "damping": args.damping, "batch_size": batch_size,
@@ -154,32 +156,14 @@ def few_shot(args):
     return Task(len(wnids), validation, settings, lambda seed: released(args), learn)
 
 
-def pictures_below(folders, count):
+def chosen(folders, count):
     """Every picture below these folders, or `count` of them chosen by chance."""
-    files = []
-    for folder in folders:
-        found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in EXTENSIONS)
-        if not found:
-            raise InputError(f"{folder} holds no pictures; --few-shot needs folders of photographs")
-        files += found
+    files = [path for folder in folders for path in photographs_below(folder)]
     if count is None:
         return files
     if not 0 < count <= len(files):
         raise InputError(f"--num-images {count}: there are {len(files)} pictures")
     return [files[index] for index in np.sort(np.random.RandomState(0).permutation(len(files))[:count])]
-
-
-def views_of(files, size, crops):
-    """The centre of every photograph, then `crops` random parts of each: int8, (views, 3, size, size)."""
-    print(f"reading {len(files)} photographs at {size} x {size}, {crops} random parts of each", flush=True)
-    views = np.empty((1 + crops, len(files), 3, size, size), np.int8)
-    for index, path in enumerate(cli.progress(files, desc="photographs")):
-        picture, random = read_image(path), np.random.RandomState(index)
-        views[0, index] = preprocess(picture, size).transpose(2, 0, 1)
-        for view in views[1:]:
-            view[index] = (augment(picture, size, random) ^ 0x80).view(np.int8).transpose(2, 0, 1)
-    # View by view: BN is estimated over batches, and one of five views of each of six pictures is a poor sample.
-    return views.reshape(-1, 3, size, size)
 
 
 def given(value, default):
@@ -279,14 +263,14 @@ def one_run(args, task, scheme, seed, known):
     started, ctx = time.time(), contexts(args.num_gpus)
     float_net = get_model(args.model, classes=task.classes, pretrained=params, ctx=ctx)
     if params not in known:
-        known[params] = accuracy(float_net, task, ctx)
+        known[params] = evaluated(float_net, task, ctx)
     net = get_model(args.model, classes=task.classes, pretrained=params, ctx=ctx)
     prepare_qat(net, scheme, args.weight_bits, per_channel=args.per_channel)
     losses = task.learn(float_net, net, seed, folder)
     with atomic_path(folder / "net.params") as temporary:
         net.save_parameters(str(temporary))
-    result = {"scheme": scheme, "seed": seed, "settings": settings, "losses": losses, "float": known[params],
-              "quantised": accuracy(net, task, ctx), "layers": layers_of(net, scheme),
+    result = {"scheme": scheme, "seed": seed, "settings": settings, "losses": losses,
+              **accuracies(known[params], evaluated(net, task, ctx)), "layers": layers_of(net, scheme),
               "sizes": sizes(net, scheme, args.weight_bits), "seconds": time.time() - started}
     write_json(folder / "result.json", result)
     for name, found in result["quantised"].items():
@@ -295,12 +279,21 @@ def one_run(args, task, scheme, seed, known):
     return result
 
 
-def accuracy(net, task, ctx):
-    """Top-1 and top-5 in per cent on each validation set."""
+def evaluated(net, task, ctx):
+    """What `evaluate_net` says of each validation set."""
     net.hybridize()
-    found = {name: evaluate(net, source, ctx) for name, source in task.validation.items()}
-    return {name: {"top1": 100 * f["top1"], "top5": 100 * f["top5"], "samples": f["samples"]}
-            for name, f in found.items()}
+    return {name: evaluate_net(net, source, ctx) for name, source in task.validation.items()}
+
+
+def accuracies(before, after):
+    """Top-1 and top-5 in per cent on each validation set; of the quantised network also the divergence in nats."""
+    found = {"float": {}, "quantised": {}}
+    for name, (wanted, reference) in before.items():
+        for way, result in (("float", wanted), ("quantised", after[name][0])):
+            found[way][name] = {"top1": 100 * result["top1"], "top5": 100 * result["top5"],
+                                "samples": result["samples"]}
+        found["quantised"][name]["divergence"] = divergence(reference, after[name][1])
+    return found
 
 
 def layers_of(net, scheme):
@@ -330,7 +323,7 @@ def sizes(net, scheme, bits):
 
 def report(args, task, results):
     """Print the table and write the files."""
-    header = ["scheme", "network", "bits", "pictures", "seeds", "float", "quantised", "spread", "drop",
+    header = ["scheme", "network", "bits", "pictures", "seeds", "float", "quantised", "spread", "drop", "KL to float",
               "paper: float", "quantised", "drop"]
     rows, measurements = [], []
     for scheme in args.schemes:
@@ -339,9 +332,10 @@ def report(args, task, results):
             before = statistics.mean(result["float"][name]["top1"] for result in own)
             tops = [result["quantised"][name]["top1"] for result in own]
             top1 = statistics.mean(tops)
+            apart = statistics.mean(result["quantised"][name]["divergence"] for result in own)
             rows.append([NAMES[scheme], ROWS[args.model], args.weight_bits, name, len(own), f"{before:.2f}",
                          f"{top1:.2f}", f"{statistics.stdev(tops):.2f}" if len(own) > 1 else "-",
-                         f"{before - top1:.2f}", *papers(args, scheme)])
+                         f"{before - top1:.2f}", f"{apart:.3f}", *papers(args, scheme)])
             if number == 0 and is_papers_form(args):
                 measurements += measured(args, task, scheme, name, own)
     title = f"Top-1 in per cent, weights of {args.weight_bits} bits in every layer" + (

@@ -110,10 +110,10 @@ def accuracy(args, graph, board):
     source = labelled_pictures(args, board.input_size, graph.output.shape[0])
     net = get_model("etinynet1.0", pretrained=args.params or released_checkpoint())
     net.hybridize()
-    before, floats = evaluate_net(net, source)
+    before, logits = evaluate_net(net, source)
     after, integers = evaluate_graph(graph, source)
     print_unreadable(source)
-    return before, after, float(np.mean(floats == integers))
+    return before, after, float(np.mean(logits.argmax(axis=1) == integers))
 
 
 def report(results, save_dir):

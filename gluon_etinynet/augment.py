@@ -5,7 +5,10 @@ import math
 import cv2
 import numpy as np
 
-__all__ = ["CROP_AREA", "CROP_RATIO", "augment", "turn"]
+from .cli import progress
+from .images import preprocess, read_image
+
+__all__ = ["CROP_AREA", "CROP_RATIO", "augment", "turn", "views"]
 
 # "The standard data augmentations provided by MXNet" for ImageNet.
 CROP_AREA = (0.08, 1.0)
@@ -54,6 +57,37 @@ def turn(image, degrees, zoom):
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, zoom)
     return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
+def views(files, size, parts):
+    """The centre of every picture as `preprocess` cuts it, and random parts of each as `augment` does.
+
+    Parameters
+    ----------
+    files : sequence of Path
+    size : int
+        Side of the results, in pixels.
+    parts : int
+        Random parts of each picture, the same in every call.
+
+    Returns
+    -------
+    numpy.ndarray
+        int8, ``pixel - 128``, shape ((1 + parts) * files, 3, size, size): all centres, then one part of every
+        picture, and so on. Neighbours are different pictures, so that a batch is a fair sample for BN.
+
+    Raises
+    ------
+    InputError
+        If a file is no picture.
+    """
+    found = np.empty((1 + parts, len(files), 3, size, size), np.int8)
+    for index, path in enumerate(progress(files, desc="photographs")):
+        picture, random = read_image(path), np.random.RandomState(index)
+        found[0, index] = preprocess(picture, size).transpose(2, 0, 1)
+        for part in found[1:]:
+            part[index] = (augment(picture, size, random) ^ 0x80).view(np.int8).transpose(2, 0, 1)
+    return found.reshape(-1, 3, size, size)
 
 
 def _random_part(height, width, random):

@@ -5,12 +5,11 @@ without it.
 """
 
 from collections import namedtuple
-from pathlib import Path
 
 import numpy as np
 
 from .files import InputError
-from .images import EXTENSIONS, preprocess, read_image
+from .images import photographs_below, preprocess, read_image
 from .integer import pixels_to_input
 
 __all__ = ["add_checkpoint_arguments", "graph_of_checkpoint", "calibration_pictures", "load_checkpoint",
@@ -120,12 +119,10 @@ def calibration_pictures(folder, count, size, whole=False):
     InputError
         If there are fewer than two, or one cannot be read.
     """
-    folder = Path(folder)
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+    found = photographs_below(folder)
     if len(found) < 2:
-        have = "one photograph" if found else "no photographs"
-        raise InputError(f"{folder} holds {have} ({', '.join(EXTENSIONS)}); the ranges of feature maps need at least "
-                         "two, better a few hundred")
+        raise InputError(f"{folder} holds one photograph; the ranges of feature maps need at least two, better a few "
+                         "hundred")
     images = (read_image(found[index]) for index in _evenly(len(found), count))
     pictures = np.stack([_squeeze(image, size) if whole else preprocess(image, size) for image in images])
     return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))

@@ -1,4 +1,5 @@
-"""Counting hits on labelled pictures: flags and pictures that the tools share, two ways to classify."""
+"""Counting hits on labelled pictures: flags and pictures that the tools share, two ways to classify,
+and how far two networks are apart."""
 
 import numpy as np
 
@@ -9,7 +10,8 @@ from .images import index_folder
 from .integer import run
 from .training import cross_entropy, evaluate
 
-__all__ = ["add_picture_arguments", "labelled_pictures", "print_unreadable", "evaluate_graph", "evaluate_net"]
+__all__ = ["add_picture_arguments", "labelled_pictures", "print_unreadable", "evaluate_graph", "evaluate_net",
+           "divergence"]
 
 SHOWN = 10
 
@@ -113,13 +115,42 @@ def evaluate_graph(graph, source, see=None):
 
 
 def evaluate_net(net, source, ctx=None):
-    """As `evaluate_graph` with a Gluon network on `ctx`; the result has "loss" too."""
-    predictions = []
+    """As `evaluate_graph` with a Gluon network on `ctx`; the result has "loss" too.
+
+    Returns
+    -------
+    result : dict
+    logits : numpy.ndarray of float32, shape (samples, classes)
+    """
+    logits = []
 
     def remember(net, data, label):
-        values, logits = cross_entropy(net, data, label)
-        predictions.append(logits.argmax(axis=1))
-        return values, logits
+        values, batch = cross_entropy(net, data, label)
+        logits.append(batch)
+        return values, batch
 
     result = evaluate(net, source, ctx, loss=remember)
-    return result, np.concatenate([batch.asnumpy() for batch in predictions]).astype(np.int64)
+    return result, np.concatenate([batch.asnumpy() for batch in logits])
+
+
+def divergence(reference, logits):
+    """Return the Kullback-Leibler divergence of class probabilities from a reference network's, in nats.
+
+    On a few hundred pictures it tells two quantised networks apart where the top-1 accuracy does not.
+
+    Parameters
+    ----------
+    reference, logits : numpy.ndarray, shape (samples, classes)
+
+    Returns
+    -------
+    float
+        The mean over the samples of ``sum(p * log(p / q))``, p the reference's probabilities, q the other's.
+    """
+    wanted, found = (_log_softmax(np.asarray(array, np.float64)) for array in (reference, logits))
+    return float(np.sum(np.exp(wanted) * (wanted - found), axis=1).mean())
+
+
+def _log_softmax(logits):
+    logits = logits - logits.max(axis=1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))

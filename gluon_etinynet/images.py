@@ -13,7 +13,8 @@ import numpy as np
 
 from .files import InputError
 
-__all__ = ["read_image", "decode", "resize_short", "center_crop", "preprocess", "index_folder"]
+__all__ = ["read_image", "decode", "resize_short", "center_crop", "preprocess", "photographs_below",
+           "index_folder"]
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp")
 
@@ -104,6 +105,20 @@ def preprocess(image, size=224, crop_ratio=0.875):
     """
     image = center_crop(resize_short(image, math.ceil(size / crop_ratio)), size)
     return (image ^ 0x80).view(np.int8)
+
+
+def photographs_below(folder):
+    """List every picture file below a folder, sorted.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+    if not found:
+        raise InputError(f"{folder} holds no photographs ({', '.join(EXTENSIONS)})")
+    return found
 
 
 def index_folder(folder, classes=None):

@@ -98,6 +98,7 @@ def test_few_unlabelled_photographs(photographs, tmp_path):
     assert metrics["measurements"] == []  # the paper has no 3 bits and no lambda for each channel
     result, = metrics["results"]
     assert result["settings"]["images"] == [4, 32] and result["quantised"]["val"]["samples"] == 2
+    assert 0 < result["quantised"]["val"]["divergence"] < 50
     assert len(result["losses"]["reconstruction"]) == 16 and len(result["losses"]["distillation"]) == 1
     assert result["sizes"]["packed_bytes"] == packed_bytes(3, classes=1000)
     assert result["sizes"]["total_bytes"] - result["sizes"]["packed_bytes"] == 6 * (1000 + CHANNELS)
@@ -129,7 +130,7 @@ def test_mistakes(photographs, small_set, tmp_path):
         assert done.returncode == 2 and word in done.stderr.splitlines()[-1]
     (tmp_path / "empty").mkdir()
     few_shot = ("--val-dir", photographs / "val", "--few-shot")
-    assert_one_line(run(SCRIPT, *common, *few_shot, tmp_path / "empty"), "holds no pictures")
+    assert_one_line(run(SCRIPT, *common, *few_shot, tmp_path / "empty"), "holds no photographs")
     assert_one_line(run(SCRIPT, *common, *few_shot, photographs / "some", "--num-images", 5), "there are 4")
     done = run(SCRIPT, *common, *few_shot, photographs / "some", "--input-size", 32)
     assert_one_line(done, "20 images are fewer than one batch")

@@ -67,8 +67,8 @@ def main():
         print(f"{args.program}: {sum(equal)} of {len(equal)} pictures equal")
     if net is not None:
         net.hybridize()
-        other, others = evaluate_net(net, source)
-        same = float(np.mean(classes == others))
+        other, logits = evaluate_net(net, source)
+        same = float(np.mean(classes == logits.argmax(axis=1)))
         top1, top5 = 100 * other["top1"], 100 * other["top5"]
         metrics["checkpoint"] = {"params": args.params, "top1": top1, "top5": top5, "same_class": 100 * same}
         print(f"{args.params}: top1={top1:.2f} top5={top5:.2f}, the same class as the integer network on "
