@@ -67,6 +67,8 @@ def parse_args():
     add("--schemes", nargs="+", default=list(NAMES), choices=list(NAMES), help="default: asq dorefa")
     add("--weight-bits", type=int, default=4, choices=range(2, 9), help="default: 4")
     add("--per-channel", action="store_true", help="a lambda for each output channel (the paper: each layer)")
+    add("--no-levelling", action="store_true",
+        help="leave the channels of a layer as different in size as they are, as the paper does")
     add("--seeds", type=int, nargs="+", default=[0], help="default: 0")
     add("--val-dir", nargs="+", default=[], metavar="DIR",
         help="labelled photographs (labels.csv, or one folder for each wnid), classified among 1000 classes")
@@ -252,7 +254,8 @@ def one_run(args, task, scheme, seed, known):
     label = f"{scheme}-{args.weight_bits}bit{'-per-channel' if args.per_channel else ''}-seed{seed}"
     folder = Path(args.save_dir) / label
     params = task.float_params(seed)
-    settings = dict(task.settings, model=args.model, float=sha256(params), validation=list(task.validation))
+    settings = dict(task.settings, model=args.model, levelling=not args.no_levelling, float=sha256(params),
+                    validation=list(task.validation))
     settings = json.loads(json.dumps(settings))
     if (folder / "result.json").is_file():
         result = json.loads((folder / "result.json").read_text())
@@ -265,7 +268,7 @@ def one_run(args, task, scheme, seed, known):
     if params not in known:
         known[params] = evaluated(float_net, task, ctx)
     net = get_model(args.model, classes=task.classes, pretrained=params, ctx=ctx)
-    prepare_qat(net, scheme, args.weight_bits, per_channel=args.per_channel)
+    prepare_qat(net, scheme, args.weight_bits, per_channel=args.per_channel, level_channels=not args.no_levelling)
     losses = task.learn(float_net, net, seed, folder)
     with atomic_path(folder / "net.params") as temporary:
         net.save_parameters(str(temporary))

@@ -24,7 +24,7 @@ nn = mx.gluon.nn
 SCHEMES = ("asq", "dorefa", "linear")
 
 
-def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_channel=False):
+def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_channel=False, level_channels=True):
     """Turn a network into its fake-quantised form, in place.
 
     A network whose parameters are initialised keeps computing what it did as far as the scheme
@@ -32,7 +32,7 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
     absorbs it: its running mean is multiplied by s and its variance v becomes s^2 (v + eps) - eps,
     which undoes s exactly (but for a nearly dead channel whose s^2 (v + eps) is below eps, only possible
     when s < 1: it gets variance 0). That serves twice. First all output channels of a layer, which
-    share one scale and one lambda, are given weights of the same root mean square. Then the factor
+    share one scale and one lambda, are given weights of the same root mean square (`level_channels`). Then the factor
     between W and Q, which lies in [-1, 1], is the one that fits Q to s W best (least squares).
     A convolution without BN, such as a classifier's final one, which the paper says nothing about,
     multiplies its input by one more trainable number, `scale`, which starts at the least-squares fit of
@@ -57,6 +57,8 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
         Where every lambda starts ("We initialize lambda as 2").
     per_channel : bool
         Quantise every output channel by itself, with its own lambda; not in the paper.
+    level_channels : bool
+        Give the channels weights of one size first; not in the paper. DoReFa, which has no lambda, gains more by it.
 
     Returns
     -------
@@ -84,7 +86,7 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
         _extend(conv, QuantisedConvolution)
         conv._become_quantised(scheme, weight_bits, lam, per_channel, has_scale=bn is None and scheme != "linear")
         if conv.weight._data is not None and scheme != "linear":
-            if bn is not None:
+            if bn is not None and level_channels:
                 conv._level_channels(bn)
             conv._fit(bn)
     for block, mixin in maps:

@@ -93,6 +93,23 @@ def test_function_is_preserved_at_8_bits(scheme, per_channel, factor, bound):
     assert difference(quantised, net, images()) > 2 * bound
 
 
+@pytest.mark.parametrize("level_channels", [True, False])
+def test_channels_start_with_one_size_on_request(level_channels):
+    net = small_net()
+    weight = net.features[1][0].pw.weight
+    weight.set_data(weight.data() * mx.nd.array(np.geomspace(0.1, 10, len(weight.data()))).reshape((-1, 1, 1, 1)))
+    before = weight.data().asnumpy()
+    quantised = prepare_qat(copy_of(net), "asq", 8, lam=16, level_channels=level_channels)
+    after = quantised.features[1][0].pw.weight.data().asnumpy()
+    sizes = np.sqrt(np.mean(after ** 2, axis=(1, 2, 3)))
+    if level_channels:
+        np.testing.assert_allclose(sizes, sizes[0], rtol=1e-5)
+        np.testing.assert_allclose(after / sizes[:, None, None, None],
+                                   before / np.sqrt(np.mean(before ** 2, axis=(1, 2, 3), keepdims=True)), rtol=1e-4)
+    else:
+        np.testing.assert_array_equal(after, before)
+
+
 def test_batch_norm_absorbs_the_scale_exactly():
     """With weights that are levels already, clamping aside, only the factor is left: no difference at all."""
     net = small_net()

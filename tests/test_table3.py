@@ -106,10 +106,12 @@ def test_few_unlabelled_photographs(photographs, tmp_path):
     again = run(SCRIPT, *arguments)
     assert "features.1.0" not in again.stdout and "features.1.0" in done.stdout
     assert again.stdout.endswith(done.stdout[done.stdout.index("\nTop-1"):])
-    assert_one_line(run(SCRIPT, *arguments, "--crops", 0), "other settings")
-    assert run(SCRIPT, *arguments, "--crops", 0, "--save-dir", tmp_path / "centre").returncode == 0
-    centre, = json.loads((tmp_path / "centre" / "metrics.json").read_text())["results"]
-    assert centre["losses"] != result["losses"] and centre["settings"]["crops"] == 0
+    for flag in (("--crops", 0), ("--no-levelling",)):
+        assert_one_line(run(SCRIPT, *arguments, *flag), "other settings")
+        folder = tmp_path / flag[0]
+        assert run(SCRIPT, *arguments, *flag, "--save-dir", folder).returncode == 0
+        other, = json.loads((folder / "metrics.json").read_text())["results"]
+        assert other["losses"] != result["losses"]
 
 
 # Output channels of EtinyNet-0.75's convolutions but the last (Table 1): stem, c_in + 2 c_out of each block.
