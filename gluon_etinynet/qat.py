@@ -58,7 +58,7 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
     per_channel : bool
         Quantise every output channel by itself, with its own lambda; not in the paper.
     level_channels : bool
-        Give the channels weights of one size first; not in the paper. DoReFa, which has no lambda, gains more by it.
+        Give the channels weights of one size first; not in the paper.
 
     Returns
     -------
