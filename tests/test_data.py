@@ -10,7 +10,7 @@ from hypothesis import given
 
 from gluon_etinynet import images
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.augment import CROP_AREA, CROP_RATIO, _random_part, augment, views
+from gluon_etinynet.augment import CROP_AREA, CROP_RATIO, _random_part, augment
 from gluon_etinynet.data import ArraySource, FolderSource, RecordSource, cifar_npz, digits
 from gluon_etinynet.files import InputError
 
@@ -292,24 +292,6 @@ def test_array_source_moves_and_mirrors_by_whole_pixels():
         possible[window.astype(np.float32).tobytes()] = (top, left, mirrored)
     found = {possible[(picture.transpose(1, 2, 0) + 128).tobytes()] for picture in data}
     assert len(found) > 40
-
-
-def test_views_are_all_centres_then_a_part_of_every_picture(tmp_path):
-    random, files = np.random.RandomState(0), []
-    for index, shape in enumerate([(60, 80, 3), (90, 50, 3), (64, 64, 3)]):
-        files.append(tmp_path / f"{index}.png")
-        # Red tells the pictures apart.
-        picture = random.randint(0, 256, shape) // (1, 1, 8) + (0, 0, 64 * index)
-        cv2.imwrite(str(files[-1]), picture.astype(np.uint8))
-    found = views(files, 24, 2)
-    assert found.shape == (9, 3, 24, 24) and found.dtype == np.int8
-    centres = [images.preprocess(images.read_image(path), 24).transpose(2, 0, 1) for path in files]
-    np.testing.assert_array_equal(found[:3], centres)
-    reds = (found[:, 0].astype(int) + 128).mean(axis=(1, 2)) // 64
-    np.testing.assert_array_equal(reds, [0, 1, 2] * 3)
-    assert len(np.unique(found.reshape(9, -1), axis=0)) == 9
-    np.testing.assert_array_equal(views(files, 24, 2), found)
-    np.testing.assert_array_equal(views(files, 24, 0), centres)
 
 
 def test_array_source_without_augmentation_is_the_array():
