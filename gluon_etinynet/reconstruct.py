@@ -81,8 +81,8 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
     seed : int
         Of the order of the images.
     state_dir : str or Path, optional
-        Where the network is kept after each unit; a run that was interrupted goes on from there and ends
-        with the same network.
+        Where the network is kept after each unit; a run that was interrupted goes on from there, given `net` as
+        it was at first, and ends with the same network.
     report : callable
         Called with a line of text for each unit.
 
@@ -94,7 +94,7 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
     Raises
     ------
     InputError
-        If there are fewer images than `batch_size`, or `state_dir` holds another run.
+        If there are fewer images than `batch_size`, or `state_dir` holds a run with another network, images or settings.
     """
     _check_count(images, batch_size)
     settings = {"stage": "reconstruct", "steps": steps, "batch_size": batch_size, "lr": lr,
@@ -250,8 +250,11 @@ class _State:
     def __init__(self, folder, net, images, settings, trainer=None):
         self.net, self.trainer, self.stage = net, trainer, settings["stage"]
         self.folder = Path(folder) if folder is not None else None
-        checksum = zlib.crc32(np.ascontiguousarray(images))
-        settings = dict(settings, images=list(images.shape), checksum=checksum)
+        network = 0
+        for parameter in net._collect_params_with_prefix().values():
+            network = zlib.crc32(parameter.data().asnumpy(), network)
+        settings = dict(settings, images=list(images.shape), checksum=zlib.crc32(np.ascontiguousarray(images)),
+                        network=network)
         self.content = {"settings": settings, "done": 0, "losses": {}}
         if self.folder is None or not self._index().is_file():
             return
@@ -260,8 +263,8 @@ class _State:
         except ValueError as error:
             raise InputError(f"{self._index()} is damaged; delete it to begin again") from error
         if found.get("settings") != settings:
-            raise InputError(f"{self._index()} belongs to a run with other settings or images; choose another "
-                             "folder, or delete it to begin again")
+            raise InputError(f"{self._index()} belongs to a run with other settings, images or network; choose "
+                             "another folder, or delete it to begin again")
         self.content = found
         arrays = mx.nd.load(str(self._arrays(found["done"])))
         net.load_parameters(str(self._arrays(found["done"])), ignore_extra=True)

@@ -321,7 +321,11 @@ def test_reconstruction_brings_the_network_back_and_can_be_taken_up_again(tmp_pa
     assert len(lines) == len(losses) - 3
     np.testing.assert_array_equal(resumed(images()).asnumpy(), whole(images()).asnumpy())
     with pytest.raises(ValueError, match="other settings"):
-        reconstruct(net, resumed, pixels(64), state_dir=tmp_path, **{**options, "steps": 31})
+        reconstruct(net, prepare_qat(copy_of(net), "asq", 2), pixels(64), state_dir=tmp_path, **{**options, "steps": 31})
+    # Only the network differs: its first units would be those of the kept run.
+    unlevelled = prepare_qat(copy_of(net), "asq", 2, level_channels=False)
+    with pytest.raises(ValueError, match="network"):
+        reconstruct(net, unlevelled, pixels(64), state_dir=tmp_path, **options)
     with pytest.raises(ValueError, match="fewer than one batch"):
         reconstruct(net, resumed, pixels(8), **options)
 
