@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).resolve().parent / "gluon_etinynet"
 def files_below(*folders):
     """Files below these folders of the package, relative to it (older setuptools do not know `**`)."""
     return sorted(str(path.relative_to(PACKAGE)) for folder in folders
-                  for path in (PACKAGE / folder).rglob("*") if path.is_file())
+                  for path in (PACKAGE / folder).rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc"))
 
 
 setup(
@@ -18,10 +18,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.8,<3.13",
     packages=find_packages(include=["gluon_etinynet", "gluon_etinynet.*"]),
-    package_data={"gluon_etinynet": files_below("firmware", "rtl", "emit/templates")},
+    package_data={"gluon_etinynet": files_below("export")},
     zip_safe=False,
     install_requires=[
-        "numpy>=1.23,<2",  # mxnet 1.9.1 breaks on numpy 2
+        "numpy>=1.23,<1.24; python_version<'3.12'",  # mxnet 1.9.1 reads np.bool, which 1.24 has no more
+        "numpy>=1.26,<2; python_version>='3.12'",  # the oldest there; gluon_etinynet must be imported before mxnet
         "gluoncv==0.10.5.post0",  # the last release with the MXNet model zoo, SSD and VOC
         "opencv-python<4.12",  # image decoding and resizing, the same as MXNet's own; 4.12 wants numpy 2
         "matplotlib",  # figures
@@ -34,6 +35,6 @@ setup(
         "demo": ["scikit-learn"],  # the handwritten digits of the quickstart
         "onnx": ["onnx>=1.13.1,<=1.16.2", "protobuf==3.20.3"],  # the versions MXNet's exporter works with
         "tensorboard": ["tensorboardX==2.6.2.2", "protobuf==3.20.3"],  # training logs; newer ones want numpy 2
-        "test": ["pytest", "hypothesis", "scikit-learn", "tensorboardX==2.6.2.2", "protobuf==3.20.3"],
+        "test": ["pytest>=7", "pytest-xdist", "ruff", "clang-format==14.0.6", "hypothesis", "scikit-learn", "tensorboardX==2.6.2.2", "protobuf==3.20.3"],
     },
 )

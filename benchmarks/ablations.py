@@ -14,10 +14,11 @@ from pathlib import Path
 from paper import comparison
 
 from gluon_etinynet import cli, get_model
-from gluon_etinynet.complexity import measure
-from gluon_etinynet.data import ArraySource, cifar_npz
+from gluon_etinynet.data.datasets import cifar_npz
+from gluon_etinynet.data.sources import ArraySource
 from gluon_etinynet.files import write_csv, write_json
-from gluon_etinynet.training import Config, contexts, train
+from gluon_etinynet.networks.complexity import measure
+from gluon_etinynet.training.loop import Config, contexts, train
 
 PAPER_ROWS = {"bottleneck": "EtinyNet with inverted bottlenecks", "nonlinear": "EtinyNet with ReLU after depthwise"}
 SHIFT = 4  # pixels of the original pictures, with mirroring the usual augmentation of CIFAR-10

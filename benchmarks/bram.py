@@ -11,15 +11,15 @@ import argparse
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from gluon_etinynet import InputError, cli
-from gluon_etinynet.emit import rom
-from gluon_etinynet.emit.folder import write_folder
+from gluon_etinynet.export.folder import write_folder
+from gluon_etinynet.export.fpga import roms
 from gluon_etinynet.files import write_json
 from gluon_etinynet.integer import Graph
+from gluon_etinynet.integer.random_graphs import etinynet_graph
 
 XC7A100T, PAPER = 135, 128  # block RAMs of 36 Kbit; the paper's 576 KB are 128 x 4.5 KB
 NETWORKS = {"0.75": 24, "1.0": 32}  # the channels of a word that divide the network's
@@ -31,7 +31,7 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--graph", help="integer network with weights of at most 4 bits "
                                         "(default: EtinyNet-0.75 and 1.0 with random weights)")
-    parser.add_argument("--word-channels", type=int, choices=rom.WORD_CHANNELS, default=24,
+    parser.add_argument("--word-channels", type=int, choices=roms.WORD_CHANNELS, default=24,
                         help="channels in a weight word of --graph (default: 24)")
     parser.add_argument("--save-dir", default="runs/bram", help="folder of the results (default: runs/bram)")
     return parser.parse_args()
@@ -46,21 +46,19 @@ def main():
     results = []
     for graph, channels in networks:
         with tempfile.TemporaryDirectory() as folder:
-            write_folder(folder, rom.emit(graph, channels), rom.ADDRESS_MAP, rom.TOOL)
+            write_folder(folder, roms.emit(graph, channels), roms.ADDRESS_MAP, roms.TOOL)
             results.append(report(graph, folder))
     write_json(Path(args.save_dir) / "bram.json", results)
     print(f"\nwritten: {args.save_dir}/bram.json")
 
 
 def random_network(width):
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "integer"))
-    from random_graphs import etinynet_graph
     return etinynet_graph(width, bits=4)
 
 
 def report(graph, folder):
     """Count and print the block RAMs of the ROMs in `folder`. Returns them as a dictionary."""
-    address_map = rom.read_address_map(folder)
+    address_map = roms.read_address_map(folder)
     channels = address_map["word_channels"]
     counts = {name: block_rams(folder, memory) for name, memory in address_map["memories"].items()}
     total, words = sum(counts.values()), activation_words(graph, channels)

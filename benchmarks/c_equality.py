@@ -9,22 +9,21 @@ named.
 """
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
 from gluon_etinynet import cli
-from gluon_etinynet.deploy import graph_of_checkpoint
-from gluon_etinynet.emit import c
-from gluon_etinynet.emit.folder import write_folder
-from gluon_etinynet.emit.program import call, logits, make, need, raw, read_trace
+from gluon_etinynet.data.images import photographs_below, preprocess, read_image
+from gluon_etinynet.export import c
+from gluon_etinynet.export.c.program import call, logits, make, need, raw, read_trace
+from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.files import write_csv, write_json
-from gluon_etinynet.images import photographs_below, preprocess, read_image
 from gluon_etinynet.integer import Graph, first_difference, run
+from gluon_etinynet.integer.random_graphs import etinynet_graph
+from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
 
-ROOT = Path(__file__).resolve().parent.parent
 MACHINES = {"mps2-an386": "Cortex-M4", "mps2-an500": "Cortex-M7"}
 WAYS = {"stored": (), "pushed": ("--pushed",)}
 HEADER = ["network", "processor", "image", "pictures", "compared", "pictures that differ", "first difference"]
@@ -80,8 +79,6 @@ def networks(args):
     for size in (224, 256):
         yield f"etinynet1.0-int8-{size}", graph_of_checkpoint(params=args.params, calib_dir=args.calib_dir,
                                                               input_size=size)
-    sys.path.insert(0, str(ROOT / "tests" / "integer"))
-    from random_graphs import etinynet_graph
     for width, size in (("0.75", 224), ("tiny", 50)):
         for bits in (8, 4):
             yield f"random{width}-int{bits}-{size}", etinynet_graph(width, size, bits)

@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import paper
+
 from gluon_etinynet import cli
 from gluon_etinynet.files import InputError, write_csv
 

@@ -15,13 +15,14 @@ import numpy as np
 
 from gluon_etinynet import cli
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.deploy import calibration_pictures, load_checkpoint
+from gluon_etinynet.data.images import photographs_below, preprocess, read_image
 from gluon_etinynet.files import InputError, write_csv, write_json
-from gluon_etinynet.images import photographs_below, preprocess, read_image
 from gluon_etinynet.integer import run
 from gluon_etinynet.integer.requantise import FRACTION_BITS
-from gluon_etinynet.lower import calibrate_and_lower
-from gluon_etinynet.qat import feature_map_quantisers, quantised_convolutions
+from gluon_etinynet.loading import load_checkpoint
+from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
+from gluon_etinynet.lowering.network import calibrate_and_lower
+from gluon_etinynet.quantize.qat import feature_map_quantisers, quantised_convolutions
 
 GOAL = 99.5
 HEADER = ["tensor", "values", "fed: equal, %", "most steps", "alone: equal, %", "most steps",

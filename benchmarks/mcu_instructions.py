@@ -14,19 +14,18 @@ import argparse
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from gluon_etinynet import cli
-from gluon_etinynet.emit import c
-from gluon_etinynet.emit.folder import write_folder
-from gluon_etinynet.emit.program import call, make, need
+from gluon_etinynet.export import c
+from gluon_etinynet.export.c.program import call, make, need
+from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.files import InputError, write_csv, write_json
 from gluon_etinynet.integer import Graph
+from gluon_etinynet.integer.random_graphs import etinynet_graph
 
-ROOT = Path(__file__).resolve().parent.parent
 MACHINES = {"mps2-an386": "Cortex-M4", "mps2-an500": "Cortex-M7"}
 PARTS = {"stem": ("stem", "maxpool"), "depthwise": ("depthwise",), "pointwise": ("pointwise",),
          "final": ("average", "fully connected")}
@@ -85,8 +84,6 @@ def networks(paths):
                 raise InputError(f"{path} is a detector; benchmarks/ssd_int8.py counts its instructions")
             yield Path(path).stem, graph
         return
-    sys.path.insert(0, str(ROOT / "tests" / "integer"))
-    from random_graphs import etinynet_graph
     for width in ("1.0", "0.75"):
         for bits in (8, 4):
             yield f"etinynet{width}-int{bits}", etinynet_graph(width, 224, bits)

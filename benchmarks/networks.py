@@ -2,8 +2,8 @@
 
 import importlib
 
-from gluon_etinynet import InputError, get_model, model_names
 import gluon_etinynet._mxnet  # noqa: F401  (before GluonCV, which needs the same care)
+from gluon_etinynet import InputError, get_model, model_names
 
 __all__ = ["COMPARABLE", "build"]
 

@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.calibrate import calibrate
 from gluon_etinynet.cli import progress, run, table
 from gluon_etinynet.files import write_json
 from gluon_etinynet.model_zoo import get_model
-from gluon_etinynet.qat import prepare_qat
-from gluon_etinynet.quantize import asq, dorefa
+from gluon_etinynet.quantize.operators import asq, dorefa
+from gluon_etinynet.quantize.qat import prepare_qat
+from gluon_etinynet.quantize.ranges import calibrate
 
 WARM_UP = 2
 

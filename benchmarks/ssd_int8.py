@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from gluon_etinynet import InputError, cli
-from gluon_etinynet.emit import c
-from gluon_etinynet.emit.folder import write_folder
-from gluon_etinynet.emit.program import call, detection_lines, make, need, raw
+from gluon_etinynet.export import c
+from gluon_etinynet.export.c.program import call, detection_lines, make, need, raw
+from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.files import write_json
 from gluon_etinynet.integer import run
 
@@ -28,7 +28,7 @@ POINT = 0.01  # the most that 8 bits may cost
 
 
 def parse_args():
-    from gluon_etinynet.detection_data import add_dataset_arguments
+    from gluon_etinynet.flags import add_dataset_arguments
 
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -65,9 +65,10 @@ def main():
 
 def measure_accuracy(args):
     """Graph, validation pictures (int8), the interpreter's detections, and mAP of both networks."""
-    from gluon_etinynet.detection import load_detector
-    from gluon_etinynet.detection_data import DetectionSource, read_dataset
-    from gluon_etinynet.lower import calibrate_and_lower
+    from gluon_etinynet.detection.dataset import DetectionSource
+    from gluon_etinynet.detection.training import load_detector
+    from gluon_etinynet.flags import read_dataset
+    from gluon_etinynet.lowering.network import calibrate_and_lower
 
     net = load_detector(args.params, args.classes and args.classes.split(","))
     _, (train, val) = read_dataset(args, "train", "val", classes=net.classes)

@@ -11,8 +11,8 @@ from networks import COMPARABLE, build
 from paper import comparison
 
 from gluon_etinynet import cli
-from gluon_etinynet.complexity import measure
 from gluon_etinynet.files import write_csv, write_json
+from gluon_etinynet.networks.complexity import measure
 
 PAPER_SIZE = 224
 NAMES = {"EtinyNet-1.0": "etinynet1.0", "EtinyNet-0.75": "etinynet0.75"}

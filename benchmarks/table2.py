@@ -18,11 +18,12 @@ from networks import COMPARABLE, build
 from paper import load, side_by_side
 
 from gluon_etinynet import cli, get_model
-from gluon_etinynet.complexity import measure
-from gluon_etinynet.data import FolderSource, RecordSource, imagenet_classes
+from gluon_etinynet.data.datasets import imagenet_classes
+from gluon_etinynet.data.images import index_folder
+from gluon_etinynet.data.sources import FolderSource, RecordSource
 from gluon_etinynet.files import atomic_path, write_csv, write_json
-from gluon_etinynet.images import index_folder
-from gluon_etinynet.training import contexts, evaluate
+from gluon_etinynet.networks.complexity import measure
+from gluon_etinynet.training.loop import contexts, evaluate
 
 OURS = {"EtinyNet-1.0": "etinynet1.0", "EtinyNet-0.75": "etinynet0.75"}
 COLUMNS = {"size_mb": "size, MB", "madds": "MAdds, M", "top1": "top-1, %", "top5": "top-5, %"}

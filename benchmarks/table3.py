@@ -26,19 +26,20 @@ from paper import comparison, value
 
 from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.augment import views
-from gluon_etinynet.batch_norm import reestimate_batch_norm
-from gluon_etinynet.data import (ArraySource, FolderSource, RecordSource, cifar_npz, digits,
-                                 imagenet_classes)
-from gluon_etinynet.evaluation import divergence, evaluate_net
+from gluon_etinynet.data.augment import views
+from gluon_etinynet.data.datasets import cifar_npz, digits, imagenet_classes
+from gluon_etinynet.data.images import index_folder, photographs_below
+from gluon_etinynet.data.sources import ArraySource, FolderSource, RecordSource
 from gluon_etinynet.files import InputError, atomic_path, sha256, write_csv, write_json
-from gluon_etinynet.images import index_folder, photographs_below
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.model_zoo import released_checkpoint
-from gluon_etinynet.qat import prepare_qat, quantised_convolutions
-from gluon_etinynet.quantize import asq_clamp, dorefa_clamp, entropy, quantisation_error
-from gluon_etinynet.reconstruct import distil, reconstruct
-from gluon_etinynet.training import Config, contexts, train
+from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
+from gluon_etinynet.quantize.operators import asq_clamp, dorefa_clamp
+from gluon_etinynet.quantize.qat import prepare_qat, quantised_convolutions
+from gluon_etinynet.quantize.reconstruct import distil, reconstruct
+from gluon_etinynet.quantize.statistics import entropy, quantisation_error
+from gluon_etinynet.training.evaluation import divergence, evaluate_net
+from gluon_etinynet.training.loop import Config, contexts, train
 
 ROWS = {"etinynet1.0": "EtinyNet-1.0", "etinynet0.75": "EtinyNet-0.75"}
 NAMES = {"asq": "ASQ", "dorefa": "DoReFa"}

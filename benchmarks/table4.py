@@ -20,15 +20,15 @@ import numpy as np
 from paper import comparison, value
 
 from gluon_etinynet import InputError, cli, get_model
-from gluon_etinynet.deploy import graph_of_checkpoint
-from gluon_etinynet.emit import c
-from gluon_etinynet.emit.folder import write_folder
-from gluon_etinynet.emit.program import make, need, raw
-from gluon_etinynet.evaluation import (add_picture_arguments, evaluate_graph, evaluate_net,
-                                       labelled_pictures, print_unreadable)
+from gluon_etinynet.export import c
+from gluon_etinynet.export.c.program import make, need, raw
+from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.files import write_csv, write_json
-from gluon_etinynet.lower import calibrate_and_lower
+from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print_unreadable
+from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
+from gluon_etinynet.lowering.network import calibrate_and_lower
 from gluon_etinynet.model_zoo import released_checkpoint
+from gluon_etinynet.training.evaluation import evaluate_graph, evaluate_net
 
 ROW = "EtinyNet-1.0"
 IMAGENET_VALIDATION = 50000

@@ -18,17 +18,18 @@ from paper import load, side_by_side
 
 from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.batch_norm import reestimate_batch_norm
-from gluon_etinynet.complexity import measure
-from gluon_etinynet.detection import average_precisions, detect, load_detector, round_to_8_bits
-from gluon_etinynet.detection_data import DetectionSource, add_dataset_arguments, read_dataset
-from gluon_etinynet.drawing import contact_sheet, draw_detections, write_image
-from gluon_etinynet.emit import c
+from gluon_etinynet.detection.dataset import DetectionSource
+from gluon_etinynet.detection.drawing import contact_sheet, draw_detections, write_image
+from gluon_etinynet.detection.shapes_dataset import SHAPES
+from gluon_etinynet.detection.training import average_precisions, detect, load_detector, round_to_8_bits
+from gluon_etinynet.export import c
 from gluon_etinynet.files import write_csv, write_json
-from gluon_etinynet.lower import calibrate_and_lower
-from gluon_etinynet.qat import feature_map_quantisers
-from gluon_etinynet.shapes import SHAPES
-from gluon_etinynet.training import contexts
+from gluon_etinynet.flags import add_dataset_arguments, read_dataset
+from gluon_etinynet.lowering.network import calibrate_and_lower
+from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
+from gluon_etinynet.networks.complexity import measure
+from gluon_etinynet.quantize.qat import feature_map_quantisers
+from gluon_etinynet.training.loop import contexts
 
 ROW = "EtinyNet-SSD"
 MODEL, SIZE = "ssd_256_etinynet1.0_voc", 256

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.data import FolderSource
+from gluon_etinynet.data.images import index_folder
+from gluon_etinynet.data.sources import FolderSource
 from gluon_etinynet.files import InputError, write_csv, write_json
-from gluon_etinynet.images import index_folder
-from gluon_etinynet.training import Config, contexts, cross_entropy, train
+from gluon_etinynet.training.loop import Config, contexts, cross_entropy, train
 
 CONFIG = Config(epochs=2, lr=1e-3)  # the first epoch warms up, the second is timed
 

@@ -1,37 +1,13 @@
-"""EtinyNet (AAAI 2022) in MXNet/Gluon: the networks, their training, 4-bit quantisation and export.
+"""EtinyNet (AAAI 2022) in MXNet/Gluon: the networks, their training, 4-bit quantisation and export."""
 
-Names are imported when they are first used, so that what works without MXNet (reading files, the
-integer network) never loads it.
-"""
-
-import importlib
+from .lazy import lazily
 
 __version__ = "0.1.0"
 
-EXPORTS = {
-    "InputError": "files",
-    "detector_names": "model_zoo",
-    "get_model": "model_zoo",
-    "load_features": "model_zoo",
-    "load_parameters": "model_zoo",
-    "model_names": "model_zoo",
-    "DLB": "etinynet",
-    "EtinyNet": "etinynet",
-    "FeatureTaps": "etinynet",
-    "LB": "etinynet",
-    "etinynet0_75": "etinynet",
-    "etinynet1_0": "etinynet",
-    "read_params": "params_file",
-}
-
-__all__ = sorted(EXPORTS)
-
-
-def __getattr__(name):
-    if name not in EXPORTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("." + EXPORTS[name], __name__), name)
-
-
-def __dir__():
-    return sorted(set(globals()) | set(EXPORTS))
+__getattr__, __dir__, __all__ = lazily(__name__, {
+    "files": "InputError",
+    "model_zoo": "detector_names get_model model_names",
+    "networks.etinynet": "DLB EtinyNet FeatureTaps LB etinynet0_75 etinynet1_0",
+    "networks.parameters": "load_features load_parameters",
+    "networks.params_file": "read_params",
+})

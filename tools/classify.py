@@ -6,8 +6,8 @@ import numpy as np
 
 from gluon_etinynet import InputError, cli, get_model, model_names
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.data import imagenet_classes
-from gluon_etinynet.images import preprocess, read_image
+from gluon_etinynet.data.datasets import imagenet_classes
+from gluon_etinynet.data.images import preprocess, read_image
 
 TOP = 5
 

@@ -7,8 +7,8 @@ import argparse
 from pathlib import Path
 
 from gluon_etinynet import InputError, cli
-from gluon_etinynet.detection import detect, load_detector
-from gluon_etinynet.drawing import draw_detections, write_image
+from gluon_etinynet.detection.drawing import draw_detections, write_image
+from gluon_etinynet.detection.training import detect, load_detector
 from gluon_etinynet.files import write_json
 
 

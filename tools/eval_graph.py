@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from gluon_etinynet import InputError, cli
-from gluon_etinynet.deploy import load_checkpoint
-from gluon_etinynet.emit.program import logits as logits_of
-from gluon_etinynet.evaluation import (add_picture_arguments, evaluate_graph, evaluate_net,
-                                       labelled_pictures, print_unreadable)
+from gluon_etinynet.export.c.program import logits as logits_of
 from gluon_etinynet.files import write_json
+from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print_unreadable
 from gluon_etinynet.integer import Graph
+from gluon_etinynet.loading import load_checkpoint
+from gluon_etinynet.training.evaluation import evaluate_graph, evaluate_net
 
 
 def parse_args():

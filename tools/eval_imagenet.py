@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 from gluon_etinynet import cli, get_model, model_names
-from gluon_etinynet.data import imagenet_classes
-from gluon_etinynet.evaluation import add_picture_arguments, labelled_pictures, print_unreadable
+from gluon_etinynet.data.datasets import imagenet_classes
 from gluon_etinynet.files import write_json
-from gluon_etinynet.training import contexts, evaluate
+from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print_unreadable
+from gluon_etinynet.training.loop import contexts, evaluate
 
 
 def parse_args():

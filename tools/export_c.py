@@ -8,10 +8,11 @@ import argparse
 import json
 
 from gluon_etinynet import InputError, cli
-from gluon_etinynet.deploy import add_checkpoint_arguments, graph_of_checkpoint
-from gluon_etinynet.emit import c
-from gluon_etinynet.emit.folder import write_folder
+from gluon_etinynet.export import c
+from gluon_etinynet.export.folder import write_folder
+from gluon_etinynet.flags import add_checkpoint_arguments
 from gluon_etinynet.integer import Graph
+from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
 
 
 def parse_args():

@@ -1,13 +1,13 @@
 """Write the weights, multipliers, offsets and biases of an integer network as ROM files for an FPGA.
 
-The word layouts are in docs/rom.md. What was written is read back and held against the network.
+The word layouts are in docs/roms.md. What was written is read back and held against the network.
 """
 
 import argparse
 
 from gluon_etinynet import cli
-from gluon_etinynet.emit import rom
-from gluon_etinynet.emit.folder import write_folder
+from gluon_etinynet.export.folder import write_folder
+from gluon_etinynet.export.fpga import roms
 from gluon_etinynet.integer import Graph
 
 
@@ -15,7 +15,7 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--graph", required=True,
                         help="integer network with weights of at most 4 bits (.npz)")
-    parser.add_argument("--word-channels", type=int, default=24, choices=rom.WORD_CHANNELS,
+    parser.add_argument("--word-channels", type=int, default=24, choices=roms.WORD_CHANNELS,
                         help="channels in a weight word (default: 24, which divides those of EtinyNet-0.75; "
                              "32 suits EtinyNet-1.0)")
     parser.add_argument("--out", required=True, help="folder to write")
@@ -26,11 +26,11 @@ def parse_args():
 def main():
     args = parse_args()
     graph = Graph.load(args.graph)
-    write_folder(args.out, rom.emit(graph, args.word_channels), rom.ADDRESS_MAP, rom.TOOL, args.force)
-    rom.verify(args.out, graph)
+    write_folder(args.out, roms.emit(graph, args.word_channels), roms.ADDRESS_MAP, roms.TOOL, args.force)
+    roms.verify(args.out, graph)
     print(cli.table(["memory", "words", "bits", "kilobits"], [
         [name, memory["depth"], memory["width"], f"{memory['depth'] * memory['width'] / 1000:.1f}"]
-        for name, memory in rom.read_address_map(args.out)["memories"].items()]))
+        for name, memory in roms.read_address_map(args.out)["memories"].items()]))
     print(f"\nwritten and read back: {args.out} ({graph.name}, graph {graph.sha256()[:16]})")
 
 

@@ -7,7 +7,8 @@ Feature maps get 8 bits, with ranges from photographs. The arithmetic is defined
 import argparse
 
 from gluon_etinynet import cli
-from gluon_etinynet.deploy import add_checkpoint_arguments, graph_of_checkpoint
+from gluon_etinynet.flags import add_checkpoint_arguments
+from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
 
 
 def parse_args():

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from gluon_etinynet import cli
+from gluon_etinynet.data.images import index_folder, read_image
+from gluon_etinynet.data.record_check import read_index, validate_records
 from gluon_etinynet.files import InputError
-from gluon_etinynet.images import index_folder, read_image
-from gluon_etinynet.records import read_index, validate_records
 
 # Through our door to MXNet: im2rec alone does not start with numpy 1.24 and later.
 IM2REC = ("import gluon_etinynet._mxnet, runpy, sys; sys.argv[0] = 'im2rec'; "

@@ -3,7 +3,7 @@
 import argparse
 
 from gluon_etinynet import cli
-from gluon_etinynet.shapes import SHAPES, write_shapes
+from gluon_etinynet.detection.shapes_dataset import SHAPES, write_shapes
 
 
 def main():

@@ -19,10 +19,11 @@ import numpy as np
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.cli import run, table
 from gluon_etinynet.files import InputError, atomic_path, sha256, write_csv, write_json
-from gluon_etinynet.model_zoo import RELEASES, released_checkpoint, structural_names
-from gluon_etinynet.params_file import read_params
-from gluon_etinynet.quantize import (asq, asq_clamp, asq_steps, dorefa, dorefa_clamp, dorefa_steps, entropy,
-                                     quantisation_error)
+from gluon_etinynet.model_zoo import RELEASES, released_checkpoint
+from gluon_etinynet.networks.parameters import structural_names
+from gluon_etinynet.networks.params_file import read_params
+from gluon_etinynet.quantize.operators import asq, asq_clamp, asq_steps, dorefa, dorefa_clamp, dorefa_steps
+from gluon_etinynet.quantize.statistics import entropy, quantisation_error
 
 # The paper's names for pointwise layers, which are those of the authors' code, and our names.
 PAPER_LAYERS = {"layer1.4": "features.1.0.pw", "layer3.2": "features.4.2.pw"}

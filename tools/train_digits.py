@@ -13,10 +13,11 @@ import time
 from pathlib import Path
 
 from gluon_etinynet import cli, get_model
-from gluon_etinynet.batch_norm import reestimate_batch_norm
-from gluon_etinynet.data import ArraySource, digits
+from gluon_etinynet.data.datasets import digits
+from gluon_etinynet.data.sources import ArraySource
 from gluon_etinynet.files import atomic_path, write_json
-from gluon_etinynet.training import Config, evaluate, train
+from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
+from gluon_etinynet.training.loop import Config, evaluate, train
 
 SIZE = 32
 AUGMENTATION = {"shift": 1, "rotate": 10, "zoom": 0.1}  # pixels, degrees, part

@@ -15,16 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_etinynet import training
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.cli import run
-from gluon_etinynet.data import FolderSource, RecordSource, imagenet_classes
-from gluon_etinynet.distributed import open_kvstore
+from gluon_etinynet.data.datasets import imagenet_classes
+from gluon_etinynet.data.images import index_folder
+from gluon_etinynet.data.sources import FolderSource, RecordSource
 from gluon_etinynet.files import InputError, atomic_path
-from gluon_etinynet.images import index_folder
-from gluon_etinynet.model_zoo import (get_model, load_features, load_parameters, model_names, released_checkpoint,
-                                      structural_names)
-from gluon_etinynet.params_file import read_params
+from gluon_etinynet.model_zoo import get_model, model_names, released_checkpoint
+from gluon_etinynet.networks.parameters import load_features, load_parameters, structural_names
+from gluon_etinynet.networks.params_file import read_params
+from gluon_etinynet.training import loop as training
+from gluon_etinynet.training.distributed import open_kvstore
 
 RECORDS = Path("~/.mxnet/datasets/imagenet/rec")
 

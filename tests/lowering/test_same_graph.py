@@ -14,14 +14,14 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when MXNet is loaded
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
+import numpy as np
+import pytest
 
-from gluon_etinynet._mxnet import mx  # noqa: E402
-from gluon_etinynet.batch_norm import reestimate_batch_norm  # noqa: E402
-from gluon_etinynet.lower import calibrate_and_lower  # noqa: E402
-from gluon_etinynet.model_zoo import get_model  # noqa: E402
-from gluon_etinynet.qat import prepare_qat  # noqa: E402
+from gluon_etinynet._mxnet import mx
+from gluon_etinynet.lowering.network import calibrate_and_lower
+from gluon_etinynet.model_zoo import get_model
+from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
+from gluon_etinynet.quantize.qat import prepare_qat
 
 RECORDED = Path(__file__).with_name("graphs.json")
 NETWORKS = {  # name of the network, its options, side of its pictures, scheme and bits of its weights

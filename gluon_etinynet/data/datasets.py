@@ -1,0 +1,103 @@
+"""Data sets by name: ImageNet's classes, handwritten digits, archives in the form of CIFAR-10."""
+
+import collections
+
+import cv2
+import numpy as np
+
+from ..files import InputError
+
+__all__ = ["LabelledArrays", "imagenet_classes", "digits", "cifar_npz"]
+
+LabelledArrays = collections.namedtuple("LabelledArrays", "x_train y_train x_test y_test classes")
+LabelledArrays.__doc__ = "uint8 RGB pictures (n, height, width, 3), int64 labels (n,), and the class names."
+
+
+def imagenet_classes():
+    """The 1000 classes of ImageNet, in the order of the networks' outputs.
+
+    Returns
+    -------
+    wnids, names : list of str
+    """
+    from gluoncv.data import ImageNet1kAttr
+    classes = ImageNet1kAttr()
+    return list(classes.synset), list(classes.classes)
+
+
+def digits(size=32):
+    """scikit-learn's handwritten digits, 1437 for training and 360 for testing.
+
+    Parameters
+    ----------
+    size : int
+        Side in pixels, to which the 8x8 pictures are enlarged bilinearly.
+
+    Returns
+    -------
+    LabelledArrays
+        Grey values 0..16 stretched to 0..255, in three equal channels. The split is fixed and
+        has the classes in proportion.
+
+    Raises
+    ------
+    InputError
+        If scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise InputError("the handwritten digits come with scikit-learn: "
+                         "pip install 'gluon_etinynet[demo]'") from error
+    pictures, labels = load_digits(return_X_y=True)
+    grey = np.rint(pictures.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    images = np.stack([cv2.cvtColor(cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR),
+                                    cv2.COLOR_GRAY2RGB) for image in grey])
+    # Every fifth of the shuffled digits sorted by class: a fifth of each class.
+    order = np.random.RandomState(0).permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    test, train = order[::5], np.delete(order, np.s_[::5])
+    return LabelledArrays(images[train], labels[train], images[test], labels[test], list("0123456789"))
+
+
+def cifar_npz(path):
+    """Read CIFAR-10, or any set of its form, from a NumPy archive.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.npz`` with x_train, x_test (uint8 RGB, n x height x width x 3), y_train, y_test (integers) and
+        classes (the names). Nothing in it is unpickled.
+
+    Returns
+    -------
+    LabelledArrays
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or not of that form.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in LabelledArrays._fields if key in archive.files}
+    except Exception as error:  # zipfile, zlib, numpy and the file system each raise their own
+        raise InputError(f"cannot read {path}: {error}; it must be an .npz archive") from error
+    missing = [key for key in LabelledArrays._fields if key not in arrays]
+    if missing:
+        raise InputError(f"{path} lacks {', '.join(missing)}; "
+                         f"it must hold {', '.join(LabelledArrays._fields)}")
+    classes = [str(name) for name in arrays["classes"].ravel()]
+    for part in ("train", "test"):
+        images, labels = arrays["x_" + part], arrays["y_" + part]
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+            raise InputError(f"{path}: x_{part} must be uint8 (n, height, width, 3), "
+                             f"not {images.dtype} {images.shape}")
+        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+            raise InputError(f"{path}: y_{part} must be integers ({len(images)},), "
+                             f"not {labels.dtype} {labels.shape}")
+        if len(labels) and not (0 <= labels.min() and labels.max() < len(classes)):
+            raise InputError(f"{path}: y_{part} has labels from {labels.min()} to {labels.max()}, "
+                             f"but there are {len(classes)} classes")
+    return LabelledArrays(arrays["x_train"], arrays["y_train"].astype(np.int64),
+                          arrays["x_test"], arrays["y_test"].astype(np.int64), classes)

@@ -1,0 +1,314 @@
+"""Are all records of a RecordIO file whole? ``python -m gluon_etinynet.data.record_check`` is the child that looks.
+
+``mx.io.ImageRecordIter`` ends the whole process with a signal where a record is damaged: there is
+nothing to catch. Therefore every record is read and its picture decoded beforehand, by child
+processes: whatever a damaged picture does to a decoder, it does it to them. The result is kept, and
+the next start only compares size and time of the files.
+
+A record is ``magic, cflag << 29 | length, payload padded to 4 bytes``; where the payload itself holds
+the magic number it is split there into a begin, middle and end part (cflag 1, 2, 3) and the magic
+number left out. The payload is ``flag, label, id, id2``, `flag` more labels, and the encoded picture.
+No MXNet here.
+"""
+
+import collections
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .. import cli
+from ..files import InputError, sha256, write_json
+
+__all__ = ["RecordSummary", "validate_records", "read_index", "read_record"]
+
+MAGIC = struct.pack("<I", 0xced7230a)
+HEADER = struct.Struct("<IfQQ")
+REMEDY = "make it again with recipes/make_rec.sh"
+FORMAT = 1  # of the kept results; raise it when the check becomes stricter
+
+RecordSummary = collections.namedtuple("RecordSummary", "samples classes")
+RecordSummary.__doc__ = "Number of records, and the largest label plus one."
+
+
+def validate_records(rec, idx=None):
+    """Make sure that `mx.io.ImageRecordIter` survives a RecordIO file.
+
+    Detects every damage of the framing, every picture that does not decode, and what the JPEG decoder
+    notices inside the compressed data. (Some flipped bits there change pixels and break no rule of
+    the format; no decoder can tell.)
+
+    Parameters
+    ----------
+    rec : str or Path
+        The records.
+    idx : str or Path, optional
+        Their index; by default the file of the same name with the extension ``.idx``.
+
+    Returns
+    -------
+    RecordSummary
+
+    Raises
+    ------
+    InputError
+        If a file is missing or empty, the index does not belong to the records, or records are
+        damaged: they are named by their key in the index and their position in the file.
+    """
+    rec = Path(rec)
+    idx = Path(idx) if idx else rec.with_suffix(".idx")
+    for path in (rec, idx):
+        if not path.is_file():
+            raise InputError(f"{path} does not exist; {REMEDY}")
+        if not path.stat().st_size:
+            raise InputError(f"{path} is empty; {REMEDY}")
+    kept = _kept_result(rec, idx)
+    if kept:
+        return kept
+    stamps = _stamps(rec, idx)
+    samples = len(read_index(idx))
+    largest, damages = _check_in_children(rec, idx, samples)
+    if damages:
+        shown = "; ".join(damages[:5]) + ("; ..." if len(damages) > 5 else "")
+        raise InputError(f"{rec}: {len(damages)} of {samples} records are damaged: {shown}; {REMEDY}")
+    summary = RecordSummary(samples, largest + 1)
+    if stamps == _stamps(rec, idx):
+        _keep_result(stamps, [sha256(rec), sha256(idx)], summary)
+    return summary
+
+
+def read_index(idx):
+    """Read an ``.idx`` file.
+
+    Returns
+    -------
+    list of (int, int)
+        Key of the record and where it begins in the file, by position.
+
+    Raises
+    ------
+    InputError
+        If a line is not ``key<tab>position``, or the same key or position is there twice.
+    """
+    try:
+        lines = Path(idx).read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"cannot read {idx}: {error.strerror}") from error
+    entries = []
+    for number, line in enumerate(lines, start=1):
+        if not re.fullmatch(rb"\d{1,18}\s+\d{1,18}\s*", line):
+            raise InputError(f"{idx} line {number} is not 'key<tab>position'; {REMEDY}")
+        key, position = line.split()
+        entries.append((int(key), int(position)))
+    for column in zip(*entries):
+        if len(set(column)) < len(entries):
+            raise InputError(f"{idx} names a record twice; {REMEDY}")
+    return sorted(entries, key=lambda entry: entry[1])
+
+
+def read_record(file, begin, end):
+    """Read the one record that lies at `begin` .. `end` of an open file.
+
+    Returns
+    -------
+    label : float
+    picture : bytes
+
+    Raises
+    ------
+    ValueError
+        If what is there is not exactly one whole record of one label.
+    """
+    file.seek(begin)
+    content = file.read(max(end - begin, 0))
+    if not content:
+        raise ValueError("it lies beyond the end of the file")
+    parts, position, expected = [], 0, (0, 1)
+    while expected:
+        if content[position:position + 4] != MAGIC:
+            raise ValueError("no record begins here" if not parts else "a part of it is missing")
+        if position + 8 > len(content):
+            raise ValueError("it is cut off")
+        word, = struct.unpack_from("<I", content, position + 4)
+        continues, length = word >> 29, word & (1 << 29) - 1
+        if continues not in expected:
+            raise ValueError("a part of it is missing")
+        parts.append(content[position + 8:position + 8 + length])
+        position += 8 + (length + 3) // 4 * 4
+        if position > len(content):
+            raise ValueError("it is cut off")
+        expected = (2, 3) if continues in (1, 2) else ()
+    if position != len(content):
+        raise ValueError(f"it is followed by {len(content) - position} bytes that are not in the index")
+    payload = MAGIC.join(parts)
+    if len(payload) < HEADER.size:
+        raise ValueError("it is too short for a label")
+    flag, label, _, _ = HEADER.unpack_from(payload)
+    if flag > 1 or len(payload) < HEADER.size + 4 * flag:
+        raise ValueError(f"it has {flag} labels instead of one")
+    if flag:
+        label, = struct.unpack_from("<f", payload, HEADER.size)
+    return label, payload[HEADER.size + 4 * flag:]
+
+
+def _check_record(file, begin, end, complaints):
+    """The label of a record, or a ValueError saying what is wrong with it."""
+    label, picture = read_record(file, begin, end)
+    if not (label >= 0 and label == int(label)):
+        raise ValueError(f"its label is {label}")
+    if picture[:2] != b"\xff\xd8" and picture[:4] != b"\x89PNG":
+        raise ValueError("its content is neither JPEG nor PNG")
+    try:
+        # At an eighth of the size everything is parsed, but fewer pixels are made.
+        image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
+    except cv2.error as error:
+        raise ValueError(f"its picture cannot be decoded ({error.err})") from error
+    complaint = complaints()
+    if image is None:
+        raise ValueError("its picture cannot be decoded")
+    if complaint:
+        raise ValueError(f"its picture is damaged ({complaint})")
+    return int(label)
+
+
+class _Complaints:
+    """What libjpeg writes to standard error, the only place where it tells of damaged data."""
+
+    def __init__(self):
+        self.log = tempfile.TemporaryFile()
+        sys.stderr = os.fdopen(os.dup(2), "w")
+        os.dup2(self.log.fileno(), 2)
+
+    def __call__(self):
+        length = os.fstat(2).st_size
+        if not length:
+            return ""
+        text = os.pread(2, length, 0).decode(errors="replace").strip().splitlines()
+        os.ftruncate(2, 0)
+        os.lseek(2, 0, os.SEEK_SET)
+        # Some cameras and editors leave a few bytes of padding before the end marker.
+        harmless = re.compile(r"\b[1-4] extraneous bytes before marker 0xd9")
+        serious = [line for line in text if not harmless.search(line)]
+        return serious[0] if serious else ""
+
+
+def main():
+    """Check every `parts`-th record; one line for each before it is read, or for what is wrong."""
+    rec, idx, part, parts = sys.argv[1:]
+    cv2.setNumThreads(1)
+    complaints = _Complaints()
+    entries = read_index(idx)
+    ends = [begin for _, begin in entries[1:]] + [os.path.getsize(rec)]
+    largest = 0
+    if part == "0" and entries[0][1] != 0:
+        _say("damaged", 0, f"the index begins at byte {entries[0][1]} instead of 0")
+    with open(rec, "rb") as file:
+        for number in range(int(part), len(entries), int(parts)):
+            key, begin = entries[number]
+            _say("reading", number, f"record {key} (byte {begin})")
+            try:
+                largest = max(largest, _check_record(file, begin, ends[number], complaints))
+            except ValueError as error:
+                _say("damaged", number, f"record {key} (byte {begin}): {error}")
+    _say("largest", largest, "")
+
+
+def _say(word, number, text):
+    print(word, number, text, sep="\t", flush=True)
+
+
+def _check_in_children(rec, idx, samples):
+    """Largest label, and what is damaged in the order of the file."""
+    parts = max(1, min(os.cpu_count() or 1, samples // 64))
+    here = str(Path(__file__).resolve().parents[2])
+    inherited = os.environ.get("PYTHONPATH")
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join([here, inherited] if inherited else [here]))
+    children = []
+    try:
+        for part in range(parts):
+            command = [sys.executable, "-m", "gluon_etinynet.data.record_check", *map(str, (rec, idx, part, parts))]
+            children.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment))
+        with cli.progress(total=samples, desc=f"checking {rec.name}", unit="") as bar, \
+                concurrent.futures.ThreadPoolExecutor(parts) as pool:
+            results = list(pool.map(lambda child: _listen(child, bar), children))
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+            child.stdout.close()
+    damages = sorted(damage for _, found in results for damage in found)
+    return max(largest for largest, _ in results), [text for _, text in damages]
+
+
+def _listen(child, bar):
+    """Largest label and [(number, what is damaged)] as one child tells them."""
+    largest, damages, last = 0, [], (0, "the file")
+    for line in child.stdout:
+        word, number, text = line.rstrip("\n").split("\t", 2)
+        if word == "reading":
+            last = int(number), text
+            bar.update()
+        elif word == "damaged":
+            damages.append((int(number), text))
+        else:
+            largest = int(number)
+    status = child.wait()
+    if status < 0:
+        name = signal.Signals(-status).name
+        damages.append((last[0], f"{last[1]}: reading it ends the process with {name}; not all were read"))
+    elif status:
+        raise RuntimeError(f"the check of records ended with status {status} at {last[1]}")
+    return largest, damages
+
+
+def _results_folder():
+    return Path(os.environ.get("MXNET_HOME", Path.home() / ".mxnet")) / "records"
+
+
+def _stamps(rec, idx):
+    return [[path.stat().st_size, path.stat().st_mtime_ns] for path in (rec, idx)]
+
+
+def _kept_result(rec, idx):
+    """The summary of an earlier check of these files, even if they were moved or copied since, or None."""
+    stamps = _stamps(rec, idx)
+    checksums = None
+    for path in sorted(_results_folder().glob("*.json")):
+        try:
+            kept = json.loads(path.read_text())
+            summary = RecordSummary(*kept["summary"])
+            sizes = [[size for size, _ in each] for each in (kept["stamps"], stamps)]
+            if kept["format"] != FORMAT or sizes[0] != sizes[1]:
+                continue
+            if kept["stamps"] == stamps:
+                return summary
+            checksums = checksums or [sha256(rec), sha256(idx)]
+            same = kept["sha256"] == checksums
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # a damaged result is as good as none
+        if same:
+            _keep_result(stamps, checksums, summary)
+            return summary
+    return None
+
+
+def _keep_result(stamps, checksums, summary):
+    path = _results_folder() / f"{hashlib.sha256(repr(stamps).encode()).hexdigest()[:24]}.json"
+    try:
+        write_json(path, {"format": FORMAT, "stamps": stamps, "sha256": checksums, "summary": summary})
+    except InputError as error:
+        print(f"{error} (without it the records are checked again at the next start)", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

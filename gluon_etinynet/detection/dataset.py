@@ -1,0 +1,172 @@
+"""Pictures with boxes in the folder layout of Pascal VOC: reading, checking, batches.
+
+    ROOT/JPEGImages/ID.jpg  ROOT/Annotations/ID.xml  ROOT/ImageSets/Main/SPLIT.txt
+
+Boxes are rows of left, top, right, bottom (pixels from 0: one less than in the files, as GluonCV has them),
+class and `difficult`. Difficult objects are trained on, as SSD's authors do; in evaluation they
+count neither as found nor as missed, as in VOC 2007.
+"""
+
+import collections
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+
+from ..data.images import EXTENSIONS, read_image
+from ..data.sources import FolderSource, _seed
+from ..files import InputError
+from .augment import augment_detection, fit
+
+__all__ = ["Annotated", "read_voc", "classes_of", "DetectionSource", "SPLITS"]
+
+# As GluonCV: trained on 2007 and 2012, tested on 2007.
+SPLITS = {"voc": {"train": "VOC2007/trainval,VOC2012/trainval", "val": "VOC2007/test"},
+          "custom": {"train": "train", "val": "val"}}
+
+Annotated = collections.namedtuple("Annotated", "path width height boxes")
+Annotated.__doc__ = """One picture: path, its size in pixels by the annotation, and boxes, float32 (n, 6)."""
+
+
+def read_voc(root, splits, classes):
+    """Read and check the annotations of one or more splits.
+
+    Parameters
+    ----------
+    root : str or Path
+    splits : str
+        Names of files in ImageSets/Main without ``.txt``, parted by commas, each with its folder within
+        `root` if there are several, for example "VOC2007/trainval,VOC2012/trainval".
+    classes : sequence of str
+        Their order gives the labels.
+
+    Returns
+    -------
+    list of Annotated
+
+    Raises
+    ------
+    InputError
+        Naming the file: a folder, list, annotation or picture is missing; a split is empty; an annotation is
+        no such XML or has no object; a class is not among `classes`; a box is inverted, empty, or outside
+        its picture.
+    """
+    position = {name: index for index, name in enumerate(classes)}
+    found = []
+    for folder, identifier, _ in _items(root, splits):
+        annotation = folder / "Annotations" / f"{identifier}.xml"
+        width, height, objects = _parse(annotation)
+        rows = []
+        for name, difficult, box in objects:
+            if name not in position:
+                raise InputError(f"{annotation}: {name} is not one of the {len(classes)} classes "
+                                 f"({', '.join(list(classes)[:4])}, ...); correct it, or name the classes")
+            left, top, right, bottom = box = [value - 1 for value in box]
+            # GluonCV's limits; VOC itself has boxes that end one pixel beyond the picture.
+            if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+                numbers = " ".join(f"{value + 1:g}" for value in box)
+                raise InputError(f"{annotation}: the box of {name}, xmin ymin xmax ymax = {numbers}, is inverted, "
+                                 f"empty or outside the picture of {width:g} x {height:g}; correct or remove it")
+            rows.append([*box, position[name], difficult])
+        path = _picture(folder, identifier, annotation)
+        found.append(Annotated(path, width, height, np.array(rows, np.float32)))
+    return found
+
+
+def classes_of(root, splits):
+    """Return the names of the classes that occur in the annotations of these splits, sorted."""
+    return sorted({name for folder, identifier, _ in _items(root, splits)
+                   for name, _, _ in _parse(folder / "Annotations" / f"{identifier}.xml")[2]})
+
+
+def _items(root, splits):
+    """Folder, identifier and list file of every picture."""
+    items = []
+    for split in splits.split(","):
+        within, _, name = split.strip().rpartition("/")
+        folder = Path(root).expanduser() / within
+        listing = folder / "ImageSets" / "Main" / f"{name}.txt"
+        try:
+            lines = listing.read_text().splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot read {listing}: {getattr(error, 'strerror', None) or error}; the layout is "
+                             "that of Pascal VOC: JPEGImages, Annotations, ImageSets/Main") from error
+        identifiers = [line.split()[0] for line in lines if line.strip()]
+        if not identifiers:
+            raise InputError(f"{listing} names no picture; put one identifier on each line")
+        items += [(folder, identifier, listing) for identifier in identifiers]
+    return items
+
+
+def _parse(path):
+    """Width, height and [(class, difficult, [xmin, ymin, xmax, ymax])] of an annotation."""
+    try:
+        root = ElementTree.parse(path).getroot()
+        width, height = (float(root.find(f"size/{side}").text) for side in ("width", "height"))
+        objects = [(element.find("name").text.strip().lower(), int(element.findtext("difficult", "0")),
+                    [float(element.find(f"bndbox/{end}").text) for end in ("xmin", "ymin", "xmax", "ymax")])
+                   for element in root.iter("object")]
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; every picture needs its annotation") from error
+    except (ElementTree.ParseError, AttributeError, ValueError) as error:
+        raise InputError(f"{path} is not a Pascal VOC annotation ({error}): it needs size and, in each object, "
+                         "name and bndbox with four numbers") from error
+    if not objects:
+        raise InputError(f"{path} has no object; remove it from the split")
+    return width, height, objects
+
+
+def _picture(folder, identifier, annotation):
+    for extension in EXTENSIONS:
+        path = folder / "JPEGImages" / (identifier + extension)
+        if path.is_file():
+            return path
+    raise InputError(f"{annotation} has no picture {folder / 'JPEGImages' / identifier}.jpg; restore it, or "
+                     f"remove {identifier} from the split")
+
+
+class DetectionSource(FolderSource):
+    """Batches of pictures with boxes, for `gluon_etinynet.training`.
+
+    The data is as that of the other sources, (n, 3, size, size). The labels are (n, boxes, 6): left,
+    top, right and bottom in pixels of the input, class, difficult; rows of -1 fill up. In training the
+    pictures are augmented as SSD does; in evaluation only resized, not in proportion.
+
+    Parameters
+    ----------
+    annotated : list of Annotated
+    batch_size, train, seed, threads, part_index, num_parts
+        See `gluon_etinynet.data.FolderSource`.
+    size : int
+        Side of the network's input, in pixels.
+    classes : int
+        Number of classes, without the background.
+    augmentation : str
+        In training: see `augment_detection`.
+    """
+
+    def __init__(self, annotated, batch_size, classes, size=256, train=False, seed=0, threads=2,
+                 augmentation="ssd", part_index=0, num_parts=1):
+        super().__init__([(item.path, item) for item in annotated], batch_size, size, train, seed,
+                         threads=threads, classes=classes, strict=True, part_index=part_index,
+                         num_parts=num_parts)
+        self.augmentation = augmentation
+        self.boxes = max(len(item.boxes) for item in annotated)
+
+    def _read(self, index, number):
+        path, item = self.files[index]
+        try:
+            image = read_image(path)
+        except InputError as error:
+            return None, None, str(error)
+        if image.shape[:2] != (item.height, item.width):
+            return None, None, (f"{path} has {image.shape[1]} x {image.shape[0]} pixels, its annotation says "
+                                f"{item.width:g} x {item.height:g}; correct the annotation")
+        if self.train:
+            random = np.random.RandomState(_seed(self.seed, number, index))
+            image, boxes = augment_detection(image, item.boxes, self.size, random, self.augmentation)
+        else:
+            image, boxes = fit(image, item.boxes, self.size)
+        label = np.full((self.boxes, 6), -1, np.float32)
+        label[:len(boxes)] = boxes
+        return image, label, None

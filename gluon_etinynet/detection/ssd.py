@@ -1,0 +1,205 @@
+"""EtinyNet-SSD: detection on the backbone's feature maps, with GluonCV's SSD parts (table 5).
+
+The paper says of its detector: EtinyNet-1.0 as backbone, "the detection layers as well as prior boxes
+presented by SSD", 256 x 256 pixels, 8-bit linear quantisation. What it leaves open is chosen so that
+parameters and multiply-adds come to its 0.59 M and 164 M:
+
+* feature maps: after stage 3 (stride 16) and stage 4 (stride 32), the two taps of the authors' released
+  detector backbone, and one small level more at stride 64;
+* on each a bias-free 1x1 convolution for the classes and one for the boxes, with no hidden layer, as
+  in that backbone;
+* six anchors a cell.
+
+Anchors (SSD, Liu et al. 2016, section 2.2; GluonCV's `SSDAnchorGenerator`): at every cell of level k,
+squares of side s_k and sqrt(s_k s_k+1), and boxes of area s_k ** 2 with aspect ratios 2, 1/2, 3 and 1/3.
+The sides 26, 77, 154 (and 269 to follow) are 0.1, 0.3, 0.6 and 1.05 of 256 pixels: SSD's own smallest, 0.1,
+and GluonCV's last, 1.05, with steps small enough that any square between them, centred on a cell, overlaps
+an anchor by more than half. 16 * 16 + 8 * 8 + 4 * 4 cells make 2016 anchors.
+
+Box code (SSD, equation 2; GluonCV's `NormalizedBoxCenterDecoder`): centre offsets in units of the
+anchor's size, and logarithms of the ratio of the sizes, divided by 0.1, 0.1, 0.2, 0.2. These "variances" are
+not in the paper of SSD but in its authors' code, and GluonCV has them too: they bring the targets to
+a spread of about one, so that class and box losses weigh alike.
+"""
+
+from .._mxnet import mx  # before GluonCV, which loads MXNet itself
+
+# isort: split
+from gluoncv.data import VOCDetection
+from gluoncv.model_zoo.ssd.anchor import SSDAnchorGenerator
+from gluoncv.nn.coder import MultiPerClassDecoder, NormalizedBoxCenterDecoder
+
+from ..networks.etinynet import ExtraLevel, etinynet0_75, etinynet1_0
+
+__all__ = ["EtinyNetSSD", "Detections", "VOC_CLASSES", "ssd_256_etinynet1_0", "ssd_256_etinynet0_75"]
+
+nn = mx.gluon.nn
+
+VOC_CLASSES = VOCDetection.CLASSES
+TAPPED_STAGES = (3, 4)
+STEPS = (16, 32, 64)  # pixels from one cell to the next, level by level
+SIZES = (26, 77, 154, 269)  # s_k in pixels, and what would follow
+RATIOS = ((1, 2, 1 / 2, 3, 1 / 3),) * 3
+EXTRA_CHANNELS = 32
+STDS = (0.1, 0.1, 0.2, 0.2)  # of the box code: x, y, width, height
+SCORE_THRESHOLD = 0.01  # SSD, section 3.7, and GluonCV: mAP wants nearly the whole curve
+
+
+class Detections(mx.gluon.HybridBlock):
+    """Decode predictions and drop duplicates: scores, boxes, non-maximum suppression, as GluonCV's SSD.
+
+    Softmax over the classes and the background; every class of every anchor whose score is above 0.01 is
+    a candidate; per class, candidates overlapping a better one by more than `nms_thresh` go.
+
+    Parameters
+    ----------
+    num_classes : int
+        Without the background.
+    nms_thresh : float
+        Intersection over union; 0.45 as SSD, section 3.7.
+    nms_topk : int
+        Candidates that are looked at, the best ones of all classes together.
+    post_nms : int
+        Detections that are returned.
+    """
+
+    def __init__(self, num_classes, nms_thresh=0.45, nms_topk=400, post_nms=100, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+        self.nms_thresh, self.nms_topk, self.post_nms = nms_thresh, nms_topk, post_nms
+        with self.name_scope():
+            self.bbox_decoder = NormalizedBoxCenterDecoder(STDS)
+            self.cls_decoder = MultiPerClassDecoder(num_classes + 1, thresh=SCORE_THRESHOLD)
+
+    def hybrid_forward(self, F, cls_preds, box_preds, anchors):
+        bboxes = self.bbox_decoder(box_preds, anchors)
+        ids, scores = self.cls_decoder(F.softmax(cls_preds, axis=-1))
+        candidates = [F.concat(F.slice_axis(ids, axis=-1, begin=i, end=i + 1),
+                               F.slice_axis(scores, axis=-1, begin=i, end=i + 1), bboxes, dim=-1)
+                      for i in range(self.num_classes)]
+        found = F.contrib.box_nms(
+            F.concat(*candidates, dim=1), overlap_thresh=self.nms_thresh, topk=self.nms_topk,
+            valid_thresh=SCORE_THRESHOLD, id_index=0, score_index=1, coord_start=2, force_suppress=False)
+        found = F.slice_axis(found, axis=1, begin=0, end=self.post_nms)
+        return tuple(F.slice_axis(found, axis=2, begin=a, end=b) for a, b in ((0, 1), (1, 2), (2, 6)))
+
+
+class EtinyNetSSD(mx.gluon.HybridBlock):
+    """EtinyNet-SSD of table 5, or a detector of its shape with other levels, anchors or classes.
+
+    The input is a batch of RGB pictures as `pixel - 128`, shape (N, 3, size, size). Within
+    `autograd.train_mode` (and `record`) it returns class logits (N, anchors, classes + 1), the background
+    first, box codes (N, anchors, 4) and anchors (1, anchors, 4), as centre and size in pixels. Otherwise,
+    like GluonCV's: ids (N, 100, 1), scores (N, 100, 1) and boxes (N, 100, 4), as left, top, right and
+    bottom in pixels of the input, best first, -1 where there is none. Hybridised or exported, the network
+    ends with the three arrays of training; what follows is `detections`.
+
+    Parameters
+    ----------
+    backbone : callable
+        `etinynet1_0` or `etinynet0_75`: called with ``clip=clip``, gives the `EtinyNet`.
+    classes : sequence of str
+        Without the background.
+    size : int
+        Side of the picture in pixels.
+    sizes, ratios, steps : sequences
+        As GluonCV's SSD has them: sides of the anchors in pixels, one more than levels; their
+        aspect ratios and the pixels between cells, level by level. Two levels are the taps alone.
+    extra_channels : int
+        Channels of the level at stride 64.
+    anchor_alloc_size : int, optional
+        Cells a side for which anchors of the first level are kept, half as many on each further
+        level. By default those of `size`.
+    clip : float, optional
+        Limit the output of every BN to [-clip, clip]: 12 for the released detector backbone.
+
+    Attributes
+    ----------
+    features : HybridSequential
+        Stem and stages 1 to 4 of the backbone.
+    extra : ExtraLevel
+        Only with three levels.
+    class_predictors, box_predictors, anchor_generators : HybridSequential
+        One for each level; the first two hold convolutions. Channels are anchor-major: those of anchor a
+        are a * (classes + 1) and on, or 4 * a and on.
+    detections : Detections
+    """
+
+    def __init__(self, backbone=etinynet1_0, classes=VOC_CLASSES, size=256, sizes=SIZES, ratios=RATIOS,
+                 steps=STEPS, extra_channels=EXTRA_CHANNELS, anchor_alloc_size=None, clip=None, **kwargs):
+        super().__init__(**kwargs)
+        self.classes, self.size = list(classes), size
+        with self.name_scope():
+            self.features = backbone(clip=clip).features
+            channels = [self.features[stage][-1].dw2._channels for stage in TAPPED_STAGES]
+            if len(ratios) > len(channels):
+                self.extra = ExtraLevel(channels[-1], extra_channels, clip)
+                channels.append(extra_channels)
+            self.class_predictors = nn.HybridSequential()
+            self.box_predictors = nn.HybridSequential()
+            self.anchor_generators = nn.HybridSequential()
+            cells = anchor_alloc_size or -(-size // steps[0])
+            for level, in_channels in enumerate(channels):
+                anchors = SSDAnchorGenerator(level, (size, size), sizes[level:level + 2], ratios[level],
+                                             steps[level], (cells, cells))
+                count = anchors.num_depth
+                self.anchor_generators.add(anchors)
+                self.class_predictors.add(_predictor(in_channels, count * (len(self.classes) + 1)))
+                self.box_predictors.add(_predictor(in_channels, count * 4))
+                cells = -(-cells // 2)
+            self.detections = Detections(len(self.classes))
+        self._start_with_constants()
+
+    def _start_with_constants(self):
+        """Let beta start at 1 in front of the heads.
+
+        Most anchors are background. Without a bias, and after a BN that makes every mean 0, a head has
+        nothing to express that with: trained from random weights, it would be worse than a constant for
+        long.
+        """
+        for bn in [self.features[stage][-1].bn3 for stage in TAPPED_STAGES] + (
+                [self.extra.bn2] if "extra" in self._children else []):
+            bn.beta.init = mx.init.One()
+
+    def predictors_after(self, stage):
+        """Return the predictors that read the map of a stage, or, after the last one, of the extra level."""
+        stages = TAPPED_STAGES + (len(self.features),)
+        if stage not in stages[:len(self.class_predictors)]:
+            return []
+        level = stages.index(stage)
+        return [self.class_predictors[level], self.box_predictors[level]]
+
+    def forward(self, x):
+        predictions = super().forward(x)
+        return predictions if mx.autograd.is_training() else self.detections(*predictions)
+
+    def hybrid_forward(self, F, x):
+        levels = []
+        for stage, blocks in enumerate(self.features):
+            x = blocks(x)
+            if stage in TAPPED_STAGES:
+                levels.append(x)
+        if len(self.class_predictors) > len(levels):
+            levels.append(self.extra(x))
+        cls_preds, box_preds = ([F.flatten(F.transpose(head(x), (0, 2, 3, 1))) for x, head in zip(levels, heads)]
+                                for heads in (self.class_predictors, self.box_predictors))
+        anchors = [F.reshape(generator(x), (1, -1)) for x, generator in zip(levels, self.anchor_generators)]
+        return [F.reshape(F.concat(*cls_preds, dim=1), (0, -1, len(self.classes) + 1)),
+                F.reshape(F.concat(*box_preds, dim=1), (0, -1, 4)),
+                F.reshape(F.concat(*anchors, dim=1), (1, -1, 4))]
+
+
+def _predictor(in_channels, channels):
+    """A bias-free 1x1 convolution that starts near zero, lest its gradients spoil a trained backbone."""
+    return nn.Conv2D(channels, 1, in_channels=in_channels, use_bias=False,
+                     weight_initializer=mx.init.Normal(0.01))
+
+
+def ssd_256_etinynet1_0(**kwargs):
+    """EtinyNet-SSD of table 5; keyword arguments as for `EtinyNetSSD`."""
+    return EtinyNetSSD(etinynet1_0, **kwargs)
+
+
+def ssd_256_etinynet0_75(**kwargs):
+    """The same detector on EtinyNet-0.75; keyword arguments as for `EtinyNetSSD`."""
+    return EtinyNetSSD(etinynet0_75, **kwargs)

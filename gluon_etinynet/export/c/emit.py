@@ -1,0 +1,297 @@
+"""Graph -> a folder of C: the runtime as it stands in the package, the network's tables, demo, make files."""
+
+import json
+import re
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from ... import __version__
+from ...files import InputError
+from ...integer import Graph, pack, plan, stages, unpack
+
+__all__ = ["TOOL", "REPORT", "emit", "read_arrays", "read_weights"]
+
+TOOL = "gluon_etinynet export_c"
+REPORT = "report.json"
+HERE = Path(__file__).resolve().parent
+_SCHEDULES = {"stored": "blocks", "pushed": "rows"}  # the runtime's name -> the planner's
+_TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
+_ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "depthwise"),
+          "level": ("class predictor", "box predictor"), "extra": ("pointwise", "depthwise")}
+_KEYWORDS = frozenset(
+    "auto break case char const continue default do double else enum extern float for goto if inline int "
+    "long register restrict return short signed sizeof static struct switch typedef union unsigned void "
+    "volatile while and asm bool catch class delete explicit export false friend mutable namespace new not "
+    "operator or private protected public template this throw true try typeid typename using virtual xor".split())
+
+
+def emit(graph, prefix="etinynet"):
+    """Write `graph` as C.
+
+    Parameters
+    ----------
+    graph : Graph
+        A stem, (dense) linear depthwise blocks, a global average and a fully connected layer; or a detector's
+        levels in their place.
+    prefix : str
+        Begins every global name and names the header.
+
+    Returns
+    -------
+    dict from str to str
+        Path -> text. The same graph and prefix give the same text.
+
+    Raises
+    ------
+    InputError
+        If the prefix is no C identifier, or the runtime has no place for a node, naming it.
+    """
+    _check_prefix(prefix)
+    graph.validate()
+    found = stages(graph)
+    _check_stages(graph, found)
+    files = _runtime()
+    constants = {name: int(value)
+                 for name, value in re.findall(r"#define (ETN_\w+) (\d+)", files["include/etn.h"])}
+
+    layers, arrays = _layers(graph)
+    levels, anchors = _levels(graph)
+    arrays += anchors
+    widened = _align(max(_widened_bytes(graph, node) for node in graph.nodes))
+    plans = {name: _plan(graph, schedule, found, widened, constants["ETN_STATE_BYTES"])
+             for name, schedule in _SCHEDULES.items()}
+    channels, rows, columns = graph.image.shape
+    digest = graph.sha256()
+    report = _report(graph, found, arrays, plans, widened, constants)
+    view = {
+        "notice": f"Written by {TOOL} {__version__} from the network {_plain(graph.name)}, "
+                  f"SHA-256 {digest[:16]}. Do not edit.",
+        "network": _plain(graph.name), "prefix": prefix, "upper": prefix.upper(),
+        "version": constants["ETN_VERSION"], "rows": rows, "columns": columns, "channels": channels,
+        "classes": graph.classes, "layers": layers, "arrays": arrays, "plans": plans,
+        "detection": graph.detection, "levels": levels,
+        "flags": "--pushed" if levels else "--logits --pushed",
+        "compute": f"{prefix}_" + ("detect(arena, found, &count)" if levels else "run(arena, logits)"),
+        "arena_bytes": report["arena_bytes"],
+        "flash": report["flash_bytes"], "macs": report["macs"],
+        "sources": sorted(p for p in files if re.match(r"src/.*\.c$", p)) + [f"src/{prefix}.c"],
+    }
+    view["headers"] = sorted([path for path in files if path.endswith(".h")]
+                             + [f"include/{prefix}.h", "src/etn_prefix.h"])
+    rendered = {"network.h": f"include/{prefix}.h", "network.c": f"src/{prefix}.c", "main.c": "demo/main.c",
+                "Makefile": "Makefile", "CMakeLists.txt": "CMakeLists.txt", "README.md": "README.md"}
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("gluon_etinynet.export.c"), trim_blocks=True,
+                                     lstrip_blocks=True, keep_trailing_newline=True, autoescape=False,
+                                     undefined=jinja2.StrictUndefined)
+    for template, path in rendered.items():
+        files[path] = environment.get_template(template + ".j2").render(view)
+    files["src/etn_prefix.h"] = f"/* {view['notice']} */\n#define ETN_PREFIX {prefix}\n"
+    report.update(tool=TOOL, version=__version__, network=graph.name, sha256=digest, prefix=prefix,
+                  files=sorted([*files, REPORT]))
+    files[REPORT] = json.dumps(report, indent=2, sort_keys=True) + "\n"
+    return files
+
+
+def _runtime():
+    """The runtime and its kernels as they stand in the package, and the demo: path in the exported folder -> text."""
+    files = {f"demo/{path.relative_to(HERE / 'demo').as_posix()}": path for path in (HERE / "demo").rglob("*.*")}
+    for room in ("runtime", "kernels/portable"):
+        files.update({f"{'include' if path.name == 'etn.h' else 'src'}/{path.name}": path
+                      for path in (HERE / room).glob("*.[ch]")})
+    return {name: files[name].read_text() for name in sorted(files)}
+
+
+def _plain(name):
+    """A network's name as it may stand in a comment."""
+    return re.sub(r"[^\w.+ -]|\*/", "?", name)
+
+
+# ---- What the runtime has a place for ----
+
+def _check_prefix(prefix):
+    if not re.match(r"[A-Za-z][A-Za-z0-9_]*\Z", prefix) or prefix in _KEYWORDS:
+        raise InputError(f"--prefix {prefix} is no C identifier; take letters, digits and underscores, "
+                         "a letter first")
+    if prefix.lower() in ("etn", "main") or prefix.lower().startswith("etn_"):
+        raise InputError(f"--prefix {prefix} is taken by the runtime; choose another")
+
+
+def _check_stages(graph, found):
+    def require(condition, node, message):
+        if not condition:
+            raise InputError(f"node {node.output}: the C runtime {message}")
+
+    kinds, last = [stage.kind for stage in found], graph.nodes[-1]
+    if graph.detection is None:
+        heads = [stage.nodes[0] for stage in found if stage.kind == "head"]
+        require(kinds == ["stem"] + ["block"] * (len(kinds) - 3) + ["head"] * 2 and heads[0].op == "avgpool"
+                and heads[1].op == "conv2d" and heads[1].attrs["groups"] == 1 and heads[1].attrs["pad"] == 0
+                and heads[1].attrs["relu"] == "none" and graph.output.quant.bits == 32, last,
+                "runs a stem, blocks, a global average and a fully connected layer with int32 outputs only")
+    require("head" not in kinds or graph.detection is None, last, "gives logits or detections, not both")
+    for node in (node for stage in found if stage.kind == "level" for node in stage.nodes):
+        require(node.attrs["weight"].shape[1:] == graph.tensors[node.inputs[0]].shape[:1] + (1, 1)
+                and node.attrs["stride"] == 1 and node.attrs["relu"] == "none", node,
+                "takes 1x1 predictors without groups, stride or ReLU")
+    conv, pool = found[0].nodes
+    require(conv.attrs["weight"].shape[2:] == (3, 3) and conv.attrs["pad"] == 1 and conv.attrs["groups"] == 1
+            and len(conv.inputs) == 1, conv, "takes a stem of 3x3 with padding 1 and without groups")
+    require(pool.attrs["kernel"] <= 3, pool, "pools at most 3 rows")
+    for node in graph.nodes:
+        tensor = graph.tensors[node.output]
+        require(max(tensor.shape) <= 65535 and node.attrs.get("stride", 1) <= 255, node,
+                "holds lengths in 16 bits and strides in 8")
+        require(tensor.quant.bits == 8 or tensor.name in graph.outputs, node,
+                "has int32 outputs only at the end")
+
+
+# ---- Tables ----
+
+def _layers(graph):
+    """The layers' fields, and the arrays that they point to."""
+    layers, arrays = [], []
+    for index, node in enumerate(graph.nodes):
+        attrs, fields = node.attrs, {}
+        source, output = graph.tensors[node.inputs[0]], graph.tensors[node.output]
+        columns = {}
+        if node.op == "conv2d":
+            weight = attrs["weight"].reshape(len(attrs["weight"]), -1)
+            bits = attrs["weight_quant"].bits
+            columns["weights"] = pack(weight, bits)
+            columns["bias"] = attrs["bias"]
+            fields.update(taps=weight.shape[1], bits=bits, relu=int(attrs["relu"] == "before"),
+                          shortcut=int(len(node.inputs) == 2),
+                          shortcut_multiplier=attrs["shortcut_multiplier"] or 0)
+        if node.op != "maxpool":
+            columns.update(multiplier=attrs["multiplier"], offset=attrs["offset"])
+            fields["shift"] = attrs["shift"]
+        for key, values in columns.items():
+            if values is not None:
+                comment = (f"{index} {_plain(node.output)}: {len(values)} x {fields['taps']} weights of "
+                           f"{fields['bits']} bits" if key == "weights" else "")
+                arrays.append(_array(f"{key}_{index}", values, comment))
+                fields[key] = arrays[-1]["name"]
+        fields.update(zip(("inputs", "in_rows", "in_columns"), source.shape))
+        fields.update(zip(("outputs", "rows", "columns"), output.shape))
+        fields.update(stride=attrs.get("stride", 1), kernel=attrs.get("kernel", 0),
+                      low=output.quant.zero_point if attrs.get("relu") == "after" else -128,
+                      in_zero_point=source.quant.zero_point, wide=int(output.quant.bits == 32))
+        layers.append({"node": _plain(node.output), "fields": fields})
+    return layers, arrays
+
+
+def _levels(graph):
+    """The fields of a detector's levels, and the arrays of their anchors."""
+    levels, arrays, first = [], [], 0
+    for number, level in enumerate(graph.detection.levels if graph.detection else ()):
+        comment = f"half width and height of the anchors of {_plain(level.classes)}, 2^-16 pixel"
+        arrays.append(_array(f"anchors_{number}", np.array(level.anchors, np.int32), comment))
+        levels.append({"half": arrays[-1]["name"], "half_step": level.half_step,
+                       "anchors": len(level.anchors), "first": first})
+        _, rows, columns = graph.tensors[level.classes].shape
+        first += len(level.anchors) * rows * columns
+    return levels, arrays
+
+
+def _array(name, values, comment):
+    """A constant array as the templates take it: its text has 24 numbers a line."""
+    values = np.ravel(values)
+    numbers = list(map(str, values.tolist()))
+    lines = [", ".join(numbers[i:i + 24]) for i in range(0, len(numbers), 24)]
+    kind = next(kind for kind, dtype in _TYPES.items() if values.dtype == dtype)
+    return {"name": name, "type": kind, "count": len(numbers), "comment": comment, "bytes": values.nbytes,
+            "text": ",\n".join(lines)}
+
+
+def _widened_bytes(graph, node):
+    """What runtime/etn_kernels.h says its kernel takes."""
+    if node.op != "conv2d":
+        return 0
+    outputs, inputs, height, width = node.attrs["weight"].shape
+    taps = inputs * height * width
+    if node is graph.nodes[0]:
+        return 3 * taps
+    by_row = height == 1 and (graph.detection or graph.tensors[node.output].quant.bits == 8)
+    return 2 * taps if by_row else taps
+
+
+def _plan(graph, schedule, found, widened, state_bytes):
+    """Steps and arena of the planner's `schedule`, with room for the state and the widened weights."""
+    laid = plan(graph, schedule)
+    order = {node.output: index for index, node in enumerate(graph.nodes)}
+    steps = []
+    for stage, step in zip(found if graph.detection else found[:-1], laid.steps):
+        offset = {buffer.name: buffer.offset for buffer in step.buffers}
+        first, last = stage.nodes[0], stage.nodes[-1]
+        fields = {"kind": f"ETN_{stage.kind.upper()}", "layer": order[first.output],
+                  "source": offset.get(first.inputs[0], 0), "target": offset.get(last.output, 0)}
+        lines = {buffer.name: buffer.offset for buffer in step.buffers if buffer.kind != "map"}
+        if "conv" in lines:
+            lines["middle"] = lines.pop("conv")
+        steps.append({**fields, **lines})
+    begin = _align(laid.arena_bytes)
+    sizes = [{b.name: b.size for b in step.buffers if b.kind != "map"} for step in laid.steps]
+    return {"steps": steps, "widened": begin, "arena_bytes": state_bytes + begin + widened,
+            "lines": [{"layers": list(step.nodes), "bytes": of} for step, of in zip(laid.steps, sizes) if of]}
+
+
+def _align(size):
+    return -(-size // 8) * 8
+
+
+# ---- Report and reader ----
+
+def _report(graph, found, arrays, plans, widened, constants):
+    kinds = {"weights": "weights", "bias": "biases", "multiplier": "multipliers", "offset": "offsets",
+             "anchors": "anchors"}
+    flash = dict.fromkeys(kinds.values(), 0)
+    for array in arrays:
+        flash[kinds[array["name"].split("_")[0]]] += array["bytes"]
+    flash["total"] = sum(flash.values())
+    layers = []
+    roles = [role for stage in found if stage.kind != "head" for role in _ROLES[stage.kind]]
+    roles += ["average", "fully connected"]
+    for node, role in zip(graph.nodes, roles):
+        shape = graph.tensors[node.output].shape
+        macs = int(np.prod(shape)) * node.attrs["weight"][0].size if node.op == "conv2d" else 0
+        layers.append({"layer": node.output, "role": role, "output": list(shape), "macs": macs})
+    return {"flash_bytes": flash, "arena_bytes": {name: p["arena_bytes"] for name, p in plans.items()},
+            "arena_parts": {"state": constants["ETN_STATE_BYTES"], "widened_weights": widened},
+            "line_buffers": plans["stored"]["lines"], "layers": layers,
+            "macs": sum(layer["macs"] for layer in layers)}
+
+
+def read_arrays(text):
+    """Read the constant arrays of emitted C back.
+
+    Parameters
+    ----------
+    text : str
+        Of `src/<prefix>.c`.
+
+    Returns
+    -------
+    dict from str to array
+        Name -> values, in the C type.
+    """
+    arrays = {}
+    pattern = r"static const (\w+) (\w+)\[(\d+)\] ETN_ALIGNED = \{([^}]*)\}"
+    for kind, name, count, body in re.findall(pattern, text):
+        arrays[name] = np.array(body.replace(",", " ").split(), np.int64).astype(_TYPES[kind])
+        if len(arrays[name]) != int(count):
+            raise InputError(f"array {name} holds {len(arrays[name])} of {count} values; export it anew")
+    return arrays
+
+
+def read_weights(text, graph: Graph):
+    """Read every weight of `graph` back from emitted C: node's name -> int8 array of the weight's shape."""
+    arrays, weights = read_arrays(text), {}
+    for index, node in enumerate(graph.nodes):
+        if node.op == "conv2d":
+            shape = node.attrs["weight"].shape
+            packed = arrays[f"weights_{index}"].reshape(shape[0], -1)
+            taps = int(np.prod(shape[1:]))
+            weights[node.output] = unpack(packed, node.attrs["weight_quant"].bits, taps).reshape(shape)
+    return weights

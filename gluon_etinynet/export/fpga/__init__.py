@@ -1,0 +1,1 @@
+"""Memories for FPGAs, and the Verilog that reads them."""

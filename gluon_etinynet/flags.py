@@ -1,0 +1,145 @@
+"""The flags that several tools share, and what they name."""
+
+from .files import InputError
+
+__all__ = ["add_picture_arguments", "labelled_pictures", "print_unreadable", "add_dataset_arguments", "read_dataset",
+           "add_checkpoint_arguments"]
+
+SHOWN = 10
+
+
+def add_picture_arguments(parser):
+    """Give a parser the flags that `labelled_pictures` reads."""
+    parser.add_argument("--data-dir",
+                        help="folder with labels.csv, or with one folder of photographs for each class")
+    parser.add_argument("--use-rec", action="store_true", help="read --rec-val instead of --data-dir")
+    parser.add_argument("--rec-val", help="validation .rec file")
+    parser.add_argument("--rec-val-idx", help="its .idx file (default: beside it)")
+    parser.add_argument("--crop-ratio", type=float, default=0.875,
+                        help="side of the crop as a part of the resized short side (default: 0.875)")
+    parser.add_argument("--batch-size", type=int, default=32, help="photographs at a time (default: 32)")
+    parser.add_argument("-j", "--num-workers", type=int, default=2,
+                        help="threads that read photographs (default: 2)")
+    parser.add_argument("--strict", action="store_true", help="stop at a photograph that cannot be read")
+
+
+def labelled_pictures(args, size, classes):
+    """Return the source of pictures that the flags name.
+
+    Parameters
+    ----------
+    args : Namespace
+        Of the flags of `add_picture_arguments`; where `args.digits` exists and is true, the test digits.
+    size : int
+        Side of the network's input.
+    classes : int
+        Of the network. 1000 are ImageNet's, others the sorted names of the folders.
+
+    Raises
+    ------
+    InputError
+        If the flags do not name one source, or it does not serve.
+    """
+    from .data.datasets import digits, imagenet_classes
+    from .data.images import index_folder
+    from .data.sources import ArraySource, FolderSource, RecordSource
+
+    of_digits = getattr(args, "digits", False)
+    if args.use_rec != bool(args.rec_val) or args.use_rec + bool(args.data_dir) + of_digits != 1:
+        raise InputError("give one of --data-dir DIR, --use-rec with --rec-val FILE" +
+                         (", --digits" if hasattr(args, "digits") else ""))
+    if of_digits:
+        data = digits(size)
+        _check_classes("scikit-learn's digits", len(data.classes), classes)
+        return ArraySource(data.x_test, data.y_test, args.batch_size)
+    wnids, _ = imagenet_classes()
+    options = {"size": size, "crop_ratio": args.crop_ratio, "threads": args.num_workers, "classes": classes}
+    if args.use_rec:
+        return RecordSource(args.rec_val, args.rec_val_idx, args.batch_size, **options)
+    files, names = index_folder(args.data_dir, wnids if classes == len(wnids) else None)
+    _check_classes(args.data_dir, len(names), classes)
+    return FolderSource(files, args.batch_size, strict=args.strict, **options)
+
+
+def _check_classes(where, count, classes):
+    if count != classes:
+        raise InputError(f"{where} has {count} classes, the network {classes}; give pictures of its classes")
+
+
+def print_unreadable(source):
+    """Name the photographs that a source left out; return what was said of them, a list of str."""
+    unreadable = getattr(source, "unreadable", [])
+    for complaint in unreadable[:SHOWN]:
+        print(f"left out: {complaint}")
+    if unreadable:
+        print(f"{len(unreadable)} of {source.samples} photographs could not be read and are not counted")
+    return unreadable
+
+
+def add_dataset_arguments(parser):
+    """Give a parser the flags that `read_dataset` reads."""
+    from .detection.dataset import SPLITS
+
+    add = parser.add_argument
+    add("--dataset", choices=list(SPLITS), default="voc",
+        help="voc: VOC2007 and VOC2012 within the root; custom: the root has JPEGImages and so on itself")
+    add("--dataset-root", default="~/.mxnet/datasets/voc", help="default: %(default)s")
+    for part, text in (("train", "training"), ("val", "validation")):
+        add(f"--{part}-split", metavar="NAME[,NAME]",
+            help=f"lists in ImageSets/Main of the {text} pictures (voc: {SPLITS['voc'][part]}; custom: {part})")
+    add("--classes", metavar="NAME,NAME", help="their names in the order of the labels (default: Pascal VOC's for "
+                                               "voc, those of the annotations, sorted, for custom)")
+
+
+def read_dataset(args, *parts, classes=None):
+    """Read the data set that the command line names.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With the flags of `add_dataset_arguments`.
+    *parts : str
+        Of "train" and "val", those wanted.
+    classes : sequence of str, optional
+        Where they are known already.
+
+    Returns
+    -------
+    classes : list of str
+    annotated : list of list of Annotated
+        One for each of `parts`.
+    """
+    from .detection.dataset import SPLITS, classes_of, read_voc
+
+    splits = {part: getattr(args, f"{part}_split") or SPLITS[args.dataset][part] for part in ("train", "val")}
+    if args.classes:
+        classes = [name.strip().lower() for name in args.classes.split(",")]
+        if not all(classes) or len(set(classes)) < len(classes):
+            raise InputError(f"--classes {args.classes}: the names must differ and none may be empty")
+    elif classes is None and args.dataset == "voc":
+        from .detection.ssd import VOC_CLASSES
+        classes = list(VOC_CLASSES)
+    elif classes is None:
+        classes = classes_of(args.dataset_root, ",".join(splits.values()))
+    return classes, [read_voc(args.dataset_root, splits[part], classes) for part in parts]
+
+
+def add_checkpoint_arguments(parser):
+    """Give a parser the flags that are the parameters of `graph_of_checkpoint`; returns their names."""
+    actions = [
+        parser.add_argument("--model", help="network (default: etinynet1.0)"),
+        parser.add_argument("--params", metavar="FILE",
+                            help="checkpoint, float or quantised by ASQ (default: the released one)"),
+        parser.add_argument("--calib-dir", metavar="DIR",
+                            help="folder of photographs, labelled or not, from which the feature maps' ranges "
+                                 "are taken; a few hundred are enough"),
+        parser.add_argument("--calib-digits", action="store_const", const=True,
+                            help="take them from scikit-learn's handwritten digits, for a network trained on these"),
+        parser.add_argument("--num-images", type=int, help="how many pictures to look at (default: 128)"),
+        parser.add_argument("--weight-bits", type=int, choices=range(2, 9),
+                            help="those of the result; a checkpoint of others is refused (default: 8 for a float "
+                                 "checkpoint, its own for one quantised by ASQ)"),
+        parser.add_argument("--input-size", type=int,
+                            help="side of the picture in pixels (default: 224; a detector's own)"),
+    ]
+    return [action.dest for action in actions]

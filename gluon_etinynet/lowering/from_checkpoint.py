@@ -1,0 +1,116 @@
+"""From a checkpoint and a folder of photographs to the integer Graph: what the export tools share.
+
+MXNet is loaded when a checkpoint is read, not before: a Graph that is there already can be exported
+without it.
+"""
+
+import numpy as np
+
+from ..data.images import photographs_below, preprocess, read_image
+from ..files import InputError
+from ..integer import pixels_to_input
+from ..loading import load_checkpoint
+
+__all__ = ["graph_of_checkpoint", "calibration_pictures"]
+
+
+def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_digits=False,
+                        num_images=128, weight_bits=None, input_size=None):
+    """Make the integer network of a checkpoint.
+
+    Parameters
+    ----------
+    model : str
+        A name that `get_model` knows.
+    params : str or Path, optional
+        Checkpoint, float or quantised by ASQ; the released one by default.
+    calib_dir : str or Path, optional
+        Folder of photographs; can be left out if the checkpoint holds the feature maps' ranges.
+    calib_digits : bool
+        Take scikit-learn's handwritten training digits instead.
+    num_images : int
+        Pictures taken of them, evenly.
+    weight_bits : int, optional
+        Those that the result is to have, to be held against the checkpoint: 8 for a float one, else those
+        that it was trained for.
+    input_size : int, optional
+        Rows and columns of the network's input: by default 224, or those that a detector was built for.
+
+    Returns
+    -------
+    Graph
+
+    Raises
+    ------
+    InputError
+        If a file, a folder or a number does not serve, or the network cannot be lowered.
+    """
+    from ..quantize.qat import quantised_convolutions
+    from .network import calibrate_and_lower, lower
+
+    if input_size is not None and input_size < 3:
+        raise InputError(f"--input-size {input_size} is too small; EtinyNet needs 3 pixels")
+    if calib_dir is not None and calib_digits:
+        raise InputError("--calib-dir and --calib-digits name two sets of pictures; give one")
+    net, bits, has_ranges = load_checkpoint(model, params)
+    if weight_bits not in (None, bits):
+        kind = f"weights of {bits} bits" if quantised_convolutions(net) else "float weights, which become 8 bits"
+        raise InputError(f"{params or 'the released checkpoint'} holds {kind}; for --weight-bits {weight_bits} it "
+                         f"must be trained so: gluon_etinynet.qat.prepare_qat(net, 'asq', {weight_bits})")
+    input_size = input_size or getattr(net, "size", 224)
+    name = f"{model}_int{bits}"
+    if calib_digits:
+        from ..data.datasets import digits
+        pictures = pixels_to_input(digits(input_size).x_train)
+        return calibrate_and_lower(net, pictures[_evenly(len(pictures), num_images)], name)
+    if calib_dir is not None:
+        pictures = calibration_pictures(calib_dir, num_images, input_size, whole=hasattr(net, "size"))
+        return calibrate_and_lower(net, pictures, name)
+    if not has_ranges:
+        raise InputError(f"{params or 'the released checkpoint'} does not hold the ranges of 8-bit feature maps; "
+                         "give --calib-dir, a folder of photographs like those that the network will see")
+    return lower(net, (input_size, input_size), name)
+
+
+def calibration_pictures(folder, count, size, whole=False):
+    """Read photographs of a folder and the folders in it, spread evenly over their sorted names.
+
+    Parameters
+    ----------
+    folder : str or Path
+    count : int
+        How many at most.
+    size : int
+        Side of the result, in pixels.
+    whole : bool
+        The whole picture, not in proportion, as detectors take it; else the centre crop of classifiers.
+
+    Returns
+    -------
+    numpy.ndarray of int8, shape (count, 3, size, size)
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two, or one cannot be read.
+    """
+    found = photographs_below(folder)
+    if len(found) < 2:
+        raise InputError(f"{folder} holds one photograph; the ranges of feature maps need at least two, better a few "
+                         "hundred")
+    images = (read_image(found[index]) for index in _evenly(len(found), count))
+    pictures = np.stack([_squeeze(image, size) if whole else preprocess(image, size) for image in images])
+    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
+
+
+def _squeeze(image, size):
+    from ..detection.augment import fit
+
+    return (fit(image, np.zeros((0, 4)), size)[0] ^ 0x80).view(np.int8)
+
+
+def _evenly(total, count):
+    """Indices of at most `count` of `total` pictures."""
+    if count < 2:
+        raise InputError(f"--num-images {count}: ranges need at least two pictures, better a few hundred")
+    return np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))

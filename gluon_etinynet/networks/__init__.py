@@ -1,0 +1,1 @@
+"""The networks as Gluon HybridBlocks, their parameters and what they cost."""

@@ -1,0 +1,80 @@
+"""The statistics of batch normalisation: estimating them anew, and holding them still in training."""
+
+import contextlib
+
+import numpy as np
+
+from .._mxnet import mx
+from .blocks import all_blocks, imperative
+
+__all__ = ["reestimate_batch_norm", "frozen_batch_norm", "hold_statistics"]
+
+
+def reestimate_batch_norm(net, batches):
+    """Set every BN's running mean and variance to what it sees over these batches.
+
+    The network runs as in training (every BN normalises with its batch's own statistics, which the
+    next one sees), but nothing is trained. MXNet's CPU BatchNorm moves its statistics in the backward
+    pass only; hence they are collected here.
+
+    Parameters
+    ----------
+    net : HybridBlock
+    batches : iterable of NDArray
+        Inputs of `net`, best in batches as large as in training.
+
+    Raises
+    ------
+    ValueError
+        If there is no batch.
+    """
+    sums = {}
+
+    def collect(bn, inputs):
+        x = inputs[0].asnumpy()
+        x = x.reshape(x.shape[0], x.shape[1], -1)
+        # float32 within a picture, where numpy adds pairwise: six times faster, and exact to 1e-6.
+        means, variances = x.mean(axis=2).astype(np.float64), x.var(axis=2).astype(np.float64)
+        added = len(x), means.sum(axis=0), (variances + means ** 2).sum(axis=0)
+        sums[bn] = [a + b for a, b in zip(sums.get(bn, (0, 0, 0)), added)]
+
+    layers = [block for block in all_blocks(net) if isinstance(block, mx.gluon.nn.BatchNorm)]
+    with imperative(net):
+        hooks = [bn.register_forward_pre_hook(collect) for bn in layers]
+        try:
+            for batch in batches:
+                with mx.autograd.train_mode():
+                    net(batch)
+        finally:
+            for hook in hooks:
+                hook.detach()
+    if layers and not sums:
+        raise ValueError("batch normalisation cannot be re-estimated without a batch")
+    for bn, (count, first, second) in sums.items():
+        mean = first / count
+        bn.running_mean.set_data(mx.nd.array(mean))
+        bn.running_var.set_data(mx.nd.array(np.maximum(second / count - mean ** 2, 0)))
+
+
+@contextlib.contextmanager
+def frozen_batch_norm(net):
+    """Within the block, BN uses its running statistics in training too; gamma and beta still train."""
+    layers = [block for block in all_blocks(net) if isinstance(block, mx.gluon.nn.BatchNorm)]
+
+    def set_all(values):
+        for bn, value in zip(layers, values):
+            bn._kwargs["use_global_stats"] = value
+        net.hybridize(net._active, **dict(net._flags))
+
+    before = [bn._kwargs["use_global_stats"] for bn in layers]
+    set_all([True] * len(layers))
+    try:
+        yield
+    finally:
+        set_all(before)
+
+
+def hold_statistics(block):
+    """For ``net.apply``, before anything is traced: BN uses its running statistics in training too, for good."""
+    if isinstance(block, mx.gluon.nn.BatchNorm):
+        block._kwargs["use_global_stats"] = True

@@ -1,0 +1,250 @@
+"""EtinyNet: the linear depthwise block, the dense linear depthwise block, and the network.
+
+Every convolution is followed by ReLU (where the paper has one) and then by batch normalisation:
+conv -> ReLU -> BN, the order of the authors' released network. The paper's figure 2 leaves BN
+out; docs/fidelity.md tells what follows from the order.
+"""
+
+from .._mxnet import mx
+
+__all__ = ["LB", "DLB", "Stem", "EtinyNet", "FeatureTaps", "ExtraLevel", "etinynet1_0", "etinynet0_75"]
+
+nn = mx.gluon.nn
+HybridBlock = mx.gluon.HybridBlock
+
+# Output channels of every block of stages 1 to 4 in table 1. The second table is one of its own:
+# 168 and 192 are not three quarters of 192 and 256.
+WIDTHS_1_0 = [(32,) * 4, (128,) * 4, (192,) * 3, (256, 256, 512)]
+WIDTHS_0_75 = [(24,) * 4, (96,) * 4, (168,) * 3, (192, 192, 384)]
+
+
+class ClippedBatchNorm(nn.BatchNorm):
+    """Batch normalisation whose output is limited to [-limit, limit]."""
+
+    def __init__(self, limit, **kwargs):
+        super().__init__(**kwargs)
+        self._limit = limit
+
+    def hybrid_forward(self, F, *args, **kwargs):
+        return F.clip(super().hybrid_forward(F, *args, **kwargs), -self._limit, self._limit)
+
+
+def batch_norm(channels, clip=None):
+    """The batch normalisation of every block; `clip` limits its output to [-clip, clip]."""
+    if clip is None:
+        return nn.BatchNorm(in_channels=channels)
+    return ClippedBatchNorm(clip, in_channels=channels)
+
+
+def conv(in_channels, channels, kernel, stride=1, groups=1, bias=False):
+    """A convolution that keeps the size at stride 1, initialised as He et al. 2015 (fan in)."""
+    return nn.Conv2D(channels, kernel, strides=stride, padding=kernel // 2, groups=groups,
+                     in_channels=in_channels, use_bias=bias,
+                     weight_initializer=mx.init.MSRAPrelu(factor_type="in", slope=0))
+
+
+def depthwise(channels, stride=1):
+    """A depthwise 3x3 convolution."""
+    return conv(channels, channels, 3, stride, groups=channels)
+
+
+class LB(HybridBlock):
+    """Linear depthwise block: dw3x3 -> pw1x1 -> ReLU -> dw3x3 -> ReLU (equation 3, figure 2a).
+
+    The first depthwise convolution is linear: no ReLU stands between it and the pointwise one.
+    A BN follows the first depthwise convolution and each ReLU.
+
+    Parameters
+    ----------
+    in_channels, channels : int
+        Channels of the input and of the output.
+    stride : int
+        Stride of the first depthwise convolution.
+    clip : float, optional
+        Limit the output of every BN to [-clip, clip].
+    """
+
+    def __init__(self, in_channels, channels, stride=1, clip=None, **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.dw1 = depthwise(in_channels, stride)
+            self.bn1 = batch_norm(in_channels, clip)
+            self.pw = conv(in_channels, channels, 1)
+            self.bn2 = batch_norm(channels, clip)
+            self.dw2 = depthwise(channels)
+            self.bn3 = batch_norm(channels, clip)
+
+    def hybrid_forward(self, F, x):
+        return self.second_half(F, self.first_half(F, x))
+
+    def first_half(self, F, x):
+        """Depthwise and pointwise convolution, the one linear map of equation 2, then ReLU."""
+        return self.bn2(F.relu(self.pw(self.bn1(self.dw1(x)))))
+
+    def second_half(self, F, x):
+        """The second depthwise convolution and its ReLU."""
+        return self.bn3(F.relu(self.dw2(x)))
+
+
+class DLB(LB):
+    """Dense linear depthwise block: LB with two shortcuts (figure 2b).
+
+    The first two convolutions count as one because no ReLU parts them. The block's input is
+    added to their output where the shapes agree; that sum is added to the output of the second
+    depthwise convolution, always. No ReLU follows an addition.
+
+    Parameters
+    ----------
+    in_channels, channels, stride, clip
+        As for `LB`.
+    """
+
+    def __init__(self, in_channels, channels, stride=1, clip=None, **kwargs):
+        super().__init__(in_channels, channels, stride, clip, **kwargs)
+        self.has_input_shortcut = stride == 1 and in_channels == channels
+
+    def hybrid_forward(self, F, x):
+        middle = self.first_half(F, x)
+        if self.has_input_shortcut:
+            middle = middle + x
+        return middle + self.second_half(F, middle)
+
+
+class Stem(HybridBlock):
+    """Conv 3x3 stride 2 -> ReLU -> BN -> max pooling 2x2 stride 2: the first two rows of table 1."""
+
+    def __init__(self, channels, clip=None, **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.conv = conv(3, channels, 3, stride=2)
+            self.bn = batch_norm(channels, clip)
+            self.pool = nn.MaxPool2D(2, 2)
+
+    def hybrid_forward(self, F, x):
+        return self.pool(self.bn(F.relu(self.conv(x))))
+
+
+class EtinyNet(HybridBlock):
+    """EtinyNet of table 1, or a network of its shape with other widths or blocks.
+
+    The input is a batch of RGB pictures as `pixel - 128`, shape (N, 3, H, W), with no further
+    standardisation ("Training details"); the output is (N, classes) logits. Any H and W from 3
+    up will do, odd ones too.
+
+    Parameters
+    ----------
+    stem_channels : int
+        Channels of the first convolution.
+    stages : sequence of four sequences of int
+        Output channels of each block, stage by stage. The first block of every stage but the
+        first has stride 2.
+    blocks : sequence of four block classes
+        What each stage is made of: called as ``block(in_channels, channels, stride, clip=clip)``.
+    classes : int
+        Number of classes.
+    clip : float, optional
+        Limit the output of every BN to [-clip, clip], as the released detector backbone does with
+        12. The classifier has no limit.
+
+    Attributes
+    ----------
+    features : HybridSequential
+        The stem, then stages 1 to 4: `features[2][0]` is the first block of stage 2.
+    output : Conv2D
+        The final 1x1 convolution, with a bias.
+    """
+
+    def __init__(self, stem_channels, stages, blocks=(LB, LB, DLB, DLB), classes=1000, clip=None, **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.features = nn.HybridSequential()
+            with self.features.name_scope():
+                self.features.add(Stem(stem_channels, clip))
+                in_channels = stem_channels
+                for number, (block, widths) in enumerate(zip(blocks, stages), start=1):
+                    stage = nn.HybridSequential(prefix=f"stage{number}_")
+                    with stage.name_scope():
+                        for position, channels in enumerate(widths):
+                            stride = 2 if position == 0 and number > 1 else 1
+                            stage.add(block(in_channels, channels, stride, clip=clip))
+                            in_channels = channels
+                    self.features.add(stage)
+            self.pool = nn.GlobalAvgPool2D()
+            self.output = conv(in_channels, classes, 1, bias=True)
+
+    def hybrid_forward(self, F, x):
+        return F.flatten(self.output(self.pool(self.features(x))))
+
+
+class FeatureTaps(HybridBlock):
+    """The feature maps of an EtinyNet at the given strides, for a detector's heads.
+
+    Shares the blocks (and so the parameters) of the network it is made from, and leaves out the
+    stages that no tap needs.
+
+    Parameters
+    ----------
+    net : EtinyNet
+    strides : sequence of int
+        Any of 4, 8, 16 and 32, ascending: the ends of stages 1, 2, 3 and 4.
+
+    Raises
+    ------
+    ValueError
+        If a stride is none of these, or they do not ascend.
+    """
+
+    STAGE_OF_STRIDE = {4: 1, 8: 2, 16: 3, 32: 4}
+
+    def __init__(self, net, strides=(4, 8, 16, 32), **kwargs):
+        super().__init__(**kwargs)
+        if not strides or list(strides) != sorted(set(strides) & set(self.STAGE_OF_STRIDE)):
+            raise ValueError(f"strides must ascend and be among 4, 8, 16, 32; got {tuple(strides)}")
+        self._tapped = [self.STAGE_OF_STRIDE[stride] for stride in strides]
+        self.features = nn.HybridSequential(prefix=net.features.prefix)
+        for stage in list(net.features)[:self._tapped[-1] + 1]:
+            self.features.add(stage)
+
+    def hybrid_forward(self, F, x):
+        maps = []
+        for number, stage in enumerate(self.features):
+            x = stage(x)
+            if number in self._tapped:
+                maps.append(x)
+        return maps
+
+
+class ExtraLevel(HybridBlock):
+    """One more feature map for a detector, of half the size: pw1x1 -> ReLU -> BN -> dw3x3/2 -> ReLU -> BN.
+
+    What SSD calls an extra feature layer, in this network's order of layers and with its two kinds of
+    convolution.
+
+    Parameters
+    ----------
+    in_channels, channels : int
+        Channels of the input and of the output.
+    clip : float, optional
+        As for `LB`.
+    """
+
+    def __init__(self, in_channels, channels, clip=None, **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.pw = conv(in_channels, channels, 1)
+            self.bn1 = batch_norm(channels, clip)
+            self.dw = depthwise(channels, stride=2)
+            self.bn2 = batch_norm(channels, clip)
+
+    def hybrid_forward(self, F, x):
+        return self.bn2(F.relu(self.dw(self.bn1(F.relu(self.pw(x))))))
+
+
+def etinynet1_0(**kwargs):
+    """EtinyNet-1.0 of table 1; keyword arguments as for `EtinyNet`."""
+    return EtinyNet(32, WIDTHS_1_0, **kwargs)
+
+
+def etinynet0_75(**kwargs):
+    """EtinyNet-0.75 of table 1; keyword arguments as for `EtinyNet`."""
+    return EtinyNet(24, WIDTHS_0_75, **kwargs)

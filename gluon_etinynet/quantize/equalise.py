@@ -1,0 +1,113 @@
+"""Channels of alike range in every feature map, without a change of what the network computes.
+
+All channels of a map share one 8-bit scale, and their ranges differ many times over. A channel of a BN's
+output may be multiplied by any number if the weights that read it are divided by it. Where a depthwise
+convolution reads it, that costs nothing, because each of its channels has a weight scale of its own:
+there every channel gets the same range, and its longer side made positive. Where a pointwise convolution
+reads it, range and weights share the burden (Nagel et al. 2019, "Data-free quantization through weight
+equalization and bias correction").
+
+Maps that a shortcut adds to others share their factors, half of what would suit them on average (in
+logarithms). The range of a channel is the 16th root of the mean of its 16th powers, a maximum that single
+outliers do not move much. Signal-to-noise ratio of the released network's logits with 8-bit feature maps
+(64 pictures to calibrate, 130 others, exponent 1.5 in `calibrate`): 16.6 dB with the root mean square of each
+picture's maximum in its place, 17.3 with the 8th power and 17.4 with the 16th, shortcuts left alone; with
+theirs rescaled too, at the 8th power, 18.0. As it is: 14.7 (256 to calibrate, 390 others).
+"""
+
+from collections import namedtuple
+
+import numpy as np
+
+from .._mxnet import mx
+from ..networks.etinynet import DLB, EtinyNet
+from .ranges import observe_feature_maps
+
+__all__ = ["equalise"]
+
+TINY = 1e-12
+SMALLEST = 1e-3  # of the largest range of a map: what is smaller counts as that
+POWER = 16
+SHARED_EXPONENT = 0.5
+
+
+# Feature maps with one factor per channel: the BNs that make them, what rounds them and what reads them.
+_Group = namedtuple("_Group", "norms quantisers readers may_flip")
+
+
+def equalise(net, batches):
+    """Rescale the channels of an EtinyNet's feature maps, in place; its output stays the same.
+
+    Parameters
+    ----------
+    net : EtinyNet or EtinyNetSSD
+        Of LBs and DLBs with float weights, prepared with ``act_bits=8``. Calibrate it afterwards.
+    batches : iterable of NDArray
+        Inputs of `net`.
+    """
+    sums = {}
+
+    def see(quantiser, x):
+        peak = sums.setdefault(quantiser, [np.abs(x).max() + TINY, 0, 0])[0]
+        powers = [(np.maximum(side, 0) / peak).astype(np.float64) ** POWER for side in (x, -x)]
+        sums[quantiser][1] += np.stack([power.mean(axis=(2, 3)).sum(axis=0) for power in powers])
+        sums[quantiser][2] += len(x)
+
+    observe_feature_maps(net, batches, see)
+    reaches = {q: peak * (total / count) ** (1 / POWER) for q, (peak, total, count) in sums.items()}
+    for group in _groups(net):
+        _rescale(group, [reaches[quantiser] for quantiser in group.quantisers])
+
+
+def _groups(net):
+    detector = not isinstance(net, EtinyNet)
+    stem, *stages = net.features
+    trunk = _Group([stem.bn], [stem.pool.quantiser], [], False)  # max pooling knows what is up
+    groups = [trunk]
+    for number, stage in enumerate(stages, start=1):
+        for block in stage:
+            trunk.readers.append(block.dw1)
+            groups.append(_Group([block.bn1], [block.bn1.quantiser], [block.pw], True))
+            if not isinstance(block, DLB):
+                groups.append(_Group([block.bn2], [block.bn2.quantiser], [block.dw2], True))
+                trunk = _Group([block.bn3], [block.bn3.quantiser], [], True)
+                groups.append(trunk)
+                continue
+            if not block.has_input_shortcut:
+                trunk = _Group([], [], [], False)
+                groups.append(trunk)
+            trunk.norms.extend([block.bn2, block.bn3])
+            trunk.quantisers.extend([block.middle_quantiser, block.quantiser])
+            trunk.readers.append(block.dw2)
+        if detector:
+            trunk.readers.extend(net.predictors_after(number))
+    if not detector:
+        trunk.readers.append(net.output)
+    elif hasattr(net, "extra"):
+        trunk.readers.append(net.extra.pw)
+        groups.append(_Group([net.extra.bn1], [net.extra.bn1.quantiser], [net.extra.dw], True))
+    return groups
+
+
+def _rescale(group, reaches):
+    """Multiply the channels of a group's maps; `reaches` holds (upper, lower) by channel for each of them."""
+    peaks = np.max(reaches, axis=1) + TINY
+    logs = np.log(np.maximum(peaks, SMALLEST * peaks.max(axis=1, keepdims=True)))
+    logs -= logs.mean(axis=1, keepdims=True)
+    shared = len(group.quantisers) > 1
+    burden = logs.mean(axis=0) * (SHARED_EXPONENT if shared else 1)
+    weight = group.readers[0].weight.data().asnumpy()
+    if weight.shape[1] > 1:  # pointwise
+        burden = (burden - np.log(np.maximum(np.abs(weight).max(axis=(0, 2, 3)), TINY))) / 2
+        burden -= burden.mean()
+    factor = np.exp(-burden)
+    if group.may_flip and not shared:
+        upper, lower = reaches[0]
+        factor = np.where(lower > upper, -factor, factor)
+    for bn in group.norms:
+        for parameter in (bn.gamma, bn.beta):
+            parameter.set_data(mx.nd.array(parameter.data().asnumpy() * factor))
+    for reader in group.readers:
+        weight = reader.weight.data().asnumpy()
+        columns = (-1, 1, 1, 1) if weight.shape[1] == 1 else (1, -1, 1, 1)
+        reader.weight.set_data(mx.nd.array(weight / factor.reshape(columns)))

@@ -1,0 +1,356 @@
+"""Quantisation-aware training: fake-quantised layers in place of a network's own.
+
+`prepare_qat` turns every convolution of a network, the first and the final one included, into one
+whose weights are quantised by ASQ, DoReFa or linearly, and on request rounds the feature maps to 8 bits where
+the integer network stores them (docs/numerics.md). The network keeps its blocks, its parameters and
+their names; what is new: `lam` of every convolution (ASQ), `scale` of a convolution without BN, and
+`scale` and `zero_point` of every feature map's quantiser; and, saved with them, `weight_bits`.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from .._mxnet import mx
+from ..networks.blocks import all_blocks
+from ..networks.etinynet import DLB, LB, EtinyNet, ExtraLevel, Stem
+from .operators import WeightBits, asq, asq_clamp, asq_steps, dorefa, dorefa_clamp, dorefa_steps, linear
+
+__all__ = ["prepare_qat", "FakeQuantise", "QuantisedConvolution", "quantised_convolutions",
+           "feature_map_quantisers", "original_class"]
+
+nn = mx.gluon.nn
+
+SCHEMES = ("asq", "dorefa", "linear")
+
+
+def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_channel=False, level_channels=True):
+    """Turn a network into its fake-quantised form, in place.
+
+    A network whose parameters are initialised keeps computing what it did as far as the scheme
+    allows. A factor s > 0 on a convolution's output channel passes through ReLU, and the BN behind
+    absorbs it: its running mean is multiplied by s and its variance v becomes s^2 (v + eps) - eps,
+    which undoes s exactly (but for a nearly dead channel whose s^2 (v + eps) is below eps, only possible
+    when s < 1: it gets variance 0). That serves twice. First all output channels of a layer, which
+    share one scale and one lambda, are given weights of the same root mean square (`level_channels`). Then the factor
+    between W and Q, which lies in [-1, 1], is the one that fits Q to s W best (least squares).
+    A convolution without BN, such as a classifier's final one, which the paper says nothing about,
+    multiplies its input by one more trainable number, `scale`, which starts at the least-squares fit of
+    W to scale * Q. What remains is the error of clamping and rounding: re-estimate the BN
+    statistics next (`reestimate_batch_norm`).
+
+    Parameters
+    ----------
+    net : HybridBlock
+        With its parameters' shapes known. If they are not initialised yet (to load a quantised
+        checkpoint), only the structure changes.
+    scheme : str or None
+        ``asq`` or ``dorefa``; or ``linear``, by channel, which keeps the weights' own scale and adds no
+        parameter. None leaves the weights as they are, float or quantised already, and adds only what
+        `act_bits` asks for.
+    weight_bits : int
+        2 to 8, for all convolutions; ``linear`` has 8 only.
+    act_bits : int, optional
+        8: round the feature maps too, after `calibrate` has chosen their ranges (before that the
+        network's output is NaN). The network's input must be whole numbers from -128 to 127 already.
+    lam : float
+        Where every lambda starts ("We initialize lambda as 2").
+    per_channel : bool
+        Quantise every output channel by itself, with its own lambda; not in the paper.
+    level_channels : bool
+        Give the channels weights of one size first; not in the paper.
+
+    Returns
+    -------
+    HybridBlock
+        `net`, ready to be trained, saved, hybridised and exported like any other.
+
+    Raises
+    ------
+    ValueError
+        For an unknown scheme, unsupported bits, a network prepared already, or one whose blocks
+        have no known place for `act_bits`.
+    """
+    if scheme is not None and scheme not in SCHEMES:
+        raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}")
+    if scheme is not None:
+        (dorefa_steps if scheme == "dorefa" else asq_steps)(weight_bits)
+    if scheme == "linear" and weight_bits != 8:
+        raise ValueError(f"linear quantisation has 8 bits, not {weight_bits}: use asq for fewer")
+    if act_bits not in (None, 8):
+        raise ValueError(f"act_bits must be 8 or None, not {act_bits!r}")
+    if scheme is not None and quantised_convolutions(net) or act_bits and feature_map_quantisers(net):
+        raise ValueError("the network is quantised already; start from a float one")
+    maps = _feature_maps(net) if act_bits else []
+    for conv, bn in _convolutions(net) if scheme is not None else []:
+        _extend(conv, QuantisedConvolution)
+        conv._become_quantised(scheme, weight_bits, lam, per_channel, has_scale=bn is None and scheme != "linear")
+        if conv.weight._data is not None and scheme != "linear":
+            if bn is not None and level_channels:
+                conv._level_channels(bn)
+            conv._fit(bn)
+    for block, mixin in maps:
+        _extend(block, mixin)
+        block._add_quantisers()
+    net.hybridize(net._active, **dict(net._flags))  # forget graphs traced before
+    return net
+
+
+class QuantisedConvolution:
+    """Mixed into a Conv2D: its weights pass through ASQ, DoReFa or linear rounding before they are used.
+
+    Attributes
+    ----------
+    lam : Parameter
+        lambda of ASQ, shape (1,), or (channels,) when quantised by channel.
+    scale : Parameter
+        Shape (1,), of a convolution without BN only: the input is multiplied by it.
+    """
+
+    def _become_quantised(self, scheme, bits, lam, per_channel, has_scale):
+        self._scheme, self._bits, self._per_channel = scheme, bits, per_channel
+        # A Parameter as attribute would be an input of the layer. A linear checkpoint is one of the float network too.
+        self._saved = {} if scheme == "linear" else {"weight_bits": WeightBits(bits)}
+        initialised = self.weight._data is not None
+        if scheme == "asq":
+            shape = (self.weight.shape[0],) if per_channel else (1,)
+            self.lam = self.params.get("lam", shape=shape, init=mx.init.Constant(lam), wd_mult=0)
+        if has_scale:
+            self.scale = self.params.get("scale", shape=(1,), init=mx.init.One(), wd_mult=0)
+        if initialised:
+            for name in {"lam", "scale"} & set(self._reg_params):
+                self._reg_params[name].initialize(ctx=self.weight.list_ctx())
+            # Inference leaves weights in a layout of oneDNN's that MXNet fails to reshape: take fresh arrays.
+            self.weight.reset_ctx(self.weight.list_ctx())
+
+    def _collect_params_with_prefix(self, prefix=""):
+        saved = {f"{prefix}.{name}" if prefix else name: parameter for name, parameter in self._saved.items()}
+        return {**super()._collect_params_with_prefix(prefix), **saved}
+
+    def hybrid_forward(self, F, x, weight, lam=None, scale=None, **bias):
+        if scale is not None:
+            x = F.broadcast_mul(x, F.reshape(scale, (1, 1, 1, 1)))
+        return super().hybrid_forward(F, x, self._quantise(weight, lam), **bias)
+
+    def _quantise(self, weight, lam):
+        if self._scheme == "asq":
+            return asq(weight, lam, self._bits, self._per_channel)
+        if self._scheme == "linear":
+            return linear(weight)
+        return dorefa(weight, self._bits, self._per_channel)
+
+    def rounding_error(self):
+        """Return the mean squared distance of the weights from their levels, in steps; differentiable.
+
+        J of equation 7, per weight and over the square of a step: 1/12 where weights lie anywhere, 0 where all
+        lie on levels. NDArray, shape (1,).
+        """
+        if self._scheme == "asq":
+            position = asq_clamp(self.weight.data(), self.lam.data(), self._per_channel) * asq_steps(self._bits)
+        else:
+            position = (dorefa_clamp(self.weight.data(), self._per_channel) + 1) * (dorefa_steps(self._bits) / 2)
+        return mx.nd.mean(mx.nd.square(position - mx.nd.BlockGrad(mx.nd.round(position))))
+
+    scheme = property(lambda self: self._scheme, doc="One of `SCHEMES`.")
+    bits = property(lambda self: self._bits, doc="Bits of a weight.")
+
+    def quantised_weight(self):
+        """Return Q of the present weights, a numpy array of the weight's shape."""
+        lam = self.lam.data() if self._scheme == "asq" else None
+        return self._quantise(self.weight.data(), lam).asnumpy()
+
+    def integer_weight(self):
+        """Return the weights as the integer network holds them.
+
+        Returns
+        -------
+        levels : numpy.ndarray of int8
+            From -a to a, a = 2 ** (bits - 1) - 1.
+        scale : float
+            The weight that computes is ``levels * scale``; `scale` of a layer without BN included.
+
+        Raises
+        ------
+        ValueError
+            For DoReFa, whose levels are odd multiples of half a step: a baseline, not for export. If the
+            weights, or what they become with their lambda, are not finite.
+        """
+        if self._scheme != "asq":
+            raise ValueError(f"{self.name} is quantised by DoReFa, whose levels are not whole numbers of a step; "
+                             "only ASQ networks become integers")
+        a = asq_steps(self._bits)
+        scale = float(self.scale.data().asscalar()) if "scale" in self._reg_params else 1.0
+        levels = np.rint(self.quantised_weight() * a)
+        if not (np.isfinite(levels).all() and np.isfinite(scale)):
+            raise ValueError(f"{self.name} has quantised weights that are not finite")
+        return levels.astype(np.int8), scale / a
+
+    def _level_channels(self, bn):
+        """Give every output channel's weights the layer's root mean square; the BN behind undoes it."""
+        weight = self.weight.data().asnumpy().astype(np.float64)
+        power = np.mean(np.square(weight).reshape(len(weight), -1), axis=1)
+        # What is a hundred times smaller than the layer is dead, and becomes zeros.
+        factor = np.sqrt(_ratio(np.full(power.shape, power.mean()), np.maximum(power, power.mean() / 100 ** 2)))
+        self.weight.set_data(mx.nd.array(weight * factor.reshape(-1, 1, 1, 1)))
+        self._undo(factor, bn)
+
+    def _fit(self, bn):
+        """Let the BN behind, or else `scale`, undo the factor between W and Q."""
+        rows = (self.weight.shape[0], -1) if self._per_channel and bn is not None else (1, -1)
+        weight = self.weight.data().asnumpy().astype(np.float64).reshape(rows)
+        quantised = self.quantised_weight().astype(np.float64).reshape(rows)
+        product = np.sum(weight * quantised, axis=1)
+        if bn is None:
+            norm = np.sum(np.square(quantised), axis=1)
+            self.scale.set_data(mx.nd.array(_ratio(product, norm)))
+            return
+        self._undo(_ratio(product, np.sum(np.square(weight), axis=1)), bn)
+
+    def _undo(self, factor, bn):
+        """Make up in BN for outputs that have grown by `factor`, one number or one for each channel."""
+        epsilon = bn._kwargs["eps"]
+        variance = bn.running_var.data().asnumpy() + epsilon
+        bn.running_mean.set_data(mx.nd.array(bn.running_mean.data().asnumpy() * factor))
+        bn.running_var.set_data(mx.nd.array(np.maximum(factor ** 2 * variance - epsilon, 0)))
+        if self.bias is not None:
+            self.bias.set_data(mx.nd.array(self.bias.data().asnumpy() * factor))
+
+
+def _ratio(numerator, denominator):
+    """Their quotient where it is positive, else 1: weights that are all zero have no scale."""
+    valid = (numerator > 0) & (denominator > 0)
+    return np.where(valid, numerator / np.where(valid, denominator, 1), 1.0)
+
+
+class FakeQuantise(mx.gluon.HybridBlock):
+    """Round a feature map to int8 and back: ``scale * (q - zero_point)``, q from -128 to 127.
+
+    The gradient passes straight through. Scale and zero point come from `calibrate` and are saved with
+    the other parameters; they are not trained.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.enabled = True
+        with self.name_scope():
+            self.scale = self.params.get("scale", shape=(1,), init=mx.init.Zero(), grad_req="null")
+            self.zero_point = self.params.get("zero_point", shape=(1,), init=mx.init.Zero(), grad_req="null")
+
+    def hybrid_forward(self, F, x, scale, zero_point):
+        if not self.enabled:
+            return x
+        scale, zero_point = F.reshape(scale, (1, 1, 1, 1)), F.reshape(zero_point, (1, 1, 1, 1))
+        # Differentiating the broadcasts would take several times as long as all the rest of a training step.
+        q = F.clip(F.round(F.broadcast_add(F.broadcast_div(x, scale), zero_point)), -128, 127)
+        return x + F.BlockGrad(F.broadcast_mul(F.broadcast_sub(q, zero_point), scale) - x)
+
+    def set_range(self, low, high):
+        """Choose scale and zero point for the values from `low` to `high`; 0 is always among them."""
+        low, high = min(float(low), 0.0), max(float(high), 0.0)
+        scale = max((high - low) / 255, np.finfo(np.float32).tiny)
+        self.scale.set_data(mx.nd.array([scale]))
+        self.zero_point.set_data(mx.nd.array([np.clip(np.rint(-128 - low / scale), -128, 127)]))
+
+
+class QuantisedOutput:
+    """Mixed into a block: its output is rounded to 8 bits."""
+
+    def _add_quantisers(self):
+        with self.name_scope():
+            self.quantiser = _quantiser_like(self)
+
+    def hybrid_forward(self, F, x, **parameters):
+        return self.quantiser(super().hybrid_forward(F, x, **parameters))
+
+
+class QuantisedShortcuts:
+    """Mixed into a DLB: the sums are rounded to 8 bits, and their terms are not (docs/numerics.md)."""
+
+    def _add_quantisers(self):
+        with self.name_scope():
+            self.middle_quantiser = _quantiser_like(self)
+            self.quantiser = _quantiser_like(self)
+
+    def hybrid_forward(self, F, x):
+        middle = self.first_half(F, x)
+        if self.has_input_shortcut:
+            middle = middle + x
+        middle = self.middle_quantiser(middle)
+        return self.quantiser(middle + self.second_half(F, middle))
+
+
+def _quantiser_like(block):
+    quantiser = FakeQuantise()
+    initialised = [p for p in block.collect_params().values() if p._data is not None]
+    quantiser.initialize(ctx=initialised[0].list_ctx() if initialised else None)
+    return quantiser
+
+
+_MIXINS = (QuantisedConvolution, QuantisedOutput, QuantisedShortcuts)
+
+
+def original_class(block):
+    """Return the class that a block had before `prepare_qat` extended it."""
+    cls = type(block)
+    return cls.__bases__[1] if issubclass(cls, _MIXINS) else cls
+
+
+@lru_cache(maxsize=None)
+def _extended(cls, mixin):
+    return type("Quantised" + cls.__name__, (mixin, cls), {"__doc__": mixin.__doc__})
+
+
+def _extend(block, mixin):
+    # The object stays what its parents hold, with its parameters and their names.
+    block.__class__ = _extended(type(block), mixin)
+
+
+def _convolutions(net):
+    """Every Conv2D with the BN that follows it among its siblings, or None."""
+    pairs = []
+    for block in all_blocks(net):
+        children = [child for child in block._children.values() if not isinstance(child, nn.Activation)]
+        for child, follower in zip(children, children[1:] + [None]):
+            if isinstance(child, nn.Conv2D):
+                pairs.append((child, follower if isinstance(follower, nn.BatchNorm) else None))
+    return pairs
+
+
+def _feature_maps(net):
+    """The blocks whose outputs the integer network stores, and how each is to be extended."""
+    maps = []
+    for block in all_blocks(net):
+        if isinstance(block, Stem):
+            maps.append((block.pool, QuantisedOutput))  # rounding and taking the maximum commute
+        elif isinstance(block, DLB):
+            maps += [(block.bn1, QuantisedOutput), (block, QuantisedShortcuts)]
+        elif isinstance(block, LB):
+            maps += [(bn, QuantisedOutput) for bn in (block.bn1, block.bn2, block.bn3)]
+        elif isinstance(block, ExtraLevel):
+            maps += [(block.bn1, QuantisedOutput), (block.bn2, QuantisedOutput)]
+        elif isinstance(block, EtinyNet):
+            maps.append((block.pool, QuantisedOutput))
+    known = [block for block in all_blocks(net) if isinstance(block, (Stem, LB, ExtraLevel))]
+    covered = {id(child) for block in known for child in all_blocks(block)}
+    for block in all_blocks(net):
+        if isinstance(block, nn.BatchNorm) and id(block) not in covered:
+            raise ValueError(f"act_bits: {block.name} is not in a Stem, LB, DLB or ExtraLevel; where its "
+                             "feature map is rounded is not defined")
+    return maps
+
+
+def quantised_convolutions(net):
+    """Return {structural name: quantised convolution} of a network, in its order."""
+    return _named(net, QuantisedConvolution)
+
+
+def feature_map_quantisers(net):
+    """Return {structural name: `FakeQuantise`} of a network, in its order."""
+    return _named(net, FakeQuantise)
+
+
+def _named(block, cls, prefix=""):
+    found = {prefix[:-1]: block} if isinstance(block, cls) else {}
+    for name, child in block._children.items():
+        found.update(_named(child, cls, f"{prefix}{name}."))
+    return found

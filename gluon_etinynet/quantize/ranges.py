@@ -1,0 +1,95 @@
+"""Ranges of feature maps, for their rounding to 8 bits, from pictures."""
+
+import numpy as np
+
+from ..networks.blocks import imperative
+from .qat import feature_map_quantisers
+
+__all__ = ["calibrate", "observe_feature_maps", "set_best_range"]
+
+CALIBRATION_VALUES = 200_000  # of each feature map
+# A squared error lets a few outliers widen the range, a lower one clips too many. SNR of the logits, released
+# network fitted (fit.py) to 64 photographs, on 130 others: 18.7, 20.2, 19.5 dB with exponents 1.5, 1.75, 2.
+ERROR_EXPONENT = 1.75
+SHRINKS = np.geomspace(1, 0.02, 40)  # of a range's ends, tried in calibration
+
+
+def calibrate(net, batches):
+    """Choose the range of every feature map's quantiser: the one with the least mean of |error| ** 1.75.
+
+    Parameters
+    ----------
+    net : HybridBlock
+        Prepared with ``act_bits=8``; weights and BN as they will be used.
+    batches : iterable of NDArray
+        Inputs of `net`; a few hundred pictures are enough.
+
+    Raises
+    ------
+    ValueError
+        If the network has no quantiser of feature maps, or there is no batch.
+    """
+    batches = list(batches)
+    seen = {}
+    share = CALIBRATION_VALUES // max(len(batches), 1)
+    rng = np.random.RandomState(0)
+
+    def collect(quantiser, x):
+        values = x.ravel()
+        picked = values[rng.randint(0, values.size, min(share, values.size))]
+        seen.setdefault(quantiser, []).append(np.append(picked, [values.min(), values.max()]))
+
+    observe_feature_maps(net, batches, collect)
+    for quantiser, values in seen.items():
+        quantiser.set_range(*_best_range(np.concatenate(values)))
+
+
+def set_best_range(quantiser, values):
+    """Choose the range of one quantiser as `calibrate` does, for a feature map of all pictures."""
+    values = values.ravel()
+    picked = np.random.RandomState(0).choice(values, min(CALIBRATION_VALUES, values.size))
+    quantiser.set_range(*_best_range(np.append(picked, [values.min(), values.max()])))
+
+
+def observe_feature_maps(net, batches, see):
+    """Run a network with its feature maps unrounded and call ``see(quantiser, values)`` for each of them.
+
+    Parameters, errors
+    ------------------
+    As for `calibrate`.
+    """
+    quantisers = list(feature_map_quantisers(net).values())
+    if not quantisers:
+        raise ValueError("the network has no feature map to calibrate; prepare it with act_bits=8")
+    if not batches:
+        raise ValueError("ranges cannot be calibrated without a batch")
+
+    def hook(quantiser, inputs):
+        see(quantiser, inputs[0].asnumpy())
+
+    with imperative(net):
+        hooks = [quantiser.register_forward_pre_hook(hook) for quantiser in quantisers]
+        for quantiser in quantisers:
+            quantiser.enabled = False
+        try:
+            for batch in batches:
+                net(batch)
+        finally:
+            for quantiser, hook in zip(quantisers, hooks):
+                quantiser.enabled = True
+                hook.detach()
+
+
+def _best_range(values):
+    """The range, 0 included, that rounds these values to 256 levels with the least error."""
+    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
+
+    def error(low, high):
+        scale = max((high - low) / 255, np.finfo(np.float32).tiny)
+        zero_point = np.clip(np.rint(-128 - low / scale), -128, 127)
+        q = np.clip(np.rint(values / scale + zero_point), -128, 127)
+        return np.mean(np.abs((q - zero_point) * scale - values) ** ERROR_EXPONENT)
+
+    high = high * min(SHRINKS, key=lambda shrink: error(low, high * shrink))
+    low = low * min(SHRINKS, key=lambda shrink: error(low * shrink, high))
+    return low, high

@@ -1,0 +1,232 @@
+"""Fitting a network to its own rounding: layer by layer, in closed form, from a few hundred pictures.
+
+Each layer is run twice, on the feature maps of the network as it was and on those of the rounded one so far.
+Then, before the next layer's turn,
+
+- float weights are rounded to 8 bits by channel so that the error of a weight is made up for by those that
+  follow (Frantar et al. 2022, "GPTQ", equations 2 and 3), with the second moments of the rounded inputs;
+- gamma and beta of BN become those that bring the rounded layer nearest to the original, shortcut
+  included (least squares by channel). That mends shifts of the mean, and it keeps a nearly dead channel,
+  whose slope may be a hundred times its neighbours', from blowing up rounding errors;
+- the feature map gets its range.
+
+Signal-to-noise ratio of the released network's logits, on 130 to 390 pictures that it was not fitted to:
+weights alone 20.1 dB to the nearest, 28.4 dB with mean and variance of each BN mended too, 31.6 dB by the
+above (48 to 128 pictures to fit). Weights and feature maps: 15.5 dB with nothing fitted (256 pictures for the ranges),
+20.4, 20.7 and 20.7 dB with all of it, by 64, 128 and 256 pictures.
+"""
+
+import numpy as np
+
+from .._mxnet import mx
+from ..integer import weight_limit
+from ..networks.blocks import imperative
+from ..networks.etinynet import DLB, EtinyNet
+from .qat import QuantisedConvolution
+from .ranges import set_best_range
+
+__all__ = ["fit_to_rounding", "round_weights"]
+
+FLOAT_WEIGHT_BITS = 8
+MOMENT_VALUES = 60_000_000  # of a layer's inputs, from which second moments are taken
+DAMPING = 0.01  # of second moments: their mean is added to the diagonal, times this
+FEW_DAMPING = 0.1  # for the final layer, which sees one position of each picture
+RIDGE = 1e-6  # of least squares, in terms of the mean variance: what hardly varies keeps its slope
+
+
+def fit_to_rounding(net, images, batch_size=32):
+    """Round a network with 8-bit feature maps and adapt it to that, in place.
+
+    Parameters
+    ----------
+    net : EtinyNet or EtinyNetSSD
+        Of LBs and DLBs, prepared with ``act_bits=8``. Float weights are rounded, and each convolution gets an
+        attribute `weight_scale` (one step per output channel); weights quantised by ASQ stay as they are.
+    images : numpy.ndarray, shape (N, 3, rows, columns)
+        Pictures minus 128. Two feature maps of every picture are held in memory, as float32.
+    batch_size : int
+    """
+    with imperative(net):
+        maps = _fit_stem(net.features[0], images, batch_size)
+        for number, stage in enumerate(list(net.features)[1:], start=1):
+            for block in stage:
+                maps = _fit_block(block, maps, batch_size)
+            if not isinstance(net, EtinyNet):
+                _fit_predictors(net, number, maps[1])
+        if isinstance(net, EtinyNet):
+            _fit_final(net.pool.quantiser, net.output, maps, batch_size)
+        elif hasattr(net, "extra"):
+            extra = net.extra
+            maps = _fit_layer(extra.pw, extra.bn1, maps, extra.bn1.quantiser, batch_size)
+            maps = _fit_layer(extra.dw, extra.bn2, maps, extra.bn2.quantiser, batch_size)
+            _fit_predictors(net, number + 1, maps[1])
+
+
+def _fit_stem(stem, images, batch_size):
+    # Rounding and taking the maximum commute: the map may be rounded after it, once its range is known.
+    stem.pool.quantiser.enabled = False
+    try:
+        return _fit_layer(stem.conv, stem.bn, (images, images), stem.pool.quantiser, batch_size,
+                          pool=stem.pool)
+    finally:
+        stem.pool.quantiser.enabled = True
+
+
+def _fit_predictors(net, stage, rounded):
+    for conv in net.predictors_after(stage):
+        _round_if_float(conv, rounded, False, DAMPING)
+
+
+def _fit_final(quantiser, conv, maps, batch_size):
+    exact, rounded = (x.mean(axis=(2, 3), keepdims=True) for x in maps)
+    rounded = _round_map(quantiser, rounded)
+    logits = _run(conv, exact, batch_size)
+    _round_if_float(conv, rounded, True, FEW_DAMPING)
+    shift = (logits - _run(conv, rounded, batch_size)).mean(axis=(0, 2, 3))
+    conv.bias.set_data(conv.bias.data() + mx.nd.array(shift))
+
+
+def _fit_block(block, maps, batch_size):
+    dense = isinstance(block, DLB)
+    middle, out = ((block.middle_quantiser, block.quantiser) if dense else
+                   (block.bn2.quantiser, block.bn3.quantiser))
+    shortcut = maps if dense and block.has_input_shortcut else None
+    maps = _fit_layer(block.dw1, block.bn1, maps, block.bn1.quantiser, batch_size, relu=False)
+    maps = _fit_layer(block.pw, block.bn2, maps, middle, batch_size, shortcut)
+    return _fit_layer(block.dw2, block.bn3, maps, out, batch_size, maps if dense else None)
+
+
+def _fit_layer(conv, bn, maps, quantiser, batch_size, shortcut=None, relu=True, pool=None):
+    """Fit convolution, ReLU, BN and quantiser; return the map that they make, exact and rounded."""
+    slope, offset = _affine(bn)
+    exact = _by_channel(_run(conv, maps[0], batch_size, relu), slope, offset)
+    _round_if_float(conv, maps[1], not relu, DAMPING)
+    made = _run(conv, maps[1], batch_size, relu)
+    if shortcut:
+        exact += shortcut[0]
+    slope, offset = _least_squares(made, exact - shortcut[1] if shortcut else exact, slope)
+    _set_affine(bn, slope, offset)
+    made = _by_channel(made, slope, offset)
+    if shortcut:
+        made += shortcut[1]
+    if pool is not None:
+        exact, made = (_run(pool, x, batch_size) for x in (exact, made))
+    return exact, _round_map(quantiser, made)
+
+
+def _run(layer, maps, batch_size, relu=False):
+    parts = []
+    for start in range(0, len(maps), batch_size):
+        y = layer(mx.nd.array(maps[start:start + batch_size], dtype="float32"))
+        parts.append((mx.nd.relu(y) if relu else y).asnumpy())
+    return np.concatenate(parts)
+
+
+def _by_channel(x, slope, offset):
+    x *= slope.astype(np.float32)[:, None, None]
+    x += offset.astype(np.float32)[:, None, None]
+    return x
+
+
+def _affine(bn):
+    gamma, beta, mean, variance = (parameter.data().asnumpy().astype(np.float64) for parameter in
+                                   (bn.gamma, bn.beta, bn.running_mean, bn.running_var))
+    slope = gamma / np.sqrt(variance + bn._kwargs["eps"])
+    return slope, beta - mean * slope
+
+
+def _set_affine(bn, slope, offset):
+    mean, variance = (p.data().asnumpy().astype(np.float64) for p in (bn.running_mean, bn.running_var))
+    bn.gamma.set_data(mx.nd.array(slope * np.sqrt(variance + bn._kwargs["eps"])))
+    bn.beta.set_data(mx.nd.array(offset + slope * mean))
+
+
+def _least_squares(x, target, slope):
+    """Slope and offset that bring x nearest to the target; `slope` where x hardly varies."""
+    mean, target_mean = (y.mean(axis=(0, 2, 3), dtype=np.float64) for y in (x, target))
+    count = x.size / len(mean)
+    variance = np.maximum(np.einsum("nchw,nchw->c", x, x, dtype=np.float64) / count - mean ** 2, 0)
+    covariance = np.einsum("nchw,nchw->c", x, target, dtype=np.float64) / count - mean * target_mean
+    ridge = RIDGE * variance.mean() + np.finfo(np.float32).tiny
+    slope = (covariance + ridge * slope) / (variance + ridge)
+    return slope, target_mean - slope * mean
+
+
+def _round_map(quantiser, x):
+    set_best_range(quantiser, x)
+    scale, zero_point = (np.float32(p.data().asscalar()) for p in (quantiser.scale, quantiser.zero_point))
+    x /= scale
+    x += zero_point
+    np.rint(x, out=x)
+    np.clip(x, -128, 127, out=x)
+    x -= zero_point
+    x *= scale
+    return x
+
+
+# ---- Weights ----
+
+def _round_if_float(conv, inputs, centred, damping):
+    """`centred`: the mean of the layer's output is free, because what follows without a ReLU restores it."""
+    if isinstance(conv, QuantisedConvolution):
+        return
+    depthwise = conv._kwargs["num_group"] > 1
+    patches = _patches(inputs, conv._kwargs, depthwise)
+    if centred:
+        patches -= patches.mean(axis=2, keepdims=True)
+    moments = np.matmul(patches, patches.transpose(0, 2, 1)).astype(np.float64) / patches.shape[2]
+    weight = conv.weight.data().asnumpy().astype(np.float64)
+    # A depthwise convolution has one row for each matrix of moments, others all rows for a single one.
+    rows = weight.reshape((len(weight), 1, -1) if depthwise else (1, len(weight), -1))
+    levels, scale = round_weights(rows, moments, damping)
+    conv.weight.set_data(mx.nd.array((levels * scale).reshape(weight.shape)))
+    conv.weight_scale = scale.ravel()
+
+
+def round_weights(weight, moments, damping=DAMPING):
+    """Round rows of weights so that their products with the inputs change little.
+
+    Parameters
+    ----------
+    weight : numpy.ndarray, shape (groups, rows, inputs)
+    moments : numpy.ndarray, shape (groups, inputs, inputs)
+        Means of products of two inputs.
+    damping : float
+        Added to the diagonal, in terms of its mean: how far the moments are mistrusted.
+
+    Returns
+    -------
+    levels : numpy.ndarray, shape of weight
+        Whole numbers from -127 to 127.
+    scale : numpy.ndarray, shape (groups, rows, 1)
+        Of a row: its largest weight is level 127 before the errors of others are added to it.
+    """
+    weight = weight.copy()
+    inputs, limit = weight.shape[2], weight_limit(FLOAT_WEIGHT_BITS)
+    largest = np.abs(weight).max(axis=2, keepdims=True)
+    scale = np.where(largest > 0, largest / limit, 1.0)
+    size = np.trace(moments, axis1=1, axis2=2)[:, None, None] / inputs
+    damped = moments + np.where(size > 0, damping * size, 1.0) * np.eye(inputs)
+    # Row j of `upper`: how the inputs after j best stand in for input j.
+    upper = np.linalg.cholesky(np.linalg.inv(damped)).transpose(0, 2, 1)
+    levels = np.empty_like(weight)
+    for j in range(inputs):
+        levels[..., j] = np.clip(np.rint(weight[..., j] / scale[..., 0]), -limit, limit)
+        error = (weight[..., j] - levels[..., j] * scale[..., 0]) / upper[:, None, j, j]
+        weight[..., j:] -= error[..., None] * upper[:, None, j, j:]
+    return levels, scale
+
+
+def _patches(maps, kwargs, depthwise):
+    """What the kernel sees at each position: shape (groups, inputs, positions)."""
+    kernel, stride, pad = (int(kwargs[name][0]) for name in ("kernel", "stride", "pad"))
+    channels = maps.shape[1]
+    rows, columns = ((size + 2 * pad - kernel) // stride + 1 for size in maps.shape[2:])
+    count = np.clip(MOMENT_VALUES // (channels * kernel * kernel * rows * columns), 1, len(maps))
+    picked = maps[np.linspace(0, len(maps) - 1, count).astype(int)].astype(np.float32)
+    padded = np.pad(picked, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    height, width = stride * (rows - 1) + 1, stride * (columns - 1) + 1
+    taps = np.stack([padded[:, :, i:i + height:stride, j:j + width:stride]
+                     for i in range(kernel) for j in range(kernel)], axis=2)
+    taps = taps.transpose(1, 2, 0, 3, 4).reshape(channels, kernel * kernel, -1)
+    return taps if depthwise else taps.reshape(1, -1, taps.shape[2])

@@ -1,0 +1,191 @@
+"""Checkpoints of a training: written whole or not at all, checked before they are read, no pickle.
+
+A checkpoint is a folder ``epoch-0012`` made after epoch 12 (counted from 0):
+
+* ``net.params``: the network, running statistics of BN included; `load_parameters` reads it;
+* ``optimizer.npz``: momenta and float32 master weights, named after the parameters;
+* ``checkpoint.json``: epoch, settings, arguments, metrics so far, and the SHA-256 of the other two.
+
+It is written under another name and renamed when all of it is on the disk. MXNet's own
+``Trainer.save_states`` is a pickle, which can run code when it is loaded: it is not used.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from .._mxnet import mx
+from ..files import InputError, sha256
+from ..networks.params_file import read_params
+
+__all__ = ["save_checkpoint", "newest_checkpoint", "check_fits", "restore", "architecture"]
+
+KEPT = 2
+NET, OPTIMIZER, RECORD = "net.params", "optimizer.npz", "checkpoint.json"
+
+
+def architecture(net):
+    """Return {parameter name: shape as a list}, by structure and not by MXNet's running numbers."""
+    return {name: list(parameter.shape) for name, parameter in net._collect_params_with_prefix().items()}
+
+
+def save_checkpoint(save_dir, net, trainer, names, record):
+    """Write the checkpoint of epoch ``record["epoch"]`` and remove those older than the last two.
+
+    Parameters
+    ----------
+    save_dir : str or Path
+    net : HybridBlock
+    trainer : mxnet.gluon.Trainer
+        With ``update_on_kvstore=False``: the optimizer's state is in this process.
+    names : list of str
+        Structural names of the trainer's parameters, in its order.
+    record : dict
+        Goes into ``checkpoint.json``: "epoch", "settings", "history" and whatever else is given.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written or the disk is full; earlier checkpoints stay as they are.
+    """
+    path = Path(save_dir) / f"epoch-{record['epoch']:04d}"
+    with _atomic_folder(path) as folder:
+        save_net(net, folder / NET)
+        np.savez(folder / OPTIMIZER, **_optimizer_arrays(trainer, names))
+        record = dict(record, architecture=architecture(net),
+                      files={name: sha256(folder / name) for name in (NET, OPTIMIZER)})
+        (folder / RECORD).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+    for old in _folders(save_dir)[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def save_net(net, path):
+    """`net.save_parameters`, with a failed or short write turned into OSError."""
+    try:
+        net.save_parameters(str(path))
+        read_params(path)  # on a full disk MXNet leaves half a file and says nothing
+    except (mx.base.MXNetError, InputError) as error:
+        raise OSError(errno.EIO, "the weights did not get whole onto the disk, which may be full") from error
+
+
+@contextlib.contextmanager
+def _atomic_folder(path):
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".partial-"))
+        yield temporary
+        for file in temporary.iterdir():
+            with open(file, "rb") as written:
+                os.fsync(written.fileno())
+        os.chmod(temporary, 0o755)
+        if path.exists():  # a damaged one that the resumed training has come to again
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        whole = [str(folder) for folder in _folders(path.parent) if folder != path]
+        raise InputError(f"cannot write {path}: {error.strerror or error}; free some space or mend the folder, then "
+                         f"resume from the last checkpoint ({whole[0] if whole else 'there is none yet'})") from error
+    finally:
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sync_folder(folder):
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _folders(save_dir):
+    """The checkpoints of `save_dir`, newest first."""
+    return sorted((path for path in Path(save_dir).glob("epoch-*") if path.name[6:].isdigit()),
+                  key=lambda path: int(path.name[6:]), reverse=True)
+
+
+def newest_checkpoint(save_dir, log=print):
+    """Find the newest checkpoint that is whole.
+
+    Parameters
+    ----------
+    save_dir : str or Path
+    log : callable
+        Gets one line for every damaged checkpoint that is passed over.
+
+    Returns
+    -------
+    (Path, dict) or None
+        The folder and its ``checkpoint.json``.
+    """
+    for folder in _folders(save_dir):
+        try:
+            record = json.loads((folder / RECORD).read_text())
+            changed = [name for name in (NET, OPTIMIZER) if sha256(folder / name) != record["files"][name]]
+            if not changed:
+                return folder, record
+            problem = f"{changed[0]} is not the file that was written"
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        log(f"passing over the damaged checkpoint {folder} ({problem})")
+    return None
+
+
+def check_fits(folder, record, net, settings):
+    """Raise InputError unless the checkpoint is of this network and of these settings.
+
+    A training that goes on with other settings is another training: the schedule, the order of the
+    samples and the momenta would not belong together.
+    """
+    there, here = record["architecture"], architecture(net)
+    for name in list(here) + [name for name in there if name not in here]:
+        if here.get(name) != there.get(name):
+            raise InputError(f"checkpoint {folder} is of another architecture: {name} has shape {_shape(there, name)} "
+                             f"there and {_shape(here, name)} here; give the same --model, or another --save-dir")
+    for name, value in settings.items():
+        if record["settings"].get(name) != value:
+            raise InputError(f"checkpoint {folder} was trained with {name}={record['settings'].get(name)} and not "
+                             f"{value}; give the same value, or another --save-dir")
+
+
+def _shape(shapes, name):
+    return tuple(shapes[name]) if name in shapes else "none"
+
+
+def restore(folder, net, trainer, names):
+    """Set the network and the optimizer's state from a checkpoint that fits."""
+    arrays = read_params(folder / NET)
+    for name, parameter in net._collect_params_with_prefix().items():
+        parameter.set_data(mx.nd.array(arrays[name], dtype=arrays[name].dtype))
+    try:
+        with np.load(folder / OPTIMIZER, allow_pickle=False) as archive:
+            states = dict(archive)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {folder / OPTIMIZER}: {error}; remove that checkpoint") from error
+    for device, updater in enumerate(trainer._updaters):
+        for index, (name, parameter) in enumerate(zip(names, trainer._params)):
+            weight = parameter.list_data()[device]
+            state = updater.optimizer.create_state_multi_precision(index, weight)
+            for position, array in _flat(state):
+                array[:] = states[f"{name}:{position}"]
+            updater.states[index], updater.states_synced[index] = state, True
+
+
+def _optimizer_arrays(trainer, names):
+    states = trainer._updaters[0].states
+    return {f"{name}:{position}": array.asnumpy() for index, name in enumerate(names) if index in states
+            for position, array in _flat(states[index])}
+
+
+def _flat(state):
+    """The arrays of a state, which is None, an array, or a tuple of such, with their positions."""
+    parts = state if isinstance(state, (tuple, list)) else (state,)
+    return [(position, array) for position, array in enumerate(parts) if array is not None]

@@ -1,0 +1,72 @@
+"""What people look at while a network trains: metrics as JSON lines, a picture, a TensorBoard log."""
+
+import json
+import statistics
+from pathlib import Path
+
+from ..files import InputError, atomic_path
+
+__all__ = ["write_metrics", "draw_curves", "tensorboard_writer"]
+
+
+def write_metrics(save_dir, history):
+    """Write ``metrics.jsonl``, one line an epoch; what a resumed training does again is not in it twice."""
+    with atomic_path(Path(save_dir) / "metrics.jsonl") as temporary:
+        temporary.write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in history))
+
+
+def draw_curves(path, history):
+    """Draw loss and accuracy, or a detector's mAP, against the epoch, training and validation.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the picture; its extension names the format.
+    history : list of dict
+        As `gluon_etinynet.training.train` returns it, one epoch at least.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(9, 3.6), constrained_layout=True)
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, 2)
+    curves = [("training_loss", "training", 1), ("validation_loss", "validation", 1)], \
+        [("training_accuracy", "training, top-1", 100), ("validation_top1", "validation, top-1", 100),
+         ("validation_top5", "validation, top-5", 100), ("validation_map", "validation, mAP", 100)]
+    classifies = "training_accuracy" in history[-1]
+    labels = ("cross-entropy (nats)", "accuracy (%)") if classifies else ("loss", "mAP (%)")
+    for axes, lines, label in zip(panels, curves, labels):
+        for key, name, scale in lines:
+            points = [(row["epoch"], scale * row[key]) for row in history if key in row]
+            if points:
+                axes.plot(*zip(*points), label=f"{name}: {points[-1][1]:.4g}", marker="." if len(points) < 40 else None)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend(fontsize=9, title="last epoch", title_fontsize=9)
+    # The first epochs of a fresh network can have a validation loss of millions.
+    validation = [row["validation_loss"] for row in history if "validation_loss" in row] or [0]
+    usual = max([row["training_loss"] for row in history] + [statistics.median(validation)])
+    panels[0].set_ylim(0, 1.1 * usual)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+def tensorboard_writer(folder, first_epoch):
+    """Open a TensorBoard log; points from `first_epoch` on, of an earlier run, are hidden.
+
+    Raises
+    ------
+    InputError
+        If tensorboardX is not installed.
+    """
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError as error:
+        raise InputError("a TensorBoard log needs tensorboardX: "
+                         "pip install 'gluon_etinynet[tensorboard]'") from error
+    return SummaryWriter(str(folder), purge_step=first_epoch)

@@ -1,0 +1,128 @@
+"""Preprocessing against ImageRecordIter, labels, and pictures that are damaged."""
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_etinynet import InputError
+from gluon_etinynet._mxnet import mx
+from gluon_etinynet.data.images import decode, index_folder, preprocess, read_image, resize_short
+
+
+def texture(height, width, seed=0):
+    """A smooth random picture: JPEG treats it as it treats a photograph."""
+    noise = np.random.RandomState(seed).randint(0, 256, (8, 8, 3), np.uint8)
+    return cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def jpeg(height=120, width=90, seed=0):
+    return cv2.imencode(".jpg", texture(height, width, seed))[1].tobytes()
+
+
+def through_record_iter(contents, size, resize, folder):
+    record = mx.recordio.MXIndexedRecordIO(str(folder / "x.idx"), str(folder / "x.rec"), "w")
+    for index, content in enumerate(contents):
+        record.write_idx(index, mx.recordio.pack(mx.recordio.IRHeader(0, index, index, 0), content))
+    record.close()
+    batches = mx.io.ImageRecordIter(path_imgrec=str(folder / "x.rec"), data_shape=(3, size, size), batch_size=1,
+                                    resize=resize, mean_r=128, mean_g=128, mean_b=128, preprocess_threads=1)
+    return [batch.data[0][0].asnumpy().transpose(1, 2, 0) for batch in batches]
+
+
+@pytest.mark.parametrize("size, resize", [(224, 256), (64, 74)])
+def test_equals_record_iter(size, resize, tmp_path):
+    contents = [jpeg(h, w, i) for i, (h, w) in enumerate([(300, 400), (401, 300), (256, 256), (120, 333), (900, 257)])]
+    for content, expected in zip(contents, through_record_iter(contents, size, resize, tmp_path)):
+        np.testing.assert_array_equal(preprocess(decode(content), size), expected)
+
+
+def test_equals_record_iter_on_photographs(data_dir, tmp_path):
+    contents = [path.read_bytes() for folder in ("imagenet-train1k", "imagenet-val430", "imagenette-val500")
+                for path in sorted((data_dir / folder / "images").iterdir())[::40]]
+    assert len(contents) > 40
+    for content, expected in zip(contents, through_record_iter(contents, 224, 256, tmp_path)):
+        np.testing.assert_array_equal(preprocess(decode(content)), expected)
+
+
+def test_values_are_pixel_minus_128():
+    image = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    np.testing.assert_array_equal(preprocess(image, 16, 1.0), image.astype(int) - 128)
+
+
+def test_channels_are_rgb(tmp_path):
+    cv2.imwrite(str(tmp_path / "red.png"), np.full((9, 9, 3), (0, 0, 255), np.uint8))
+    assert read_image(tmp_path / "red.png")[4, 4].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (200, 300), (256, 1000), (257, 256)])
+def test_short_side(shape):
+    resized = resize_short(np.zeros(shape + (3,), np.uint8), 256)
+    assert min(resized.shape[:2]) == 256
+    assert max(resized.shape[:2]) == 256 * max(shape) // min(shape)
+
+
+@pytest.mark.parametrize("content, word", [(b"", "not a picture"), (b"text", "not a picture"),
+                                           (jpeg()[:700], "truncated"), (jpeg()[:-2], "truncated")])
+def test_damaged_picture_is_named(content, word, tmp_path):
+    (tmp_path / "x.jpg").write_bytes(content)
+    with pytest.raises(InputError, match=f"x.jpg.*{word}"):
+        read_image(tmp_path / "x.jpg")
+
+
+def test_trailing_bytes_are_no_damage(tmp_path):
+    (tmp_path / "x.jpg").write_bytes(jpeg() + b"\0" * 50)
+    read_image(tmp_path / "x.jpg")
+
+
+def labelled(folder, rows, header="file,wnid,class_index"):
+    (folder / "images").mkdir(parents=True)
+    for name, _ in rows:
+        (folder / "images" / name).write_bytes(jpeg())
+    (folder / "labels.csv").write_text("\n".join([header] + [f"images/{n},{w},0" for n, w in rows]) + "\n")
+
+
+def test_labels_file(tmp_path):
+    labelled(tmp_path, [("a.jpg", "n2"), ("b.jpg", "n1")])
+    items, classes = index_folder(tmp_path)
+    assert classes == ["n1", "n2"]
+    assert [(path.name, index) for path, index in items] == [("a.jpg", 1), ("b.jpg", 0)]
+    items, _ = index_folder(tmp_path, ["n0", "n1", "n2"])
+    assert [index for _, index in items] == [2, 1]
+
+
+def test_class_folders(tmp_path):
+    for name in ("n2", "n1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.JPEG").write_bytes(jpeg())
+        (tmp_path / name / "notes.txt").write_text("no picture")
+    items, classes = index_folder(tmp_path)
+    assert classes == ["n1", "n2"]
+    assert [(path.parent.name, index) for path, index in items] == [("n1", 0), ("n2", 1)]
+
+
+def test_unknown_wnid_names_the_line(tmp_path):
+    labelled(tmp_path, [("a.jpg", "n1"), ("b.jpg", "n9")])
+    with pytest.raises(InputError, match=r"labels.csv line 3: n9"):
+        index_folder(tmp_path, ["n1"])
+    (tmp_path / "folders" / "n9").mkdir(parents=True)
+    (tmp_path / "folders" / "n9" / "a.jpg").write_bytes(jpeg())
+    with pytest.raises(InputError, match="n9"):
+        index_folder(tmp_path / "folders", ["n1"])
+
+
+def test_labels_file_names_a_missing_picture(tmp_path):
+    labelled(tmp_path, [("a.jpg", "n1")])
+    (tmp_path / "images" / "a.jpg").unlink()
+    with pytest.raises(InputError, match="line 2 names images/a.jpg"):
+        index_folder(tmp_path)
+
+
+def test_other_columns_empty_and_missing_folders(tmp_path):
+    labelled(tmp_path / "x", [("a.jpg", "n1")], header="path,label,index")
+    with pytest.raises(InputError, match="lacks a file or a wnid"):
+        index_folder(tmp_path / "x")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no labelled pictures"):
+        index_folder(tmp_path / "empty")
+    with pytest.raises(InputError, match="is not a folder"):
+        index_folder(tmp_path / "nothing")

@@ -1,0 +1,385 @@
+"""Damaged RecordIO files: named beforehand, never a signal in the user's process."""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from gluon_etinynet._mxnet import mx
+from gluon_etinynet.data import record_check as records
+from gluon_etinynet.data.record_check import MAGIC, read_index, read_record, validate_records
+from gluon_etinynet.files import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+COUNT = 20
+
+
+def jpeg(seed):
+    coarse = np.random.RandomState(seed).randint(0, 256, (6, 8, 3)).astype(np.uint8)
+    return cv2.imencode(".jpg", cv2.resize(coarse, (120, 90), interpolation=cv2.INTER_CUBIC))[1].tobytes()
+
+
+PICTURES = [jpeg(seed) for seed in range(COUNT)]
+WEBP = cv2.imencode(".webp", np.zeros((9, 9, 3), np.uint8))[1].tobytes()  # MXNet's OpenCV cannot read it
+
+
+def write(folder, pictures=PICTURES, labels=None):
+    """Pack pictures with MXNet's own writer; record number i has the key 10 * i."""
+    rec, idx = folder / "all.rec", folder / "all.idx"
+    writer = mx.recordio.MXIndexedRecordIO(str(idx), str(rec), "w")
+    for i, picture in enumerate(pictures):
+        label = labels[i] if labels else i % 5
+        writer.write_idx(10 * i, mx.recordio.pack(mx.recordio.IRHeader(0, label, i, 0), picture))
+    writer.close()
+    return rec, idx
+
+
+def replaced(position, picture):
+    return PICTURES[:position] + [picture] + PICTURES[position + 1:]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MXNET_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_whole_records_pass(tmp_path):
+    rec, idx = write(tmp_path)
+    assert validate_records(rec) == validate_records(rec, idx) == (COUNT, 5)
+
+
+def test_every_record_is_read_by_some_child(tmp_path):
+    rec, _ = write(tmp_path, PICTURES * 20)  # enough for several children
+    assert validate_records(rec) == (20 * COUNT, 5)
+    content = bytearray(rec.read_bytes())
+    begins = [begin for _, begin in read_index(tmp_path / "all.idx")]
+    for number in (0, 101, 399):
+        content[begins[number]] ^= 1
+    rec.write_bytes(content)
+    with pytest.raises(InputError, match="3 of 400 .*damaged: record 0 .*; record 1010 .*; record 3990 "):
+        validate_records(rec)
+
+
+# Damage. Each function changes the files; the message must say the rest.
+
+
+def cut_tail(rec, idx):
+    rec.write_bytes(rec.read_bytes()[:-500])
+
+
+def cut_in_the_middle(rec, idx):
+    rec.write_bytes(rec.read_bytes()[:rec.stat().st_size // 2])
+
+
+def flip(offset, bit):
+    def damage(rec, idx):
+        content = bytearray(rec.read_bytes())
+        content[read_index(idx)[7][1] + offset] ^= bit
+        rec.write_bytes(content)
+    return damage
+
+
+def append_bytes(rec, idx):
+    rec.write_bytes(rec.read_bytes() + b"more")
+
+
+def content(picture):
+    def damage(rec, idx):
+        write(rec.parent, replaced(7, picture))
+    return damage
+
+
+def garble_compressed_data(rec, idx):
+    picture = bytearray(PICTURES[7])
+    begin = picture.index(b"\xff\xda") + 100
+    picture[begin:begin + 8] = b"\xff\xd9\x12\x34\xff\xd9\x00\x00"  # ends too early
+    write(rec.parent, replaced(7, bytes(picture)))
+
+
+def wrong_label(value):
+    def damage(rec, idx):
+        write(rec.parent, labels=[0] * 7 + [value] + [0] * 12)
+    return damage
+
+
+def two_labels(rec, idx):
+    writer = mx.recordio.MXIndexedRecordIO(str(idx), str(rec), "w")
+    writer.write_idx(0, mx.recordio.pack(mx.recordio.IRHeader(0, [1.0, 2.0], 0, 0), PICTURES[0]))
+    writer.close()
+
+
+def empty_rec(rec, idx):
+    rec.write_bytes(b"")
+
+
+def empty_idx(rec, idx):
+    idx.write_bytes(b"")
+
+
+def no_rec(rec, idx):
+    rec.unlink()
+
+
+def no_idx(rec, idx):
+    idx.unlink()
+
+
+def index_of_other_records(rec, idx):
+    idx.write_text("".join(f"{key}\t{begin + 4}\n" for key, begin in read_index(idx)))
+
+
+def index_without_a_record(rec, idx):
+    idx.write_text("".join(f"{key}\t{begin}\n" for key, begin in read_index(idx) if key != 70))
+
+
+def index_without_the_first(rec, idx):
+    idx.write_text("".join(f"{key}\t{begin}\n" for key, begin in read_index(idx)[1:]))
+
+
+def index_with_a_key_twice(rec, idx):
+    idx.write_text(idx.read_text().replace("80\t", "70\t"))
+
+
+def binary_index(rec, idx):
+    idx.write_bytes(bytes(range(256)))
+
+
+def negative_index(rec, idx):
+    idx.write_text("0\t-8\n" + idx.read_text())
+
+
+@pytest.mark.parametrize("damage,message", [
+    (cut_tail, r"all\.rec: 1 of 20 records are damaged: record 190 \(byte \d+\): it is cut off"),
+    (cut_in_the_middle, r"record \d+ \(byte \d+\): it is cut off; record \d+ .*beyond the end of the file"),
+    (flip(0, 1), r"1 of 20 .*: record 70 \(byte \d+\): no record begins here"),
+    (flip(4, 64), r"1 of 20 .*: record 70 "),
+    (flip(6, 1), r"1 of 20 .*: record 70 .*cut off"),
+    (flip(7, 32), r"1 of 20 .*: record 70 .*a part of it is missing"),
+    (append_bytes, r"1 of 20 .*: record 190 .*followed by 4 bytes"),
+    (content(PICTURES[7][:300]), r"1 of 20 .*: record 70 .*its picture cannot be decoded"),
+    (content(PICTURES[7][:2000]), r"1 of 20 .*: record 70 .*its picture"),
+    (content(PICTURES[7][:-30]), r"1 of 20 .*: record 70 .*its picture"),
+    (content(b"text" * 50), r"1 of 20 .*: record 70 .*neither JPEG nor PNG"),
+    (content(b""), r"1 of 20 .*: record 70 .*neither JPEG nor PNG"),
+    (content(WEBP), r"1 of 20 .*: record 70 .*neither JPEG nor PNG"),
+    (content(b"\xff\xd8\xff" + bytes(300)), r"1 of 20 .*: record 70 .*cannot be decoded"),
+    (garble_compressed_data, r"1 of 20 .*: record 70 .*its picture is damaged \(.*[Cc]orrupt"),
+    (wrong_label(-1), r"1 of 20 .*: record 70 .*its label is -1"),
+    (wrong_label(0.5), r"1 of 20 .*: record 70 .*its label is 0\.5"),
+    (wrong_label(float("nan")), r"1 of 20 .*: record 70 .*its label is nan"),
+    (two_labels, r"record 0 .*2 labels instead of one"),
+    (empty_rec, r"all\.rec is empty"),
+    (empty_idx, r"all\.idx is empty"),
+    (no_rec, r"all\.rec does not exist"),
+    (no_idx, r"all\.idx does not exist"),
+    (index_of_other_records, r"no record begins here"),
+    (index_without_a_record, r"1 of 19 .*: record 60 .*followed by \d+ bytes that are not in the index"),
+    (index_without_the_first, r"1 of 19 .*the index begins at byte \d+ instead of 0"),
+    (index_with_a_key_twice, r"all\.idx names a record twice"),
+    (binary_index, r"all\.idx line 1 is not"),
+    (negative_index, r"all\.idx line 1 is not"),
+])
+def test_damage_is_named(tmp_path, damage, message):
+    rec, idx = write(tmp_path)
+    damage(rec, idx)
+    with pytest.raises(InputError, match=message) as raised:
+        validate_records(rec, idx)
+    assert "recipes/make_rec.sh" in str(raised.value) and "\n" not in str(raised.value)
+    assert not (tmp_path / "home").exists(), "a bad result must not be kept"
+
+
+def test_padding_before_the_end_marker_is_no_damage(tmp_path):
+    padded = PICTURES[7][:-2] + b"\x00\x00" + PICTURES[7][-2:]
+    assert validate_records(*write(tmp_path, replaced(7, padded))) == (COUNT, 5)
+
+
+def python(code, **environment):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT,
+                          env=dict(os.environ, PYTHONPATH=str(ROOT), **environment), timeout=120)
+
+
+@pytest.mark.parametrize("damage", [cut_tail, pytest.param(flip(0, 1), marks=pytest.mark.slow),
+                                    pytest.param(content(PICTURES[7][:300]), marks=pytest.mark.slow)])
+def test_unprotected_iterator_is_killed_where_ours_names_the_record(tmp_path, damage):
+    """Why the check is needed: if MXNet raised an error some day, this would tell."""
+    rec, idx = write(tmp_path)
+    damage(rec, idx)
+    unprotected = python(f"""
+from gluon_etinynet._mxnet import mx
+files = dict(path_imgrec={str(rec)!r}, path_imgidx={str(idx)!r})
+try:
+    for batch in mx.io.ImageRecordIter(data_shape=(3, 64, 64), batch_size=4, resize=72, **files):
+        batch.data[0].wait_to_read()
+except Exception:
+    print("caught")
+""")
+    assert unprotected.returncode < 0 and "caught" not in unprotected.stdout
+    protected = python(f"""
+from gluon_etinynet.data import RecordSource
+from gluon_etinynet.files import InputError
+try:
+    RecordSource({str(rec)!r}, batch_size=4, size=64)
+except InputError as error:
+    print("caught", error)
+""")
+    assert protected.returncode == 0
+    assert protected.stdout.startswith("caught") and "damaged" in protected.stdout
+
+
+def test_a_child_killed_by_a_record_is_reported(tmp_path, monkeypatch):
+    rec, idx = write(tmp_path)
+    child = tmp_path / "child"
+    child.write_text('#!/bin/sh\nprintf "reading\\t1\\trecord 10 (byte 99)\\n"\nkill -SEGV $$\n')
+    child.chmod(0o755)
+    monkeypatch.setattr(records.sys, "executable", str(child))
+    with pytest.raises(InputError, match=r"record 10 \(byte 99\): reading it ends the process with SIGSEGV"):
+        validate_records(rec, idx)
+
+
+# Keeping the result
+
+
+def test_second_check_reads_nothing(tmp_path, home, monkeypatch):
+    rec, idx = write(tmp_path)
+    first = validate_records(rec, idx)
+    monkeypatch.setattr(records, "_check_in_children", None)
+    assert validate_records(rec, idx) == first
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (moved / "copy.rec").write_bytes(rec.read_bytes())  # other name and time, same bytes
+    (moved / "copy.idx").write_bytes(idx.read_bytes())
+    assert validate_records(moved / "copy.rec") == first
+    kept = [json.loads(path.read_text()) for path in home.glob("records/*.json")]
+    assert len(kept) == 2 and kept[0]["sha256"] == kept[1]["sha256"]
+
+
+def test_a_change_of_the_same_size_is_checked_again(tmp_path):
+    rec, idx = write(tmp_path)
+    validate_records(rec, idx)
+    flip(0, 1)(rec, idx)
+    os.utime(rec, ns=(0, 0))
+    with pytest.raises(InputError, match="record 70"):
+        validate_records(rec, idx)
+
+
+def test_a_damaged_or_unwritable_result_does_no_harm(tmp_path, home, capsys):
+    rec, idx = write(tmp_path)
+    validate_records(rec, idx)
+    for path in home.glob("records/*.json"):
+        path.write_text("{")
+    assert validate_records(rec, idx) == (COUNT, 5)
+    for path in home.glob("records/*.json"):
+        path.unlink()
+    (home / "records").rmdir()
+    (home / "records").write_text("a file where the folder should be")
+    assert validate_records(rec, idx) == (COUNT, 5)
+    assert "cannot write" in capsys.readouterr().err
+
+
+# The format
+
+
+pieces = st.lists(st.one_of(st.just(MAGIC), st.binary(max_size=9)), max_size=6)
+
+
+@given(st.lists(pieces, min_size=1, max_size=4), st.integers(0, 1000))
+def test_read_record_reads_what_mxnet_writes(tmp_path_factory, payloads, label):
+    """The payloads are full of magic numbers, aligned and not, at which MXNet splits a record."""
+    folder = tmp_path_factory.mktemp("format")
+    pictures = [b"".join(payload) for payload in payloads]
+    rec, idx = write(folder, pictures, [label] * len(pictures))
+    begins = [begin for _, begin in read_index(idx)] + [rec.stat().st_size]
+    with open(rec, "rb") as file:
+        for picture, begin, end in zip(pictures, begins, begins[1:]):
+            assert read_record(file, begin, end) == (label, picture)
+
+
+def test_a_picture_that_holds_the_magic_number_passes(tmp_path):
+    comment = MAGIC * 5
+    picture = PICTURES[7][:2] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + PICTURES[7][2:]
+    rec, idx = write(tmp_path, replaced(7, picture[:2] + b"\xff\xfe\x00\x04ab" + picture[2:]))
+    assert rec.read_bytes().count(MAGIC) > COUNT
+    assert validate_records(rec, idx) == (COUNT, 5)
+
+
+# recipes/make_rec.sh
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Class folders with nine pictures."""
+    for i in range(9):
+        folder = tmp_path / "photographs" / ["cat", "dog", "owl"][i % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{i}.jpg").write_bytes(PICTURES[i])
+    return tmp_path / "photographs"
+
+
+def make_rec(*arguments):
+    command = [sys.executable, str(ROOT / "tools" / "make_rec.py"), *map(str, arguments)]
+    return subprocess.run(command, text=True, capture_output=True, timeout=120,
+                          env=dict(os.environ, PYTHONPATH=str(ROOT)))
+
+
+def contents(rec):
+    begins = [begin for _, begin in read_index(rec.with_suffix(".idx"))] + [rec.stat().st_size]
+    with open(rec, "rb") as file:
+        return [read_record(file, begin, end) for begin, end in zip(begins, begins[1:])]
+
+
+def test_make_rec_packs_every_picture_with_its_class(tmp_path, photographs):
+    made = make_rec(photographs, tmp_path / "out" / "small", "--pass-through")
+    assert made.returncode == 0, made.stderr
+    assert "9 pictures, 3 classes" in made.stdout
+    packed = contents(tmp_path / "out" / "small.rec")
+    assert {(label, picture) for label, picture in packed} == {(i % 3, PICTURES[i]) for i in range(9)}
+    assert [label for label, _ in packed] != sorted(label for label, _ in packed), "shuffled"
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"small.idx", "small.lst", "small.rec"}
+
+
+@pytest.mark.slow
+def test_make_rec_follows_labels_and_the_order_of_classes(tmp_path):
+    pictures = tmp_path / "set" / "images"
+    pictures.mkdir(parents=True)
+    for i in range(4):
+        (pictures / f"{i}.jpg").write_bytes(PICTURES[i])
+    (tmp_path / "set" / "labels.csv").write_text(
+        "file,wnid,class_index\n" + "".join(f"images/{i}.jpg,n{i % 2},0\n" for i in range(4)))
+    (tmp_path / "classes.txt").write_text("n7\nn1\nn0\n")
+    made = make_rec(tmp_path / "set", tmp_path / "small", "--resize", "48", "--quality", "90",
+                    "--classes", tmp_path / "classes.txt")
+    assert made.returncode == 0, made.stderr
+    packed = contents(tmp_path / "small.rec")
+    assert sorted(label for label, _ in packed) == [1, 1, 2, 2]
+    assert {cv2.imdecode(np.frombuffer(picture, np.uint8), 1).shape for _, picture in packed} == {(48, 64, 3)}
+
+
+def test_make_rec_stops_at_a_damaged_picture_and_leaves_what_was_there(tmp_path, photographs):
+    (photographs / "cat" / "0.jpg").write_bytes(PICTURES[0][:500])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "small.rec").write_text("earlier")
+    made = make_rec(photographs, tmp_path / "out" / "small")
+    assert made.returncode == 2 and "0.jpg" in made.stderr and len(made.stderr.splitlines()) == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["small.rec"]
+    assert (tmp_path / "out" / "small.rec").read_text() == "earlier"
+
+
+@pytest.mark.slow
+def test_make_rec_with_other_arguments(tmp_path, photographs):
+    assert "not a folder" in make_rec(tmp_path / "none", tmp_path / "small").stderr
+    (tmp_path / "file").write_text("")
+    made = make_rec(photographs, tmp_path / "file" / "small")
+    assert made.returncode == 2 and "cannot write" in made.stderr
+    assert make_rec(photographs, tmp_path / "small", "--pass-through", "--resize", "9").returncode == 2
+    assert make_rec(photographs, tmp_path / "one", "--seed", "1").returncode == 0
+    assert make_rec(photographs, tmp_path / "two", "--seed", "1", "--num-thread", "1").returncode == 0
+    assert (tmp_path / "one.rec").read_bytes() == (tmp_path / "two.rec").read_bytes()

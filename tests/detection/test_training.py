@@ -1,0 +1,346 @@
+"""Training a detector and measuring it: targets, loss, mAP, resuming, checkpoints, 8 bits, the command lines."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+
+import cv2
+import detections as plain
+import mxnet as mx
+import numpy as np
+import pytest
+from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from running import ROOT, assert_one_line, run
+from small_networks import predictions
+from small_networks import small_detector as small
+from small_networks import small_detector_pictures as pictures
+
+from gluon_etinynet import InputError, get_model
+from gluon_etinynet.detection.dataset import DetectionSource, read_voc
+from gluon_etinynet.detection.shapes_dataset import SHAPES, write_shapes
+from gluon_etinynet.detection.training import (
+    MultiBoxLoss,
+    average_precisions,
+    detect,
+    evaluate_detector,
+    load_detector,
+    round_to_8_bits,
+    start_detector,
+)
+from gluon_etinynet.lowering.network import _integer_weight
+from gluon_etinynet.networks.params_file import read_params
+from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat, quantised_convolutions
+from gluon_etinynet.quantize.ranges import calibrate
+from gluon_etinynet.training.loop import Config, train
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "shapes"
+    write_shapes(folder, train=12, val=6)
+    return folder
+
+
+def boxes(random, count, size=64):
+    low = random.uniform(0, size - 12, (count, 2))
+    return np.concatenate([low, np.minimum(low + random.uniform(6, 40, (count, 2)), size)], axis=1)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2 ** 31 - 1), st.integers(1, 6))
+def test_targets_equal_plain_numpy(seed, count):
+    random = np.random.RandomState(seed)
+    truth = boxes(random, count).astype(np.float32)
+    centres = np.concatenate([random.uniform(0, 64, (80, 2)), random.uniform(8, 40, (80, 2))], 1).astype(np.float32)
+    corners = np.concatenate([centres[:, :2] - centres[:, 2:] / 2, centres[:, :2] + centres[:, 2:] / 2], axis=1)
+    label = np.full((1, 8, 6), -1, np.float32)
+    label[0, :count, :4], label[0, :count, 4] = truth, random.randint(0, 3, count)
+    classes, codes, _ = MultiBoxLoss().targets(mx.nd.array(centres[None]), None, mx.nd.array(label[:, :, :4]),
+                                               mx.nd.array(label[:, :, 4:5]))
+    matched = plain.match(truth, corners)
+    expected = np.where(matched >= 0, label[0, matched.clip(0), 4] + 1, 0)
+    assert classes.asnumpy()[0].tolist() == expected.tolist()
+    positive = matched >= 0
+    decoded = plain.decode(codes.asnumpy()[0][positive], centres[positive])
+    np.testing.assert_allclose(decoded, truth[matched[positive]], rtol=1e-3, atol=1e-2)
+
+
+def test_loss_takes_three_of_the_worst_negatives_for_each_match():
+    random = np.random.RandomState(1)
+    logits, codes = random.normal(0, 1, (1, 40, 4)), random.normal(0, 1, (1, 40, 4))
+    centres = np.concatenate([random.uniform(0, 64, (40, 2)), random.uniform(8, 40, (40, 2))], axis=1)[None]
+    label = np.full((1, 3, 6), -1.0)
+    label[0, 0] = [4, 4, 40, 40, 2, 0]
+
+    def net(data):
+        return [mx.nd.array(array) for array in (logits, codes, centres)]
+
+    values, none = MultiBoxLoss()(net, mx.nd.zeros((1, 3, 8, 8)), mx.nd.array(label))
+    corners = np.concatenate([centres[0, :, :2] - centres[0, :, 2:] / 2, centres[0, :, :2] + centres[0, :, 2:] / 2], 1)
+    positive = plain.match(label[0, :1, :4], corners) >= 0
+    entropy = np.log(np.exp(logits[0]).sum(axis=1)) - logits[0, np.arange(40), np.where(positive, 3, 0)]
+    worst = np.sort(entropy[~positive])[::-1][:3 * positive.sum()]
+    centre, size = (label[0, 0, :2] + label[0, 0, 2:4]) / 2, label[0, 0, 2:4] - label[0, 0, :2]
+    target = np.concatenate([(centre - centres[0, :, :2]) / centres[0, :, 2:] / 0.1,
+                             np.log(size / centres[0, :, 2:]) / 0.2], axis=1)
+    distance = np.abs(codes[0] - target)[positive]
+    smooth = np.where(distance > 1, distance - 0.5, distance ** 2 / 2).sum()
+    expected = (entropy[positive].sum() + worst.sum() + smooth) / positive.sum()
+    assert none is None and values.asnumpy()[0] == pytest.approx(expected, rel=1e-4)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2 ** 31 - 1))
+def test_map_equals_an_independent_computation(seed):
+    random = np.random.RandomState(seed)
+    samples, metric = [], VOC07MApMetric(0.5, ["a", "b", "c"])
+    all_scores = random.permutation(1000).reshape(-1, 20) / 1000  # all different: ties have no order
+    for number in range(4):
+        count = random.randint(1, 5)
+        truth = np.concatenate([boxes(random, count), random.randint(0, 3, (count, 1)),
+                                random.rand(count, 1) < 0.25], axis=1)
+        picked = truth[random.randint(0, count, 12)]
+        found = np.concatenate([picked[:, :4] + random.normal(0, 3, (12, 4)), boxes(random, 4)])
+        ids = np.concatenate([picked[:, 4], random.randint(0, 3, 4)])
+        scores = all_scores[number, :16]
+        samples.append(([(c, s, b) for s, c, b in sorted(zip(scores, ids, found), key=lambda d: -d[0])], truth))
+        metric.update(found[None], ids[None], scores[None], truth[None, :, :4], truth[None, :, 4], truth[None, :, 5])
+    if all(truth[:, 5].all() for _, truth in samples):
+        return
+    assert dict(zip(*metric.get()))["mAP"] == pytest.approx(plain.mean_average_precision(samples, 3), abs=1e-9)
+
+
+def test_evaluation_equals_an_independent_one_and_honours_difficult(shapes):
+    annotated = read_voc(shapes, "val", SHAPES)
+    annotated[0].boxes[:, 5] = 1
+    source = DetectionSource(annotated, 4, 4, size=64)
+    random, samples, batches = np.random.RandomState(0), [], []
+    all_scores = random.permutation(1000).reshape(-1, 20) / 1000
+    for _, label in source.epoch():
+        found = []
+        for truth in label.asnumpy():
+            truth = truth[truth[:, 4] >= 0]
+            corners = np.concatenate([truth[:, :4] + random.normal(0, 2, (len(truth), 4)), boxes(random, 3, 70)])
+            ids = np.concatenate([truth[:, 4], random.randint(0, 4, 3)])
+            found.append(np.full((9, 6), -1.0))
+            found[-1][:len(ids), :2] = np.stack([ids, all_scores[len(samples), :len(ids)]], axis=1)
+            found[-1][:len(ids), 2:] = corners
+            samples.append(([(row[0], row[1], row[2:].clip(0, 64)) for row in found[-1] if row[0] >= 0], truth))
+        batches.append([mx.nd.array(np.stack(found)[:, :, part]) for part in ([0], [1], slice(2, 6))])
+
+    def net(data):
+        return batches.pop(0)
+
+    net.classes = SHAPES
+    precisions = average_precisions(net, source)
+    expected = plain.mean_average_precision(samples, 4)
+    assert 0.2 < expected < 1 and precisions["mAP"] == pytest.approx(expected, abs=1e-6)
+    assert list(precisions) == [*SHAPES, "mAP"]
+    assert precisions["mAP"] == pytest.approx(np.nanmean([precisions[name] for name in SHAPES]))
+
+
+class Stop(Exception):
+    pass
+
+
+def test_a_training_that_was_stopped_and_resumed_ends_with_the_same_bits(shapes, tmp_path):
+    annotated = read_voc(shapes, "train", SHAPES)
+    config = Config(epochs=3, lr=0.005, seed=1)
+
+    def go(folder, stop_after=None, resume=False):
+        loss, calls = MultiBoxLoss(), []
+
+        def counted(*arguments):
+            calls.append(1)
+            if len(calls) == stop_after:
+                raise Stop
+            return loss(*arguments)
+
+        train(small(SHAPES), DetectionSource(annotated, 4, 4, size=64, train=True, seed=1),
+              DetectionSource(annotated, 4, 4, size=64), config, folder, loss=counted, validate=evaluate_detector,
+              score="map", validation_interval=2, resume=resume, log=lambda line: None)
+        return read_params(folder / "epoch-0002" / "net.params")
+
+    whole = go(tmp_path / "whole")
+    with pytest.raises(Stop):
+        go(tmp_path / "cut", stop_after=5)
+    again = go(tmp_path / "cut", resume=True)
+    assert whole.keys() == again.keys() and all((whole[name] == again[name]).all() for name in whole)
+    rows = [json.loads(line) for line in open(tmp_path / "whole" / "metrics.jsonl")]
+    assert ["validation_map" in row for row in rows] == [False, True, True]
+    assert all("training_accuracy" not in row and row["training_loss"] > 0 for row in rows)
+    assert (tmp_path / "whole" / "training.png").stat().st_size > 5000
+
+
+def test_starting_from_checkpoints(tmp_path):
+    detector, classifier = get_model("ssd_256_etinynet0.75_voc", classes=["a", "b"]), get_model("etinynet0.75")
+    for net, name in ((detector, "detector"), (classifier, "classifier")):
+        mx.random.seed(7)
+        net.initialize()
+        net.save_parameters(str(tmp_path / name))
+    same, other, backbone = (get_model("ssd_256_etinynet0.75_voc", classes=classes)
+                             for classes in (["x", "y"], ["x"], ["a", "b"]))
+    assert start_detector(same, tmp_path / "detector") == "all of it"
+    assert start_detector(other, tmp_path / "detector") == "all but the class predictors"
+    assert start_detector(backbone, tmp_path / "classifier") == "the backbone"
+    x = pictures(1, 64)
+    np.testing.assert_array_equal(backbone.features(x).asnumpy(), classifier.features(x).asnumpy())
+    np.testing.assert_array_equal(other.box_predictors[2].weight.data().asnumpy(),
+                                  detector.box_predictors[2].weight.data().asnumpy())
+    assert other.class_predictors[0].weight._data is None
+    with pytest.raises(InputError, match="does not fit"):
+        start_detector(get_model("ssd_256_etinynet1.0_voc"), tmp_path / "detector")
+
+
+def test_loading_finds_network_and_classes(tmp_path):
+    net = get_model("ssd_256_etinynet0.75_voc", classes=["bolt", "nut"])
+    net.initialize()
+    (tmp_path / "epoch-0001").mkdir()
+    path = tmp_path / "epoch-0001" / "net.params"
+    net.save_parameters(str(path))
+    with pytest.raises(InputError, match="has 2 classes and not 20"):
+        load_detector(path)
+    (tmp_path / "classes.txt").write_text("bolt\nnut\n")
+    loaded = load_detector(path)
+    assert loaded.classes == ["bolt", "nut"] and load_detector(path, ["x", "y"]).classes == ["x", "y"]
+    x = pictures(1, 256)
+    np.testing.assert_array_equal(loaded(x)[1].asnumpy(), net(x)[1].asnumpy())
+    classifier = get_model("etinynet0.75", classes=2)
+    classifier.initialize()
+    classifier.save_parameters(str(tmp_path / "classifier.params"))
+    with pytest.raises(InputError, match="not a checkpoint of EtinyNet-SSD"):
+        load_detector(tmp_path / "classifier.params")
+
+
+def test_every_stored_map_and_every_weight_is_rounded():
+    net = small()
+    prepare_qat(net, "linear", 8, act_bits=8)
+    # Stem; 3 maps in each of 8 LBs and in each of 6 DLBs; 2 of the small level.
+    assert len(feature_map_quantisers(net)) == 1 + 8 * 3 + 6 * 3 + 2
+    assert len(quantised_convolutions(net)) == 1 + 14 * 3 + 2 + 6
+    calibrate(net, [pictures(4)])
+    for name, conv in quantised_convolutions(net).items():
+        levels, scales, bits = _integer_weight(conv, name)
+        assert bits == 8 and np.abs(levels).max() == 127
+        np.testing.assert_allclose(conv.quantised_weight(), levels * scales[:, None, None, None], rtol=1e-5, atol=1e-7)
+
+
+def test_linear_weights_train_straight_through():
+    net = small()
+    prepare_qat(net, "linear", 8)
+    weight = net.features[1][0].pw.weight
+    with mx.autograd.record():
+        (net.features[1][0].pw._quantise(weight.data(), None) * 3).sum().backward()
+    assert (weight.grad().asnumpy() == 3).all()
+
+
+def test_8_bits_stay_close_and_train(shapes, tmp_path):
+    annotated = read_voc(shapes, "train", SHAPES)
+    net, source = small(SHAPES), DetectionSource(annotated, 4, 4, size=64, train=True, augmentation="none")
+    batches = [data for data, _ in source.epoch()]
+    for data in batches:  # statistics of these pictures
+        with mx.autograd.record():
+            sum(array.sum() for array in predictions(net, data)[:2]).backward()
+    logits = mx.gluon.HybridBlock.forward(net, batches[0])[0].asnumpy()
+    round_to_8_bits(net, batches)
+    rounded = mx.gluon.HybridBlock.forward(net, batches[0])[0].asnumpy()
+    assert 0 < np.abs(rounded - logits).mean() < 0.15 * logits.std()
+    history = train(net, source, None, Config(epochs=2, lr=0.0005), tmp_path, loss=MultiBoxLoss(),
+                    log=lambda line: None)
+    assert all(math.isfinite(row["training_loss"]) for row in history)
+
+
+def test_a_detection_is_in_pixels_of_the_picture(tmp_path):
+    net = small()
+    cv2.imwrite(str(tmp_path / "wide.png"), np.random.RandomState(0).randint(0, 256, (40, 120, 3), np.uint8))
+    image, found = detect(net, tmp_path / "wide.png", threshold=0.02)
+    ids, scores, corners = (array[0].asnumpy() for array in net(mx.nd.array(
+        cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA).transpose(2, 0, 1)[None].astype(np.float32) - 128)))
+    best = found[0]
+    assert best["class"] == net.classes[int(ids[0, 0])] and best["score"] == pytest.approx(float(scores[0, 0]))
+    np.testing.assert_allclose(best["box"], corners[0].clip(0, 64) * [120 / 64, 40 / 64, 120 / 64, 40 / 64], rtol=1e-5)
+
+
+# ---- The command lines ----
+
+TRAINING = ["--network", "etinynet0.75", "--dataset", "custom", "--batch-size", 4, "-j", 1]
+
+
+def test_tools_train_detect_and_fill_table_5(shapes, tmp_path):
+    done = run("tools/train_ssd.py", *TRAINING, "--dataset-root", shapes, "--epochs", 1, "--lr-warmup", 0.5,
+               "--save-dir", tmp_path / "float")
+    assert done.returncode == 0, done.stderr
+    assert "12 training and 6 validation pictures, 4 classes: circle, square, star, triangle" in done.stdout
+    assert (tmp_path / "float" / "classes.txt").read_text().split() == list(SHAPES)
+    best = tmp_path / "float" / "best.params"
+
+    done = run("tools/train_ssd.py", *TRAINING, "--dataset-root", shapes, "--epochs", 1, "--lr-warmup", 0.5, "--int8",
+               "--params", best, "--save-dir", tmp_path / "int8")
+    assert done.returncode == 0, done.stderr
+    assert feature_map_quantisers(load_detector(tmp_path / "int8" / "best.params"))
+
+    done = run("benchmarks/table5.py", "--dataset", "custom", "--dataset-root", shapes, "--params", best, "--int8",
+               "--pictures", 3, "--save-dir", tmp_path / "table5")
+    assert done.returncode == 0, done.stderr
+    measured = json.loads((tmp_path / "table5" / "metrics.json").read_text())["measurements"]
+    values = {(m["row"], m["quantity"]): m["value"] for m in measured}
+    assert round(values["EtinyNet-SSD", "madds"], 2) == 165.44 and values["EtinyNet-SSD", "sram_kb"] == 320
+    assert ("EtinyNet-SSD on drawn shapes", "map") in values and "| mAP" in done.stdout
+    assert cv2.imread(str(tmp_path / "table5" / "contact_sheet.png")).shape[2] == 3
+
+    pictures_given = sorted((shapes / "JPEGImages").iterdir())[:2]
+    (tmp_path / "no.jpg").write_bytes(b"no picture")
+    done = run("tools/detect.py", "--params", best, "--threshold", 0.001, "--save-dir", tmp_path / "detect",
+               *pictures_given, tmp_path / "no.jpg")
+    assert done.returncode == 2 and "no.jpg is not a picture" in done.stdout
+    found = json.loads((tmp_path / "detect" / "detections.json").read_text())
+    assert sorted(found) == [str(path) for path in pictures_given]
+    assert cv2.imread(str(tmp_path / "detect" / f"{pictures_given[0].stem}.png")).shape == (480, 480, 3)
+
+
+def test_mistakes_are_one_line(shapes, tmp_path):
+    assert_one_line(run("tools/train_ssd.py", *TRAINING, "--dataset-root", tmp_path), "train.txt")
+    done = run("tools/train_ssd.py", *TRAINING, "--dataset-root", shapes, "--classes", "circle,square",
+               "--save-dir", tmp_path / "never")
+    assert_one_line(done, "is not one of the 2 classes")
+    assert not (tmp_path / "never").exists()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "classes.txt").write_text("cat\n")
+    assert_one_line(run("tools/train_ssd.py", *TRAINING, "--dataset-root", shapes, "--save-dir", tmp_path / "other"),
+                    "names other classes")
+    assert_one_line(run("tools/detect.py", "--params", tmp_path / "none.params", "x.jpg"), "none.params")
+    assert_one_line(run("tools/make_shapes.py", shapes), "exists already")
+
+
+@pytest.mark.slow
+def test_a_killed_command_resumes_to_the_same_bits(shapes, tmp_path):
+    command = [sys.executable, "tools/train_ssd.py", *map(str, TRAINING), "--dataset-root", str(shapes),
+               "--epochs", "3", "--val-interval", "3"]
+    environment = dict(os.environ, PYTHONPATH=str(ROOT))
+    subprocess.run([*command, "--save-dir", str(tmp_path / "whole")], cwd=ROOT, env=environment, check=True)
+    with subprocess.Popen([*command, "--log-interval", "1", "--save-dir", str(tmp_path / "cut")], cwd=ROOT,
+                          env=environment, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("Epoch[1]"):
+                process.send_signal(signal.SIGKILL)
+                break
+    subprocess.run([*command, "--resume", "--save-dir", str(tmp_path / "cut")], cwd=ROOT, env=environment, check=True)
+    whole, again = (read_params(tmp_path / name / "epoch-0002" / "net.params") for name in ("whole", "cut"))
+    assert all((whole[name] == again[name]).all() for name in whole)
+
+
+def test_a_picture_without_boxes_is_background():
+    net = get_model("ssd_256_etinynet0.75_voc", classes=["a", "b"])
+    net.initialize()
+    data = mx.nd.array(np.random.RandomState(0).randint(-128, 128, (2, 3, 256, 256)))
+    label = mx.nd.array([[[40, 40, 200, 180, 1]], [[-1, -1, -1, -1, -1]]])
+    with mx.autograd.record():
+        loss, _ = MultiBoxLoss()(net, data, label)
+    loss.backward()
+    assert np.isfinite(loss.asnumpy()).all() and loss.asnumpy().sum() > 0
+    assert all(np.isfinite(p.grad().asnumpy()).all() for p in net.box_predictors.collect_params().values())

@@ -1,0 +1,176 @@
+"""The C emitter: what it writes reads back, what it cannot serve it names; the tool's manners."""
+
+import copy
+import json
+import runpy
+import sys
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from gluon_etinynet.export import c
+from gluon_etinynet.export.folder import write_folder
+from gluon_etinynet.files import InputError
+from gluon_etinynet.integer import weight_limit
+
+ROOT = Path(__file__).resolve().parents[3]
+from gluon_etinynet.integer.random_graphs import etinynet_graph
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return etinynet_graph("tiny", 33, 4, classes=5)
+
+
+def export_c(capsys, *arguments):
+    """Run the tool; returns its exit status and what it said."""
+    argv = [str(ROOT / "tools" / "export_c.py"), *map(str, arguments)]
+    with mock.patch.object(sys, "argv", argv), pytest.raises(SystemExit) as ended:
+        runpy.run_path(argv[0], run_name="__main__")
+    said = capsys.readouterr()
+    return ended.value.code or 0, said.out, said.err
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_every_weight_reads_back(bits):
+    graph = etinynet_graph("tiny", 33, bits, classes=5, seed=bits)
+    text = c.emit(graph, "net")["src/net.c"]
+    read = c.read_weights(text, graph)
+    convolutions = [node for node in graph.nodes if node.op == "conv2d"]
+    assert list(read) == [node.output for node in convolutions]
+    for node in convolutions:
+        assert np.array_equal(read[node.output], node.attrs["weight"])
+        assert np.abs(read[node.output]).max() <= weight_limit(bits)
+
+
+def test_every_parameter_reads_back(graph):
+    arrays = c.read_arrays(c.emit(graph, "net")["src/net.c"])
+    for index, node in enumerate(graph.nodes):
+        for key in ("bias", "multiplier", "offset"):
+            if node.attrs.get(key) is not None:
+                read = arrays.pop(f"{key}_{index}")
+                assert read.dtype == node.attrs[key].dtype and np.array_equal(read, node.attrs[key])
+    assert all(name.startswith("weights_") for name in arrays)
+
+
+def test_the_same_graph_gives_the_same_text(graph):
+    assert c.emit(graph, "net") == c.emit(copy.deepcopy(graph), "net")
+
+
+def test_generated_files_say_where_they_come_from(graph):
+    files = c.emit(graph, "net")
+    for path in ("include/net.h", "src/net.c", "src/etn_prefix.h", "demo/main.c", "Makefile",
+                 "CMakeLists.txt", "README.md"):
+        head = files[path][:400]
+        assert c.TOOL in head and graph.sha256()[:16] in head and "Do not edit" in head, path
+    for path in c.FIRMWARE.rglob("*.[ch]"):
+        assert files[path.relative_to(c.FIRMWARE).as_posix()] == path.read_text()
+
+
+def test_report(graph):
+    report = json.loads(c.emit(graph, "net")["report.json"])
+    flash = report["flash_bytes"]
+    assert flash["total"] == sum(flash[key] for key in ("weights", "biases", "multipliers", "offsets"))
+    text = c.emit(graph, "net")["src/net.c"]
+    assert flash["total"] == sum(array.nbytes for array in c.read_arrays(text).values())
+    stem = report["layers"][0]
+    assert stem == {"layer": "stem.conv", "role": "stem", "output": [4, 17, 17], "macs": 4 * 17 * 17 * 27}
+    roles = [layer["role"] for layer in report["layers"]]
+    assert roles[:3] == ["stem", "maxpool", "depthwise"]
+    assert roles[-5:] == ["depthwise", "pointwise", "depthwise", "average", "fully connected"]
+    assert report["macs"] == sum(layer["macs"] for layer in report["layers"])
+    assert report["line_buffers"][0]["bytes"] == {"in": 3 * 35 * 3, "conv": 3 * 4 * 17}
+    assert set(report["files"]) == set(c.emit(graph, "net"))
+
+
+def test_macs_of_the_paper():
+    """113.71 M without batch normalisation."""
+    report = json.loads(c.emit(etinynet_graph("1.0", 224))["report.json"])
+    assert round(report["macs"] / 1e6, 2) == 113.71
+
+
+@pytest.mark.parametrize("name, change, message", [
+    ("stem.conv", lambda g, n: n.attrs.update(weight=n.attrs["weight"][:, :, 1:2, 1:2].copy(), pad=0), "3x3"),
+    ("logits", lambda g, n: g.nodes.remove(n), "fully connected"),
+    ("stage1.0.pw", lambda g, n: n.attrs.update(pad=1), "pad|block|output is"),
+])
+def test_what_the_runtime_has_no_place_for_is_named(graph, name, change, message):
+    faulty = copy.deepcopy(graph)
+    change(faulty, next(n for n in faulty.nodes if n.output == name))
+    kept = {n.output for n in faulty.nodes} | {faulty.image.name}
+    faulty.tensors = {key: tensor for key, tensor in faulty.tensors.items() if key in kept}
+    with pytest.raises(InputError, match=f"node .*({message})"):
+        c.emit(faulty, "net")
+
+
+@pytest.mark.parametrize("prefix", ["", "2net", "a-b", "int", "class", "etn", "ETN_x", "é", "_", "x\n"])
+def test_a_prefix_that_is_no_identifier(graph, prefix):
+    with pytest.raises(InputError, match="--prefix"):
+        c.emit(graph, prefix)
+
+
+def test_the_tool(graph, tmp_path, capsys):
+    graph.save(tmp_path / "model.npz")
+    out = tmp_path / "out"
+    arguments = ["--graph", tmp_path / "model.npz", "--out", out, "--prefix", "digits"]
+    status, said, _ = export_c(capsys, *arguments)
+    assert status == 0 and "arena" in said
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert written == set(c.emit(graph, "digits"))
+    for path, text in c.emit(graph, "digits").items():
+        assert (out / path).read_text() == text
+
+
+def test_an_earlier_export_is_replaced_and_no_file_of_the_user_lost(graph, tmp_path):
+    out = tmp_path / "out"
+    write_folder(out, c.emit(graph, "old"), c.REPORT, c.TOOL)
+    (out / "notes.txt").write_text("mine")
+    write_folder(out, c.emit(graph, "young"), c.REPORT, c.TOOL)
+    assert (out / "notes.txt").read_text() == "mine"
+    assert not (out / "src" / "old.c").exists() and (out / "src" / "young.c").is_file()
+
+
+def test_a_folder_that_is_not_ours(graph, tmp_path, capsys):
+    graph.save(tmp_path / "model.npz")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.tex").write_text("mine")
+    arguments = ["--graph", tmp_path / "model.npz", "--out", out]
+    status, _, complaint = export_c(capsys, *arguments)
+    assert status == 2 and "--force" in complaint and complaint.count("\n") == 1
+    assert [p.name for p in out.iterdir()] == ["thesis.tex"]
+    assert export_c(capsys, *arguments, "--force")[0] == 0
+    assert (out / "thesis.tex").read_text() == "mine" and (out / "Makefile").is_file()
+
+
+def test_a_manifest_cannot_name_files_outside(graph, tmp_path):
+    out = tmp_path / "out"
+    write_folder(out, c.emit(graph, "net"), c.REPORT, c.TOOL)
+    (tmp_path / "precious").write_text("mine")
+    report = json.loads((out / "report.json").read_text())
+    report["files"] += ["../precious", str(tmp_path / "precious")]
+    (out / "report.json").write_text(json.dumps(report))
+    write_folder(out, c.emit(graph, "net"), c.REPORT, c.TOOL)
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:len(b) // 2], lambda b: b"", None,
+                                    lambda b: b[:700] + bytes([b[700] ^ 1]) + b[701:]])
+def test_a_damaged_graph_writes_nothing(graph, damage, tmp_path, capsys):
+    path, out = tmp_path / "model.npz", tmp_path / "out"
+    if damage:
+        graph.save(path)
+        path.write_bytes(damage(path.read_bytes()))
+    status, said, complaint = export_c(capsys, "--graph", path, "--out", out)
+    assert status == 2 and str(path) in complaint and complaint.count("\n") == 1
+    assert not said and not out.exists()
+
+
+def test_a_prefix_refused_writes_nothing(graph, tmp_path, capsys):
+    graph.save(tmp_path / "model.npz")
+    out = tmp_path / "out"
+    arguments = ["--graph", tmp_path / "model.npz", "--out", out, "--prefix", "1st"]
+    status, _, complaint = export_c(capsys, *arguments)
+    assert status == 2 and "--prefix 1st" in complaint and not out.exists()

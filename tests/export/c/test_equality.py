@@ -1,0 +1,125 @@
+"""Interpreter = C on the host under sanitizers = C on a Cortex-M, byte for byte, every layer."""
+
+import numpy as np
+import pytest
+from c_export import call, etinynet_graph, export, images, make, needs, raw, read_trace, varied_graph
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gluon_etinynet.export.c.emit import read_arrays
+from gluon_etinynet.integer import first_difference
+from gluon_etinynet.integer import run as interpret
+
+MACHINES = ("mps2-an386", "mps2-an500")
+
+
+def extreme_images(graph, seed):
+    """Noise, and the two ends of int8 only."""
+    noise = images(graph, seed=seed)[0]
+    return noise, np.where(noise < 0, -128, 127).astype(np.int8)
+
+
+def assert_equal_layers(graph, program, seed=0):
+    for image in extreme_images(graph, seed):
+        _, golden = interpret(graph, image[None], trace=True)
+        for way in ([], ["--pushed"]):
+            traced = read_trace(graph, call([program, *way], raw(image)), image)
+            assert first_difference(golden, traced) is None, way
+
+
+@settings(max_examples=12)
+@given(seed=st.integers(0, 2 ** 32 - 1))
+def test_small_networks_of_every_kind(sanitized, seed):
+    graph = varied_graph(seed)
+    assert_equal_layers(graph, sanitized.program(graph), seed)
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2 ** 32 - 1))
+def test_many_small_networks_of_every_kind(sanitized, seed):
+    graph = varied_graph(seed)
+    assert_equal_layers(graph, sanitized.program(graph), seed)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("size", [4, 17, 32, 50])
+def test_the_papers_blocks_in_small(sanitized, size, bits):
+    """At 32 the maps of the last stage are a single pixel, at 4 those of every stage."""
+    graph = etinynet_graph("tiny", size, bits, classes=11)
+    assert_equal_layers(graph, sanitized.program(graph))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width, size, bits", [("1.0", 224, 8), ("1.0", 256, 8), ("1.0", 224, 4),
+                                               ("0.75", 224, 8), ("0.75", 224, 4)])
+def test_the_papers_networks(sanitized, width, size, bits):
+    graph = etinynet_graph(width, size, bits)
+    assert_equal_layers(graph, sanitized.program(graph))
+
+
+@pytest.mark.parametrize("name", ["multiplier_0", "weights_3", "offset_11"])
+def test_a_planted_fault_is_named(name, tmp_path):
+    """One table altered in the C: the layer that it belongs to is the first to differ."""
+    needs("make", "cc")
+    graph = etinynet_graph("tiny", 33, classes=5)
+    image = images(graph)[0]
+    _, golden = interpret(graph, image[None], trace=True)
+    folder = export(graph, tmp_path)
+    source = folder / "src" / "net.c"
+    text = source.read_text()
+    begin = text.index("{", text.index(f" {name}["))
+    values = read_arrays(text)[name]
+    values ^= values.dtype.type(0x40 if values.dtype == np.uint8 else 0x1000)
+    source.write_text(text[:begin] + "{" + ", ".join(map(str, values)) + text[text.index("}", begin):])
+    make(folder, "host", "OBSERVE=trace")
+    traced = read_trace(graph, call([folder / "build" / "host-trace" / "net"], raw(image)), image)
+    difference = first_difference(golden, traced)
+    assert difference.tensor == graph.nodes[int(name.split("_")[1])].output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("seed", range(3))
+def test_small_networks_on_a_cortex_m(machine, seed, tmp_path):
+    needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
+    graph = varied_graph(seed)
+    folder = export(graph, tmp_path / "network")
+    for image in extreme_images(graph, seed):
+        _, golden = interpret(graph, image[None], trace=True)
+        for way in ("", "--pushed"):
+            output = make(folder, "qemu", "OBSERVE=trace", f"MACHINE={machine}", f"ARGS={way}",
+                          stdin=raw(image))
+            assert first_difference(golden, read_trace(graph, output, image)) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("width, bits", [("1.0", 8), ("0.75", 4)])
+def test_the_papers_networks_on_a_cortex_m(machine, width, bits, tmp_path):
+    needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
+    graph = etinynet_graph(width, 224, bits)
+    folder, image = export(graph, tmp_path / "network"), images(graph)[0]
+    _, golden = interpret(graph, image[None], trace=True)
+    output = make(folder, "qemu", "OBSERVE=trace", f"MACHINE={machine}", stdin=raw(image))
+    assert first_difference(golden, read_trace(graph, output, image)) is None
+
+
+@pytest.mark.slow
+def test_counts_on_a_cortex_m_repeat(tmp_path):
+    """The instruction count is exact: the same twice; the stack is measured."""
+    needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
+    graph = etinynet_graph("tiny", 50, classes=11)
+    folder, image = export(graph, tmp_path / "network"), images(graph)[0]
+    first, second = (make(folder, "qemu", stdin=raw(image)).decode() for _ in range(2))
+    assert first == second
+    said = dict(line.split() for line in first.splitlines())
+    logits = interpret(graph, image[None])[0]
+    assert (int(said["class"]), int(said["score"])) == (logits.argmax(), logits.max())
+    assert int(said["instructions"]) > 2 * graph_macs(graph)
+    assert 200 < int(said["stack_bytes"]) < 4096
+
+
+def graph_macs(graph):
+    return sum(int(np.prod(graph.tensors[n.output].shape)) * n.attrs["weight"][0].size
+               for n in graph.nodes if n.op == "conv2d")

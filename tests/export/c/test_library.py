@@ -1,0 +1,125 @@
+"""What a firmware's author meets: status codes, prefixes, compilers, C++, sizes."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from c_export import SANITIZE, call, etinynet_graph, export, images, logits, make, needs, raw, ssd_graph
+
+from gluon_etinynet.export import c
+from gluon_etinynet.integer import run as interpret
+
+HERE = Path(__file__).resolve().parent
+STRICT = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
+
+
+@pytest.mark.parametrize("make_graph", [etinynet_graph, ssd_graph])
+def test_every_misuse_has_its_status(make_graph, tmp_path):
+    """Also: an arena of exactly the bytes asked for is enough, the sanitizer watching."""
+    needs("cc")
+    folder = export(make_graph("tiny", 33, classes=5), tmp_path / "network")
+    runtime = sorted((folder / "src").glob("etn_*.c"))
+    call(["cc", "-std=c99", *SANITIZE, "-I", folder / "src", "-o", tmp_path / "misuse", HERE / "misuse.c",
+          *runtime])
+    call([tmp_path / "misuse"])
+
+
+def test_two_networks_in_one_cxx_program(tmp_path):
+    needs("cc", "c++")
+    graphs = {"one": etinynet_graph("tiny", 33, 8, classes=5),
+              "two": etinynet_graph("tiny", 33, 4, classes=9, seed=7)}
+    objects, flags = [], []
+    for prefix, graph in graphs.items():
+        folder = export(graph, tmp_path / prefix, prefix)
+        flags += ["-I", folder / "include"]
+        for source in sorted((folder / "src").glob("*.c")):
+            objects.append(tmp_path / f"{prefix}-{source.stem}.o")
+            call(["cc", "-std=c99", "-c", source, "-o", objects[-1]])
+    call(["c++", "-std=c++11", *STRICT, *flags, "-o", tmp_path / "both", HERE / "two_networks.cc", *objects])
+    image = images(graphs["one"])[0]
+    computed = np.array(call([tmp_path / "both"], raw(image)).split(), np.int32)
+    assert np.array_equal(computed, np.concatenate([interpret(g, image[None])[0] for g in graphs.values()]))
+
+
+@pytest.mark.parametrize("compiler", ["gcc", pytest.param("clang", marks=pytest.mark.slow)])
+def test_make_host_is_free_of_warnings(compiler, tmp_path):
+    """The Makefile's flags hold -Wall -Wextra -Wconversion -Werror."""
+    needs("make", compiler)
+    graph = etinynet_graph("tiny", 33, 4, classes=5)
+    folder, image = export(graph, tmp_path / "network"), images(graph)[0]
+    assert set(STRICT) <= set((folder / "Makefile").read_text().split())
+    for observe in ("", "trace", "profile"):
+        make(folder, "host", f"CC={compiler}", f"OBSERVE={observe}")
+    program = folder / "build" / "host" / "net"
+    for way in ([], ["--pushed"]):
+        assert np.array_equal(logits(program, image, *way), interpret(graph, image[None])[0])
+    said = dict(line.split() for line in call([program], raw(image)).decode().splitlines())
+    expected = interpret(graph, image[None])[0]
+    assert said == {"class": str(expected.argmax()), "score": str(expected.max())}
+
+
+def test_the_demo_refuses_an_image_of_another_size(tmp_path):
+    needs("make", "cc")
+    graph = etinynet_graph("tiny", 33, classes=5)
+    folder = export(graph, tmp_path / "network")
+    make(folder, "host")
+    image = raw(images(graph)[0])
+    for given, message in ((image[:-1], "too short"), (image + b"x", "too long")):
+        for way in ([], ["--pushed"]):
+            done = subprocess.run([str(folder / "build" / "host" / "net"), *way], input=given,
+                                  capture_output=True)
+            assert done.returncode == 2 and message in done.stderr.decode() and not done.stdout
+
+
+@pytest.mark.parametrize("make_graph", [etinynet_graph, ssd_graph])
+def test_the_runtime_takes_no_heap_no_float_and_no_stdio(make_graph, tmp_path):
+    """Seen in the objects for a Cortex-M: nothing is undefined but copying and filling of memory."""
+    needs("make", "arm-none-eabi-gcc", "arm-none-eabi-nm")
+    folder = export(make_graph("tiny", 33, 4, classes=5), tmp_path / "network")
+    make(folder, "elf")
+    defined, used = set(), set()
+    for path in sorted((folder / "build" / "cortex-m4-stm32f412" / "src").glob("*.o")):
+        for line in call(["arm-none-eabi-nm", "-g", path]).decode().splitlines():
+            *_, kind, name = line.split()
+            (used if kind == "U" else defined).add(name)
+    assert used - defined <= {"memcpy", "memset", "__aeabi_memcpy", "__aeabi_memset"}
+    assert defined and all(name.startswith("net_") for name in defined)
+
+
+ARENA_KIB = {"1.0": (165, 128), "0.75": (160, 96)}
+
+
+@pytest.mark.parametrize("width", ARENA_KIB)
+@pytest.mark.parametrize("bits", [8, 4])
+def test_arena_of_the_papers_networks(width, bits):
+    report = json.loads(c.emit(etinynet_graph(width, 224, bits))["report.json"])
+    stored, pushed = ARENA_KIB[width]
+    assert report["arena_bytes"]["stored"] <= stored * 1024
+    assert report["arena_bytes"]["pushed"] <= pushed * 1024
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width, bits, kib", [("1.0", 8, 1024), ("1.0", 4, 560), ("0.75", 4, 410)])
+def test_flash_of_the_papers_networks(width, bits, kib, tmp_path):
+    """From the ELF: code and constants of the demo, its start-up included."""
+    needs("make", "arm-none-eabi-gcc")
+    folder = export(etinynet_graph(width, 224, bits), tmp_path / "network")
+    said = make(folder, "size").decode().splitlines()
+    sections = dict(line.split()[:2] for line in said if line.startswith("."))
+    report = json.loads((folder / "report.json").read_text())
+    flash = int(sections[".text"]) + int(sections[".data"])
+    assert report["flash_bytes"]["total"] < flash < report["flash_bytes"]["total"] + 16 * 1024
+    assert flash <= kib * 1024
+    if (width, bits) == ("0.75", 4):
+        assert report["flash_bytes"]["weights"] <= 340 * 1024
+
+
+@pytest.mark.slow
+def test_what_does_not_fit_does_not_link(tmp_path):
+    needs("make", "arm-none-eabi-gcc")
+    folder = export(etinynet_graph("1.0", 224, 8, classes=1200), tmp_path / "network")
+    done = subprocess.run(["make", "-s", "-C", str(folder), "elf"], capture_output=True)
+    assert done.returncode and b"region `FLASH' overflowed" in done.stderr
+    make(folder, "elf", "MACHINE=mps2-an500", "MCU=stm32h743")

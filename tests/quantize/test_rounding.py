@@ -1,0 +1,88 @@
+"""Equalisation and fitting: what post-training quantisation does so that eight bits are enough."""
+
+import csv
+
+import numpy as np
+import pytest
+from small_networks import SIZE, batch, pictures, small_net
+
+from gluon_etinynet._mxnet import mx
+from gluon_etinynet.data.images import preprocess, read_image
+from gluon_etinynet.integer import run
+from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
+from gluon_etinynet.lowering.network import calibrate_and_lower, lower
+from gluon_etinynet.model_zoo import get_model
+from gluon_etinynet.quantize.equalise import equalise
+from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat
+from gluon_etinynet.quantize.ranges import calibrate
+from gluon_etinynet.quantize.rounding import round_weights
+
+
+def test_equalisation_changes_ranges_and_not_the_network():
+    net = prepare_qat(small_net(), scheme=None, act_bits=8)
+    before = small_net()(batch(pictures())).asnumpy()
+    equalise(net, [batch(pictures(32, 9))])
+    for quantiser in feature_map_quantisers(net).values():
+        quantiser.enabled = False
+    np.testing.assert_allclose(net(batch(pictures())).asnumpy(), before, atol=1e-3 * np.abs(before).max())
+
+    def spread(net):
+        """Largest over smallest peak of a channel, of the map between two depthwise convolutions."""
+        block = net.features[2][0]
+        x = net.features[1](net.features[0](batch(pictures())))
+        peaks = np.abs(block.first_half(mx.nd, x).asnumpy()).max(axis=(0, 2, 3))
+        return peaks.max() / peaks.min()
+
+    assert spread(net) < 0.6 * spread(small_net())
+
+
+def test_weights_are_rounded_with_regard_to_one_another():
+    """Against every other choice of floor or ceiling, for inputs that resemble each other."""
+    rng = np.random.RandomState(0)
+    inputs = rng.normal(0, 1, (6, 500)) * 0.1 + rng.normal(0, 1, 500)
+    moments = (inputs @ inputs.T / 500)[None]
+    weight = rng.normal(0, 1, (1, 20, 6))
+    levels, scale = round_weights(weight, moments, 1e-6)
+    assert (np.abs(levels) <= 127).all() and (levels == np.rint(levels)).all()
+
+    def error(rounded):
+        return np.square((rounded * scale - weight)[0] @ inputs).mean(axis=1)
+
+    near = np.floor(weight / scale)
+    choices = [np.clip(near + choice, -127, 127) for choice in np.ndindex(*(2,) * 6)]
+    best = np.min([error(choice) for choice in choices], axis=0)
+    ours, nearest = error(levels), error(np.rint(weight / scale))
+    assert ours.mean() < 0.3 * nearest.mean() and ours.mean() < 3 * best.mean()
+
+
+def test_the_fit_brings_a_rounded_network_nearer():
+    """SNR of logits of pictures that were not fitted to, against the float network."""
+    def snr(graph):
+        logits = run(graph, images) * graph.output.quant.scale
+        return 10 * np.log10(np.sum(expected ** 2) / np.sum((logits - expected) ** 2))
+
+    widths = [(8,), (12,), (16, 16), (24,)]  # random layers amplify errors; hence few of them
+    images = pictures(64, 3)
+    expected = small_net(widths)(batch(images)).asnumpy()
+    plain = prepare_qat(small_net(widths), scheme=None, act_bits=8)
+    calibrate(plain, [batch(pictures(64, 9))])
+    fitted = calibrate_and_lower(small_net(widths), pictures(64, 9))
+    assert snr(fitted) > snr(lower(plain, (SIZE, SIZE))) + 2
+
+
+@pytest.mark.slow
+def test_the_released_network_keeps_its_predictions(weights_dir, data_dir, tmp_path):
+    """int8 by 96 photographs against float on 100 others: SNR of the logits, the class, and top-1."""
+    checkpoint = weights_dir / "0.6553-imagenet-mobilenet_lite313_477k_nownorm_4433_224-293-best.params"
+    graph = graph_of_checkpoint("etinynet1.0", checkpoint, data_dir / "imagenet-train1k", num_images=96)
+    with open(data_dir / "imagenet-val430" / "labels.csv", newline="") as table:
+        rows = list(csv.DictReader(table))[::4][:100]
+    labels = np.array([int(row["class_index"]) for row in rows])
+    pictures_read = [preprocess(read_image(data_dir / "imagenet-val430" / row["file"])) for row in rows]
+    images = np.ascontiguousarray(np.stack(pictures_read).transpose(0, 3, 1, 2))
+    logits = run(graph, images) * graph.output.quant.scale
+    expected = get_model("etinynet1.0", pretrained=checkpoint)(batch(images)).asnumpy()
+    snr = 10 * np.log10(np.sum(expected ** 2) / np.sum((logits - expected) ** 2))
+    assert snr > 18
+    assert np.mean(logits.argmax(axis=1) == expected.argmax(axis=1)) >= 0.91
+    assert np.mean(logits.argmax(axis=1) == labels) >= np.mean(expected.argmax(axis=1) == labels) - 0.03
