@@ -68,7 +68,8 @@ def measure_accuracy(args):
     from gluon_etinynet.detection.dataset import DetectionSource
     from gluon_etinynet.detection.training import load_detector
     from gluon_etinynet.flags import read_dataset
-    from gluon_etinynet.lowering.network import calibrate_and_lower
+    from gluon_etinynet.lowering.network import lower
+    from gluon_etinynet.quantize.ptq import quantise
 
     net = load_detector(args.params, args.classes and args.classes.split(","))
     _, (train, val) = read_dataset(args, "train", "val", classes=net.classes)
@@ -76,7 +77,7 @@ def measure_accuracy(args):
     net.hybridize()
     values = {"mAP, float": mean_precision(net, floating(net, images), labels)}
     calibration, _ = pictures(DetectionSource(train[:args.num_images], 32, len(net.classes)))
-    graph = calibrate_and_lower(net, calibration, "ssd_256_etinynet")
+    graph = lower(quantise(net, calibration), (net.size, net.size), "ssd_256_etinynet")
     found = run(graph, images)
     values["mAP, int8"] = mean_precision(net, map(padded, found), labels)
     return graph, images, found, values

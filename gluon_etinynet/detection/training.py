@@ -24,13 +24,12 @@ from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 from ..cli import progress
 from ..data.images import read_image
 from ..files import InputError
-from ..networks.parameters import load_features, load_parameters, structural_names
+from ..networks.parameters import contents_of, load_features, load_parameters, structural_names
 from ..networks.params_file import read_params
-from ..quantize.equalise import equalise
+from ..quantize.ptq import quantise
 from ..quantize.qat import prepare_qat
-from ..quantize.rounding import fit_to_rounding
 from .augment import fit
-from .ssd import RATIOS, STDS, VOC_CLASSES, ssd_256_etinynet0_75, ssd_256_etinynet1_0
+from .ssd import STDS, VOC_CLASSES, ssd_256_etinynet0_75, ssd_256_etinynet1_0
 
 __all__ = ["MultiBoxLoss", "evaluate_detector", "average_precisions", "start_detector", "load_detector",
            "detect", "round_to_8_bits"]
@@ -117,8 +116,8 @@ def load_detector(path, classes=None):
         If it is no such checkpoint, or has another number of classes.
     """
     arrays = read_params(path)
-    heads = [arrays[name] for name in sorted(arrays) if name.startswith("class_predictors.")]
-    if len(heads) != len(RATIOS) or "features.0.conv.weight" not in arrays:
+    contents = contents_of(arrays, path)
+    if not contents.detector or "features.0.conv.weight" not in arrays:
         raise InputError(f"{path} is not a checkpoint of EtinyNet-SSD; tools/train_ssd.py makes one")
     if classes is None:
         files = [folder / "classes.txt" for folder in (Path(path).parent, Path(path).parent.parent)]
@@ -126,12 +125,11 @@ def load_detector(path, classes=None):
         classes = found.read_text().split("\n")[:-1] if found else VOC_CLASSES
     build = ssd_256_etinynet0_75 if len(arrays["features.0.conv.weight"]) == 24 else ssd_256_etinynet1_0
     net = build(classes=classes)
-    anchors = net.anchor_generators[0].num_depth
-    if len(heads[0]) != anchors * (len(classes) + 1):
-        raise InputError(f"{path} has {len(heads[0]) // anchors - 1} classes and not {len(classes)}: name them "
+    if contents.classes != len(classes):
+        raise InputError(f"{path} has {contents.classes} classes and not {len(classes)}: name them "
                          "by --classes, or in a classes.txt beside it")
-    if any(name.endswith("quantiser.scale") for name in arrays):
-        prepare_qat(net, "linear", 8, act_bits=8)
+    if contents.has_ranges:
+        prepare_qat(net, contents.scheme, contents.bits, act_bits=8)
     load_parameters(net, path)
     return net
 
@@ -139,7 +137,7 @@ def load_detector(path, classes=None):
 def round_to_8_bits(net, batches):
     """Round a trained detector to 8-bit linear weights and feature maps, in place; nothing is trained.
 
-    Equalised and fitted to its rounding first, as for export (equalise.py, fit.py).
+    As `quantise` does it, with pictures as a `DetectionSource` gives them.
 
     Parameters
     ----------
@@ -148,11 +146,8 @@ def round_to_8_bits(net, batches):
     batches : list of NDArray
         Inputs to fit to, and from which the feature maps' ranges are taken; some hundred pictures.
     """
-    prepare_qat(net, scheme=None, act_bits=8)
-    equalise(net, batches)
     with batches[0].context:
-        fit_to_rounding(net, np.concatenate([batch.asnumpy() for batch in batches]))
-    prepare_qat(net, "linear", 8)
+        quantise(net, np.concatenate([batch.asnumpy() for batch in batches]))
 
 
 def detect(net, path, threshold=0.3):
