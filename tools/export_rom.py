@@ -1,6 +1,6 @@
 """Write the weights, multipliers, offsets and biases of an integer network as ROM files for an FPGA.
 
-The word layouts are in docs/roms.md. What was written is read back and held against the network.
+The word layouts are in docs/rom.md. What was written is read back and held against the network.
 """
 
 import argparse

@@ -79,12 +79,11 @@ def test_few_and_many_classes(sanitized, classes):
 
 
 def test_the_tables_in_c_are_those_of_python():
-    text = (c.FIRMWARE / "src" / "etn_decode.c").read_text()
+    files = c.emit(ssd_graph("tiny", 33))
     for name, expected in (("coarse", EXP_COARSE), ("fine", EXP_FINE)):
-        body = re.search(rf"uint16_t {name}\[64\] = \{{([^}}]*)\}}", text).group(1)
+        body = re.search(rf"uint16_t {name}\[64\] = \{{([^}}]*)\}}", files["src/etn_decode.c"]).group(1)
         assert [int(word) for word in body.replace(",", " ").split()] == expected.tolist()
-    header = (c.FIRMWARE / "src" / "etn_ranking.h").read_text()
-    assert f"#define ETN_CANDIDATE_BYTES {CANDIDATE_BYTES}\n" in header
+    assert f"#define ETN_CANDIDATE_BYTES {CANDIDATE_BYTES}\n" in files["src/etn_ranking.h"]
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from gluon_etinynet.export import c
 from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import weight_limit
+from gluon_etinynet.integer.random_graphs import etinynet_graph
 
 ROOT = Path(__file__).resolve().parents[3]
-from gluon_etinynet.integer.random_graphs import etinynet_graph
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,15 @@ def test_generated_files_say_where_they_come_from(graph):
                  "CMakeLists.txt", "README.md"):
         head = files[path][:400]
         assert c.TOOL in head and graph.sha256()[:16] in head and "Do not edit" in head, path
-    for path in c.FIRMWARE.rglob("*.[ch]"):
-        assert files[path.relative_to(c.FIRMWARE).as_posix()] == path.read_text()
+
+
+def test_the_other_sources_are_as_in_the_package(graph):
+    """The runtime and its kernels lie in one folder of the export, the header for the user in another."""
+    package, files = Path(c.__file__).parent, c.emit(graph, "net")
+    sources = [path for room in ("runtime", "kernels/portable") for path in (package / room).iterdir()]
+    kept = {f"{'include' if path.name == 'etn.h' else 'src'}/{path.name}": path for path in sources}
+    kept.update({path.relative_to(package).as_posix(): path for path in (package / "demo").rglob("*.*")})
+    assert {name: files[name] for name in kept} == {name: path.read_text() for name, path in kept.items()}
 
 
 def test_report(graph):

@@ -24,7 +24,8 @@ from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import Graph, Node, QuantParams, Tensor
 
 ROOT = Path(__file__).resolve().parents[3]
-RTL = ROOT / "gluon_etinynet" / "export" / "fpga" / "rtl"
+FPGA = ROOT / "gluon_etinynet" / "export" / "fpga"
+ROM, ROM_TB = FPGA / "rtl" / "rom.v", FPGA / "testbench" / "rom_tb.v"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import bram
@@ -110,7 +111,7 @@ def test_every_value_is_in_its_place_and_is_read_back(tmp_path_factory, seed, v,
                 np.testing.assert_array_equal(got, expected)
     assert ("bias.mem" in files) == biased
 
-    # The layout of docs/roms.md, computed by cutting each array into words from the outside in.
+    # The layout of docs/rom.md, computed by cutting each array into words from the outside in.
     expected = {"pointwise": [], "depthwise": [], "requantise": [], "bias": []}
     for node in graph.nodes:
         weight = node.attrs.get("weight")
@@ -355,24 +356,24 @@ def test_every_word_read_through_the_rom_is_the_packers(tmp_path, width, v, bits
     files = roms.emit(etinynet_graph(width, 64, bits), v)
     folder = written(tmp_path / "rom", files)
     for name, memory in json.loads(files[roms.ADDRESS_MAP])["memories"].items():
-        seen = simulate(folder, "rom_tb", [folder / "rom.v", RTL.parent / "testbench" / "rom_tb.v"], PATH=memory["file"],
-                        WIDTH=memory["width"], DEPTH=memory["depth"])
+        seen = simulate(folder, "rom_tb", [folder / "rom.v", ROM_TB], PATH=memory["file"], WIDTH=memory["width"],
+                        DEPTH=memory["depth"])
         assert seen == files[memory["file"]].splitlines(), name
 
 
 @simulated
 def test_a_rom_of_one_word(tmp_path):
-    (tmp_path / "roms.mem").write_text("2a\n")
-    assert simulate(tmp_path, "rom_tb", [RTL / "rom.v", RTL.parent / "testbench" / "rom_tb.v"], WIDTH=7, DEPTH=1) == ["2a"]
+    (tmp_path / "rom.mem").write_text("2a\n")
+    assert simulate(tmp_path, "rom_tb", [ROM, ROM_TB], WIDTH=7, DEPTH=1) == ["2a"]
 
 
 @simulated
 @pytest.mark.parametrize("lines", [None, ["1", "2"]])
 def test_a_missing_or_short_file_stops_the_simulation(tmp_path, lines):
     if lines:
-        (tmp_path / "roms.mem").write_text("\n".join(lines) + "\n")
-    seen = simulate(tmp_path, "rom_tb", [RTL / "rom.v", RTL.parent / "testbench" / "rom_tb.v"], WIDTH=8, DEPTH=3)
-    assert seen[-1] == f"rom: roms.mem does not hold word {len(lines or [])} of 3"
+        (tmp_path / "rom.mem").write_text("\n".join(lines) + "\n")
+    seen = simulate(tmp_path, "rom_tb", [ROM, ROM_TB], WIDTH=8, DEPTH=3)
+    assert seen[-1] == f"rom: rom.mem does not hold word {len(lines or [])} of 3"
 
 
 @simulated
