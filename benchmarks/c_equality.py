@@ -18,7 +18,6 @@ from gluon_etinynet import cli
 from gluon_etinynet.data.images import photographs_below, preprocess, read_image
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.program import call, logits, make, need, raw, read_trace
-from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.integer import Graph, first_difference, run
 from gluon_etinynet.integer.random_graphs import etinynet_graph
@@ -55,8 +54,7 @@ def main():
     rows = []
     for name, graph in networks(args):
         started = time.time()
-        folder = Path(args.save_dir) / name
-        write_folder(folder, c.emit(graph, "net"), c.REPORT, c.TOOL)
+        folder = c.emit(graph, "net").write(Path(args.save_dir) / name)
         found = on_host(folder, graph, files)
         for machine in MACHINES if args.cortex_m else ():
             found += on_cortex_m(folder, graph, files[:args.cortex_m], machine)

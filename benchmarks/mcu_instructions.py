@@ -11,7 +11,6 @@ for the depthwise convolution that reads them.
 """
 
 import argparse
-import json
 import re
 import shutil
 from pathlib import Path
@@ -21,7 +20,6 @@ import numpy as np
 from gluon_etinynet import cli
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.program import call, make, need
-from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.files import InputError, write_csv, write_json
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.integer.random_graphs import etinynet_graph
@@ -55,16 +53,14 @@ def main():
     save_dir = Path(args.save_dir)
     rows = []
     for name, graph in networks(args.graph):
-        folder = save_dir / name
         files = c.emit(graph, "net")
-        write_folder(folder, files, c.REPORT, c.TOOL)
+        folder = files.write(save_dir / name)
         image = np.random.default_rng(1).integers(-128, 128, graph.image.nbytes, np.int8)
         shutil.rmtree(folder / "build", ignore_errors=True)  # objects made with other flags
         (folder / "build").mkdir()
         image.tofile(folder / "build" / "image.raw")
-        report = json.loads(files[c.REPORT])
         for machine in args.machine:
-            rows.append([name, MACHINES[machine], *on_cortex_m(folder, machine, args.cflags, report)])
+            rows.append([name, MACHINES[machine], *on_cortex_m(folder, machine, args.cflags, files.manifest)])
         rows.append([name, "this computer", *on_host(folder, args.cflags), "", ""])
     header = ["network", "processor", "total, M", *PARTS, "flash, bytes", "stack, bytes"]
     peers = [[name, "Cortex-M4", *("" if v is None else v for v in values), "", ""]

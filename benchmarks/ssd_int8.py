@@ -11,7 +11,6 @@ is more than a point below float.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ import numpy as np
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.program import call, detection_lines, make, need, raw
-from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.files import write_json
 from gluon_etinynet.integer import run
 
@@ -48,8 +46,8 @@ def main():
     graph, images, found, values = measure_accuracy(args)
     graph.save(save_dir / "graph.npz")
     files = c.emit(graph, "ssd")
-    write_folder(save_dir / "c", files, c.REPORT, c.TOOL)
-    report = json.loads(files[c.REPORT])
+    files.write(save_dir / "c")
+    report = files.manifest
     values["pictures"] = len(images)
     values["pictures on which C differs"] = count_differences(save_dir / "c", args.cflags, images, found)
     values.update(measure_costs(save_dir / "c", args.cflags, images[0], found[0]))

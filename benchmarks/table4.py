@@ -12,7 +12,6 @@ Writes metrics.json, table4.csv, each network as .npz, and its C to --save-dir.
 """
 
 import argparse
-import json
 from collections import namedtuple
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from paper import comparison, value
 from gluon_etinynet import InputError, cli, get_model
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.program import make, need, raw
-from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print_unreadable
 from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
@@ -84,7 +82,7 @@ def random_network(size):
 def measure(graph, folder, board):
     """Link the network for a board and run it once. Returns Memory; sizes in bytes."""
     files = c.emit(graph, "net")
-    write_folder(folder, files, c.REPORT, c.TOOL)
+    files.write(folder)
     flags = [f"MACHINE={board.machine}", f"MCU={board.mcu.lower()}"]
     try:
         make(folder, "elf", *flags)
@@ -100,7 +98,7 @@ def measure(graph, folder, board):
     lines = make(folder, "qemu", *flags, stdin=raw(image)).decode().splitlines()
     said = dict(line.split() for line in lines)
     constant = sections[".text"] + sections.get(".ARM.exidx", 0) + sections[".data"]
-    arena = json.loads(files[c.REPORT])["arena_bytes"]["stored"]
+    arena = files.manifest["arena_bytes"]["stored"]
     static = sections[".data"] + sections[".bss"]
     return Memory("yes", constant, arena, static, int(said["stack_bytes"]), int(said["instructions"]))
 

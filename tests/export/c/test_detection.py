@@ -171,7 +171,7 @@ def test_memory_of_the_papers_detector():
     graph = ssd_graph()
     assert plan(graph, "blocks").arena_bytes / 1024 == pytest.approx(206.3, abs=0.06)
     assert plan(graph, "rows").arena_bytes / 1024 == pytest.approx(157.5, abs=0.06)
-    report = json.loads(c.emit(graph)["report.json"])
+    report = c.emit(graph).manifest
     assert report["arena_bytes"]["stored"] < 208 * 1024
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from gluon_etinynet.export import c
-from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import weight_limit
 from gluon_etinynet.integer.random_graphs import etinynet_graph
@@ -64,7 +63,7 @@ def test_generated_files_say_where_they_come_from(graph):
     for path in ("include/net.h", "src/net.c", "src/etn_prefix.h", "demo/main.c", "Makefile",
                  "CMakeLists.txt", "README.md"):
         head = files[path][:400]
-        assert c.TOOL in head and graph.sha256()[:16] in head and "Do not edit" in head, path
+        assert files.manifest["tool"] in head and graph.sha256()[:16] in head and "Do not edit" in head, path
 
 
 def test_the_other_sources_are_as_in_the_package(graph):
@@ -77,7 +76,7 @@ def test_the_other_sources_are_as_in_the_package(graph):
 
 
 def test_report(graph):
-    report = json.loads(c.emit(graph, "net")["report.json"])
+    report = c.emit(graph, "net").manifest
     flash = report["flash_bytes"]
     assert flash["total"] == sum(flash[key] for key in ("weights", "biases", "multipliers", "offsets"))
     text = c.emit(graph, "net")["src/net.c"]
@@ -94,7 +93,7 @@ def test_report(graph):
 
 def test_macs_of_the_paper():
     """113.71 M without batch normalisation."""
-    report = json.loads(c.emit(etinynet_graph("1.0", 224))["report.json"])
+    report = c.emit(etinynet_graph("1.0", 224)).manifest
     assert round(report["macs"] / 1e6, 2) == 113.71
 
 
@@ -114,7 +113,7 @@ def test_what_the_runtime_has_no_place_for_is_named(graph, name, change, message
 
 @pytest.mark.parametrize("prefix", ["", "2net", "a-b", "int", "class", "etn", "ETN_x", "é", "_", "x\n"])
 def test_a_prefix_that_is_no_identifier(graph, prefix):
-    with pytest.raises(InputError, match="--prefix"):
+    with pytest.raises(InputError, match="prefix"):
         c.emit(graph, prefix)
 
 
@@ -132,9 +131,9 @@ def test_the_tool(graph, tmp_path, capsys):
 
 def test_an_earlier_export_is_replaced_and_no_file_of_the_user_lost(graph, tmp_path):
     out = tmp_path / "out"
-    write_folder(out, c.emit(graph, "old"), c.REPORT, c.TOOL)
+    c.emit(graph, "old").write(out)
     (out / "notes.txt").write_text("mine")
-    write_folder(out, c.emit(graph, "young"), c.REPORT, c.TOOL)
+    c.emit(graph, "young").write(out)
     assert (out / "notes.txt").read_text() == "mine"
     assert not (out / "src" / "old.c").exists() and (out / "src" / "young.c").is_file()
 
@@ -146,7 +145,7 @@ def test_a_folder_that_is_not_ours(graph, tmp_path, capsys):
     (out / "thesis.tex").write_text("mine")
     arguments = ["--graph", tmp_path / "model.npz", "--out", out]
     status, _, complaint = export_c(capsys, *arguments)
-    assert status == 2 and "--force" in complaint and complaint.count("\n") == 1
+    assert status == 2 and "use force" in complaint and complaint.count("\n") == 1
     assert [p.name for p in out.iterdir()] == ["thesis.tex"]
     assert export_c(capsys, *arguments, "--force")[0] == 0
     assert (out / "thesis.tex").read_text() == "mine" and (out / "Makefile").is_file()
@@ -154,12 +153,12 @@ def test_a_folder_that_is_not_ours(graph, tmp_path, capsys):
 
 def test_a_manifest_cannot_name_files_outside(graph, tmp_path):
     out = tmp_path / "out"
-    write_folder(out, c.emit(graph, "net"), c.REPORT, c.TOOL)
+    c.emit(graph, "net").write(out)
     (tmp_path / "precious").write_text("mine")
     report = json.loads((out / "report.json").read_text())
     report["files"] += ["../precious", str(tmp_path / "precious")]
     (out / "report.json").write_text(json.dumps(report))
-    write_folder(out, c.emit(graph, "net"), c.REPORT, c.TOOL)
+    c.emit(graph, "net").write(out)
     assert (tmp_path / "precious").read_text() == "mine"
 
 
@@ -180,4 +179,4 @@ def test_a_prefix_refused_writes_nothing(graph, tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ["--graph", tmp_path / "model.npz", "--out", out, "--prefix", "1st"]
     status, _, complaint = export_c(capsys, *arguments)
-    assert status == 2 and "--prefix 1st" in complaint and not out.exists()
+    assert status == 2 and "prefix 1st" in complaint and not out.exists()

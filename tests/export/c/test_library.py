@@ -94,7 +94,7 @@ ARENA_KIB = {"1.0": (165, 128), "0.75": (160, 96)}
 @pytest.mark.parametrize("width", ARENA_KIB)
 @pytest.mark.parametrize("bits", [8, 4])
 def test_arena_of_the_papers_networks(width, bits):
-    report = json.loads(c.emit(etinynet_graph(width, 224, bits))["report.json"])
+    report = c.emit(etinynet_graph(width, 224, bits)).manifest
     stored, pushed = ARENA_KIB[width]
     assert report["arena_bytes"]["stored"] <= stored * 1024
     assert report["arena_bytes"]["pushed"] <= pushed * 1024
