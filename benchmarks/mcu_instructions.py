@@ -12,7 +12,6 @@ for the depthwise convolution that reads them.
 
 import argparse
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +53,6 @@ def main():
         files = c.emit(graph, "net")
         folder = files.write(save_dir / name)
         image = np.random.default_rng(1).integers(-128, 128, graph.image.nbytes, np.int8).tobytes()
-        shutil.rmtree(folder / "build", ignore_errors=True)  # objects made with other flags
         roles = [layer["role"] for layer in files.manifest["layers"]]
         for mcu in args.mcu:
             rows.append([name, MCUS[mcu].processor, *on_cortex_m(folder, mcu, args.cflags, image, roles)])

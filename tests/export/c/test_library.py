@@ -137,6 +137,17 @@ def test_sizes_are_those_of_the_image_that_is_flashed(tmp_path):
     assert arena < ram < arena + 1024
 
 
+def test_objects_of_other_flags_are_made_anew(tmp_path):
+    needs("make", "arm-none-eabi-gcc")
+    folder = export(etinynet_graph("tiny", 33, classes=5), tmp_path / "network")
+    small, large = (sizes(folder, "stm32f412", cflags) for cflags in ("-Os", "-O3"))
+    assert small.flash < large.flash
+    assert sizes(folder, "stm32f412", "-Os") == small
+    unchanged = [path.stat().st_mtime_ns for path in sorted(folder.rglob("*.o"))]
+    sizes(folder, "stm32f412", "-Os")
+    assert [path.stat().st_mtime_ns for path in sorted(folder.rglob("*.o"))] == unchanged
+
+
 def test_the_memory_of_the_microcontrollers():
     """As their data sheets have it."""
     assert {name: (mcu.processor, mcu.flash // 1024, mcu.ram // 1024) for name, mcu in MCUS.items()} == {
