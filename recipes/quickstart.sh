@@ -9,7 +9,6 @@
 # test digit, and names what is on two photographs with the authors' released weights: from --params, the cache, or
 # downloaded. Takes some minutes on 2 cores after the installation.
 # Expected: above 97 % of the test digits; C and interpreter equal on 360 of 360.
-extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 released=() options=() model=etinynet1.0 save_dir=runs/quickstart
