@@ -8,4 +8,4 @@
 # at zero (paper: nearly 60 %, five); equation 5, which has none: 11 levels. Result: runs/fig3/.
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
-python tools/plot_histograms.py --figure 3 --save-dir runs/fig3 "$@"
+python benchmarks/histograms.py --figure 3 --save-dir runs/fig3 "$@"

@@ -8,4 +8,4 @@
 # paper's falls. Result: runs/fig4/.
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
-python tools/plot_histograms.py --figure 4 --save-dir runs/fig4 "$@"
+python benchmarks/histograms.py --figure 4 --save-dir runs/fig4 "$@"

@@ -47,7 +47,7 @@ python tools/eval_graph.py --graph "$save_dir/digits.npz" --digits --model "$mod
     ${program[@]+"${program[@]}"} --save-dir "$save_dir/eval_graph"
 
 printf '\n'
-python tools/plot_histograms.py --params "$save_dir/net.params" --save-dir "$save_dir/figures"
+python benchmarks/histograms.py --params "$save_dir/net.params" --save-dir "$save_dir/figures"
 
 printf '\nTwo photographs that come with scikit-learn, seen by the released EtinyNet-1.0\n'
 photographs=$(python -c 'import pathlib, sklearn.datasets; print(pathlib.Path(sklearn.datasets.__file__).parent / "images")')

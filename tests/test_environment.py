@@ -85,8 +85,8 @@ def test_absent_mxnet_can_be_caught():
     assert "Traceback" in done.stderr and "ZeroDivisionError" in done.stderr
 
 
-# A program that answers as this interpreter would if it were version {version}, without the module {lacks}. As `-m venv`
-# it makes an environment with itself as the Python, as `-m pip` it notes how it was called and does what $PIP says.
+# A program that answers as this interpreter would if it were version {version}, without the module {lacks}. With
+# `-m venv` it makes an environment of itself, with `-m pip` it notes how it was called and does what $PIP says.
 IMPOSTOR = """#!/bin/sh
 case "$1 $2" in
     "-m venv") mkdir -p "$3/bin" && exec cp "$0" "$3/bin/python" ;;
