@@ -9,7 +9,6 @@
 # test digit, and names what is on two photographs with the authors' released weights: from --params, the cache, or
 # downloaded. Takes some minutes on 2 cores after the installation.
 # Expected: above 97 % of the test digits; C and interpreter equal on 360 of 360.
-extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 released=() options=() model=etinynet1.0 save_dir=runs/quickstart
@@ -48,7 +47,7 @@ python tools/eval_graph.py --graph "$save_dir/digits.npz" --digits --model "$mod
     ${program[@]+"${program[@]}"} --save-dir "$save_dir/eval_graph"
 
 printf '\n'
-python tools/plot_histograms.py --params "$save_dir/net.params" --save-dir "$save_dir/figures"
+python benchmarks/histograms.py --params "$save_dir/net.params" --save-dir "$save_dir/figures"
 
 printf '\nTwo photographs that come with scikit-learn, seen by the released EtinyNet-1.0\n'
 photographs=$(python -c 'import pathlib, sklearn.datasets; print(pathlib.Path(sklearn.datasets.__file__).parent / "images")')
