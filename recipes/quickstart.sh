@@ -27,11 +27,12 @@ printf '\n'
 python tools/train_digits.py --model "$model" --save-dir "$save_dir" ${options[@]+"${options[@]}"}
 
 printf '\n'
-python benchmarks/table3.py --digits --model "$model" --params "$save_dir/net.params" \
-    --num-epochs 15 --save-dir "$save_dir/table3"
+quantised="$save_dir/table3/asq-4bit-seed0/net.params"
+quantise=(--digits --model "$model" --params "$save_dir/net.params" --num-epochs 15)
+python tools/quantize.py "${quantise[@]}" --save-dir "$(dirname "$quantised")"
+python benchmarks/table3.py "${quantise[@]}" --save-dir "$save_dir/table3" # with DoReFa beside it
 
 printf '\nThe 4-bit network in integers\n'
-quantised="$save_dir/table3/asq-4bit-seed0/net.params"
 python tools/make_graph.py --model "$model" --params "$quantised" --calib-digits --num-images 1400 \
     --input-size 32 --out "$save_dir/digits.npz"
 python tools/export_c.py --graph "$save_dir/digits.npz" --prefix digits --out "$save_dir/firmware"
