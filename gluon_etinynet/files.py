@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-__all__ = ["InputError", "atomic_path", "write_json", "write_csv", "sha256", "download"]
+__all__ = ["InputError", "atomic_path", "write_json", "write_csv", "read_record", "sha256", "download"]
 
 
 class InputError(ValueError):
@@ -79,6 +79,41 @@ def write_csv(path, header, rows):
         writer = csv.writer(out)
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def read_record(path, settings):
+    """Read what an earlier run has left, so that it can be taken up again.
+
+    Parameters
+    ----------
+    path : str or Path
+        JSON with "settings" in it.
+    settings : dict
+        Those of this run, ready for JSON.
+
+    Returns
+    -------
+    dict or None
+        None if there is no such file.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or of a run with other settings; names the first that differs.
+    """
+    try:
+        record = json.loads(Path(path).read_text())
+        there = record["settings"]
+        differing = [name for name in {**settings, **there} if settings.get(name) != there.get(name)]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged ({type(error).__name__}); delete it to begin again") from error
+    if differing:
+        name = differing[0]
+        raise InputError(f"{path} belongs to a run with other settings: {name} was {there.get(name)}, now it is "
+                         f"{settings.get(name)}; choose another folder, or delete it to begin again")
+    return record
 
 
 def sha256(path):

@@ -29,7 +29,7 @@ from gluon_etinynet.data.augment import views
 from gluon_etinynet.data.datasets import cifar_npz, digits, imagenet_classes
 from gluon_etinynet.data.images import index_folder, photographs_below
 from gluon_etinynet.data.sources import ArraySource, FolderSource, RecordSource
-from gluon_etinynet.files import InputError, atomic_path, sha256, write_json
+from gluon_etinynet.files import InputError, atomic_path, read_record, sha256, write_json
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
@@ -158,12 +158,7 @@ def main():
                     float=sha256(params), **form(args))
     settings["validation"] = [Path(path).name for path in [*args.val_dir, args.rec_val] if path]
     settings = json.loads(json.dumps(settings))
-    if (save_dir / "result.json").is_file():
-        result = json.loads((save_dir / "result.json").read_text())
-        if result.get("settings") != settings:
-            raise InputError(f"{save_dir} holds a result of other settings or data; choose another --save-dir")
-    else:
-        result = run(args, task, params, settings, save_dir)
+    result = read_record(save_dir / "result.json", settings) or run(args, task, params, settings, save_dir)
     for name, found in result["quantised"].items():
         print(f"{args.scheme}, {args.weight_bits} bits: top-1 {found['top1']:.2f} on {name}, float "
               f"{result['float'][name]['top1']:.2f}, KL {found['divergence']:.3f}", flush=True)
