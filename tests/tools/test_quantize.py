@@ -57,7 +57,7 @@ def result_of(folder):
 
 
 def test_training_with_labels(small_set, tmp_path):
-    arguments = ("--model", "etinynet0.75", "--cifar", small_set, "--input-size", 32, "--batch-size", 8,
+    arguments = ("--model", "etinynet0.75", "--cifar", small_set, "--input-size", 64, "--batch-size", 8,
                  "--num-epochs", 1, "--float-epochs", 1, "--seed", 3, "--lr", 1e-3)
     done = run(TOOL, *arguments, "--save-dir", tmp_path / "asq")
     assert done.returncode == 0, done.stderr
