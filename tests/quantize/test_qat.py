@@ -61,7 +61,7 @@ def test_every_convolution_is_quantised(name):
     assert {f"{name}.weight" for name in quantised_convolutions(net)} == layers
     added = set(net._collect_params_with_prefix()) - before
     assert before < set(net._collect_params_with_prefix())
-    each = {f"{name}.{new}" for name in quantised_convolutions(net) for new in ("weight_quantiser.lam", "weight_quantiser.bits")}
+    each = {f"{name}.weight_quantiser.{new}" for name in quantised_convolutions(net) for new in ("lam", "bits")}
     assert added == each | {"output.scale"}
     net.initialize()
     assert net(mx.nd.zeros((2, 3, 64, 64))).shape == (2, 7)
@@ -324,7 +324,8 @@ def test_reconstruction_brings_the_network_back_and_can_be_taken_up_again(tmp_pa
     assert len(lines) == len(losses) - 3
     np.testing.assert_array_equal(resumed(images()).asnumpy(), whole(images()).asnumpy())
     with pytest.raises(ValueError, match="other settings"):
-        reconstruct(net, prepare_qat(copy_of(net), "asq", 2), pixels(64), state_dir=tmp_path, **{**options, "steps": 31})
+        reconstruct(net, prepare_qat(copy_of(net), "asq", 2), pixels(64), state_dir=tmp_path,
+                    **{**options, "steps": 31})
     # Only the network differs: its first units would be those of the kept run.
     unlevelled = prepare_qat(copy_of(net), "asq", 2, level_channels=False)
     with pytest.raises(ValueError, match="network"):
