@@ -166,7 +166,7 @@ def restore(folder, net, trainer, names):
     for name, parameter in net._collect_params_with_prefix().items():
         parameter.set_data(mx.nd.array(arrays[name], dtype=arrays[name].dtype))
     try:
-        with np.load(folder / OPTIMIZER, allow_pickle=False) as archive:
+        with open(folder / OPTIMIZER, "rb") as file, np.load(file, allow_pickle=False) as archive:
             states = dict(archive)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {folder / OPTIMIZER}: {error}; remove that checkpoint") from error
