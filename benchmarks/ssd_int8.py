@@ -68,7 +68,8 @@ def measure_accuracy(args):
     from gluon_etinynet.detection.evaluation import GraphDetector, average_precisions
     from gluon_etinynet.detection.training import load_detector
     from gluon_etinynet.flags import given_classes, read_dataset
-    from gluon_etinynet.lowering.network import calibrate_and_lower
+    from gluon_etinynet.lowering.network import lower
+    from gluon_etinynet.quantize.ptq import quantise
 
     net = load_detector(args.params, given_classes(args))
     _, (train, val) = read_dataset(args, "train", "val", classes=net.classes)
@@ -77,7 +78,7 @@ def measure_accuracy(args):
     values = {"mAP, float": average_precisions(net, source)["mAP"]}
     batches = DetectionSource(train[:args.num_images], 32, len(net.classes)).epoch(0)
     calibration = np.concatenate([data.asnumpy() for data, _ in batches]).astype(np.int8)
-    graph = calibrate_and_lower(net, calibration, "ssd_256_etinynet")
+    graph = lower(quantise(net, calibration), (net.size, net.size), "ssd_256_etinynet")
     images, found = [], []
     detector = GraphDetector(graph, net.classes, see=lambda *batch: (images.extend(batch[0]), found.extend(batch[1])))
     values["mAP, int8"] = average_precisions(detector, source)["mAP"]

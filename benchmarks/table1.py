@@ -13,6 +13,7 @@ from paper import comparison
 from gluon_etinynet import cli
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.networks.complexity import measure
+from gluon_etinynet.networks.layers import IMAGE, layers_of
 
 PAPER_SIZE = 224
 NAMES = {"EtinyNet-1.0": "etinynet1.0", "EtinyNet-0.75": "etinynet0.75"}
@@ -59,7 +60,7 @@ def table1_measurements(row, net):
     """Every number and every configuration of one column of Table 1, in paper.csv's words and units."""
     counts = measure(net, PAPER_SIZE)
     sizes = {layer.name: layer.out_shape[-1] for layer in counts.layers}
-    stem, *stages = net.features
+    stem, = layers_of(net.features[0], "features.0", IMAGE)
     conv, pool = stem.conv._kwargs, stem.pool._kwargs
 
     found = {
@@ -68,7 +69,7 @@ def table1_measurements(row, net):
         "stem_size": sizes["features.0.conv"],
         "pool_size": sizes["features.0.pool"],
     }
-    for number, stage in enumerate(stages, start=1):
+    for number, stage in enumerate(list(net.features)[1:], start=1):
         found[f"stage{number}"] = describe(stage)
         found[f"stage{number}_size"] = last_size = sizes[f"features.{number}.{len(stage) - 1}.dw2"]
     found.update({
@@ -96,8 +97,7 @@ def by(extent):
 
 def describe(stage):
     """A stage in Table 1's words: `LB 32-128-128, 128-128-128 x3`."""
-    widths = ["-".join(str(layer._kwargs["num_filter"]) for layer in (block.dw1, block.pw, block.dw2))
-              for block in stage]
+    widths = ["-".join(str(layer.conv._kwargs["num_filter"]) for layer in block.layers("", "")) for block in stage]
     counted = [(width, len(list(same))) for width, same in groupby(widths)]
     return f"{type(stage[0]).__name__} " + ", ".join(w + (f" x{n}" if n > 1 else "") for w, n in counted)
 

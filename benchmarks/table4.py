@@ -26,8 +26,9 @@ from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print_unreadable
 from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
-from gluon_etinynet.lowering.network import calibrate_and_lower
+from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.model_zoo import released_checkpoint
+from gluon_etinynet.quantize.ptq import quantise
 from gluon_etinynet.training.evaluation import evaluate_graph, evaluate_net
 
 ROW = "EtinyNet-1.0"
@@ -78,7 +79,7 @@ def random_network(size):
     net = get_model("etinynet1.0")
     net.initialize()
     noise = np.random.default_rng(0).integers(-128, 128, (2, 3, size, size), np.int8)
-    return calibrate_and_lower(net, noise, "etinynet1.0_random")
+    return lower(quantise(net, noise), (size, size), "etinynet1.0_random")
 
 
 def measure(graph, folder, board):

@@ -25,9 +25,10 @@ from gluon_etinynet.detection.training import load_detector, round_to_8_bits
 from gluon_etinynet.export import c
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.flags import add_dataset_arguments, given_classes, read_dataset
-from gluon_etinynet.lowering.network import calibrate_and_lower
+from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
 from gluon_etinynet.networks.complexity import measure
+from gluon_etinynet.quantize.ptq import quantise
 from gluon_etinynet.quantize.qat import feature_map_quantisers
 from gluon_etinynet.training.loop import contexts
 
@@ -93,7 +94,7 @@ def arena_bytes(net):
     """What the exported C needs, which does not depend on the weights' values."""
     noise = np.random.default_rng(0).integers(-128, 128, (2, 3, SIZE, SIZE), np.int8)
     reestimate_batch_norm(net, [mx.nd.array(noise, dtype="float32")])  # lest random weights leave int32's range
-    files = c.emit(calibrate_and_lower(net, noise, "etinynet_ssd_random"), "net")
+    files = c.emit(lower(quantise(net, noise), (SIZE, SIZE), "etinynet_ssd_random"), "net")
     return json.loads(files[c.REPORT])["arena_bytes"]
 
 

@@ -1,6 +1,5 @@
 """`get_model` and the released checkpoints."""
 
-import os
 from collections import namedtuple
 from pathlib import Path
 
@@ -39,6 +38,7 @@ RELEASES = {
         "7a2b2b87a9276bba13d8b45f9f5036902d630add70ca4147319816fdc81aa662"),
 }
 RELEASED_CLASSES = 1000
+MODELS_FOLDER = "~/.mxnet/models"  # GluonCV's
 
 
 
@@ -52,7 +52,7 @@ def detector_names():
     return sorted(DETECTORS)
 
 
-def get_model(name, classes=None, pretrained=False, ctx=None, root=os.path.join("~", ".mxnet", "models"),
+def get_model(name, classes=None, pretrained=False, ctx=None, root=MODELS_FOLDER,
               **kwargs):
     """Build a network by name, as GluonCV does.
 
@@ -74,7 +74,7 @@ def get_model(name, classes=None, pretrained=False, ctx=None, root=os.path.join(
     root : str
         Folder in which downloads are kept.
     **kwargs
-        Passed to the network, for example ``clip=12``.
+        Passed to the network, for example ``norm``.
 
     Returns
     -------
@@ -105,14 +105,14 @@ def get_model(name, classes=None, pretrained=False, ctx=None, root=os.path.join(
     return net
 
 
-def released_checkpoint(name="etinynet1.0", root=os.path.join("~", ".mxnet", "models")):
+def released_checkpoint(name="etinynet1.0", root=MODELS_FOLDER):
     """Return the path of a released checkpoint, downloading it when it is not in `root` yet.
 
     Parameters
     ----------
     name : str
         ``etinynet1.0`` (the ImageNet classifier) or ``etinynet1.0_ssd_backbone`` (prepared for a
-        one-class detector; made for ``clip=12``).
+        one-class detector; made for ``norm=functools.partial(ClippedBatchNorm, 12)``).
     root : str
         Cache folder. The file is called as GluonCV would call it: name, eight digits of its checksum.
 

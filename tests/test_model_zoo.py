@@ -4,12 +4,14 @@ import hashlib
 import http.server
 import os
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
 
 from gluon_etinynet import InputError, get_model, load_features, load_parameters, model_zoo, read_params
 from gluon_etinynet._mxnet import mx
+from gluon_etinynet.networks.etinynet import ClippedBatchNorm
 
 CLASSIFIER = "0.6553-imagenet-mobilenet_lite313_477k_nownorm_4433_224-293-best.params"
 DETECTOR = "0.6662_imagenet_etinynet_477k-294-best.params"
@@ -100,7 +102,7 @@ def test_released_detector_backbone(weights_dir):
     assert hashlib.sha256(path.read_bytes()).hexdigest() == model_zoo.RELEASES["etinynet1.0_ssd_backbone"].sha256
     with pytest.raises(InputError, match="output.weight is missing"):
         get_model("etinynet1.0", pretrained=path)
-    net = get_model("etinynet1.0", clip=12)
+    net = get_model("etinynet1.0", norm=partial(ClippedBatchNorm, 12))
     net.initialize()
     load_features(net, path)
     released = [array.asnumpy() for name, array in mx.nd.load(str(path)).items() if name.startswith("features")]

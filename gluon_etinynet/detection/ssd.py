@@ -30,6 +30,7 @@ from gluoncv.model_zoo.ssd.anchor import SSDAnchorGenerator
 from gluoncv.nn.coder import MultiPerClassDecoder, NormalizedBoxCenterDecoder
 
 from ..networks.etinynet import ExtraLevel, etinynet0_75, etinynet1_0
+from ..networks.layers import IMAGE, Layer, layers_of
 
 __all__ = ["EtinyNetSSD", "Detections", "VOC_CLASSES", "ssd_256_etinynet1_0", "ssd_256_etinynet0_75"]
 
@@ -97,7 +98,7 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
     Parameters
     ----------
     backbone : callable
-        `etinynet1_0` or `etinynet0_75`: called with ``clip=clip``, gives the `EtinyNet`.
+        `etinynet1_0` or `etinynet0_75`: called with ``norm=norm``, gives the `EtinyNet`.
     classes : sequence of str
         Without the background.
     size : int
@@ -110,8 +111,8 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
     anchor_alloc_size : int, optional
         Cells a side for which anchors of the first level are kept, half as many on each further
         level. By default those of `size`.
-    clip : float, optional
-        Limit the output of every BN to [-clip, clip]: 12 for the released detector backbone.
+    norm : callable
+        Makes the BNs, as for `EtinyNet`.
 
     Attributes
     ----------
@@ -126,14 +127,14 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
     """
 
     def __init__(self, backbone=etinynet1_0, classes=VOC_CLASSES, size=256, sizes=SIZES, ratios=RATIOS,
-                 steps=STEPS, extra_channels=EXTRA_CHANNELS, anchor_alloc_size=None, clip=None, **kwargs):
+                 steps=STEPS, extra_channels=EXTRA_CHANNELS, anchor_alloc_size=None, norm=nn.BatchNorm, **kwargs):
         super().__init__(**kwargs)
         self.classes, self.size = list(classes), size
         with self.name_scope():
-            self.features = backbone(clip=clip).features
+            self.features = backbone(norm=norm).features
             channels = [self.features[stage][-1].dw2._channels for stage in TAPPED_STAGES]
             if len(ratios) > len(channels):
-                self.extra = ExtraLevel(channels[-1], extra_channels, clip)
+                self.extra = ExtraLevel(channels[-1], extra_channels, norm)
                 channels.append(extra_channels)
             self.class_predictors = nn.HybridSequential()
             self.box_predictors = nn.HybridSequential()
@@ -161,13 +162,20 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
                 [self.extra.bn2] if "extra" in self._children else []):
             bn.beta.init = mx.init.One()
 
-    def predictors_after(self, stage):
-        """Return the predictors that read the map of a stage, or, after the last one, of the extra level."""
-        stages = TAPPED_STAGES + (len(self.features),)
-        if stage not in stages[:len(self.class_predictors)]:
-            return []
-        level = stages.index(stage)
-        return [self.class_predictors[level], self.box_predictors[level]]
+    def layers(self):
+        """Yield the network's layers (see networks/layers.py): a level's predictors follow the map that they read."""
+        source, level = IMAGE, 0
+        parts = [(f"features.{number}", stage) for number, stage in enumerate(self.features)]
+        if "extra" in self._children:
+            parts.append(("extra", self.extra))
+        for number, (name, part) in enumerate(parts):
+            for layer in layers_of(part, name, source):
+                yield layer
+                source = layer.name
+            if number in (*TAPPED_STAGES, len(self.features)):
+                for heads in ("class_predictors", "box_predictors"):
+                    yield Layer(f"{heads}.{level}", source, getattr(self, heads)[level])
+                level += 1
 
     def forward(self, x):
         predictions = super().forward(x)

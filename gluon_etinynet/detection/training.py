@@ -19,13 +19,12 @@ from gluoncv.loss import SSDMultiBoxLoss
 from gluoncv.model_zoo.ssd.target import SSDTargetGenerator
 
 from ..files import InputError
-from ..networks.parameters import load_features, load_parameters, structural_names
+from ..networks.parameters import contents_of, load_features, load_parameters, structural_names
 from ..networks.params_file import read_params
-from ..quantize.equalise import equalise
+from ..quantize.ptq import quantise
 from ..quantize.qat import prepare_qat
-from ..quantize.rounding import fit_to_rounding
 from .evaluation import class_names
-from .ssd import RATIOS, STDS, ssd_256_etinynet0_75, ssd_256_etinynet1_0
+from .ssd import STDS, ssd_256_etinynet0_75, ssd_256_etinynet1_0
 
 __all__ = ["MultiBoxLoss", "start_detector", "load_detector", "round_to_8_bits"]
 
@@ -75,14 +74,13 @@ def load_detector(path, classes=None):
         If it is no such checkpoint, or has another number of classes.
     """
     arrays = read_params(path)
-    heads = [arrays[name] for name in sorted(arrays) if name.startswith("class_predictors.")]
-    if len(heads) != len(RATIOS) or "features.0.conv.weight" not in arrays:
+    contents = contents_of(arrays, path)
+    if not contents.detector or "features.0.conv.weight" not in arrays:
         raise InputError(f"{path} is not a checkpoint of EtinyNet-SSD; tools/train_ssd.py makes one")
     build = ssd_256_etinynet0_75 if len(arrays["features.0.conv.weight"]) == 24 else ssd_256_etinynet1_0
-    anchors = 1 + len(RATIOS[0])
-    net = build(classes=class_names(path, len(heads[0]) // anchors - 1, classes))
-    if any(name.endswith("quantiser.scale") for name in arrays):
-        prepare_qat(net, "linear", 8, act_bits=8)
+    net = build(classes=class_names(path, contents.classes, classes))
+    if contents.has_ranges:
+        prepare_qat(net, contents.scheme, contents.bits, act_bits=8)
     load_parameters(net, path)
     return net
 
@@ -90,7 +88,7 @@ def load_detector(path, classes=None):
 def round_to_8_bits(net, batches):
     """Round a trained detector to 8-bit linear weights and feature maps, in place; nothing is trained.
 
-    Equalised and fitted to its rounding first, as for export (equalise.py, fit.py).
+    As `quantise` does it, with pictures as a `DetectionSource` gives them.
 
     Parameters
     ----------
@@ -99,11 +97,8 @@ def round_to_8_bits(net, batches):
     batches : list of NDArray
         Inputs to fit to, and from which the feature maps' ranges are taken; some hundred pictures.
     """
-    prepare_qat(net, scheme=None, act_bits=8)
-    equalise(net, batches)
     with batches[0].context:
-        fit_to_rounding(net, np.concatenate([batch.asnumpy() for batch in batches]))
-    prepare_qat(net, "linear", 8)
+        quantise(net, np.concatenate([batch.asnumpy() for batch in batches]))
 
 
 def start_detector(net, path):

@@ -9,7 +9,6 @@ import numpy as np
 from ..data.images import photographs_below, preprocess, read_image
 from ..files import InputError
 from ..integer import pixels_to_input
-from ..loading import load_checkpoint
 
 __all__ = ["graph_of_checkpoint", "calibration_pictures"]
 
@@ -31,8 +30,7 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_
     num_images : int
         Pictures taken of them, evenly.
     weight_bits : int, optional
-        Those that the result is to have, to be held against the checkpoint: 8 for a float one, else those
-        that it was trained for.
+        Those that the result is to have, to be held against the checkpoint: 8 for a float one, else its own.
     input_size : int, optional
         Rows and columns of the network's input: by default 224, or those that a detector was built for.
 
@@ -45,31 +43,41 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_
     InputError
         If a file, a folder or a number does not serve, or the network cannot be lowered.
     """
-    from ..quantize.qat import quantised_convolutions
-    from .network import calibrate_and_lower, lower
+    from ..loading import load_checkpoint
+    from ..quantize.ptq import quantise
+    from .checks import check_network, check_numbers
+    from .network import lower
 
     if input_size is not None and input_size < 3:
-        raise InputError(f"--input-size {input_size} is too small; EtinyNet needs 3 pixels")
+        raise InputError(f"input_size {input_size} is too small; EtinyNet needs 3 pixels")
     if calib_dir is not None and calib_digits:
-        raise InputError("--calib-dir and --calib-digits name two sets of pictures; give one")
-    net, bits, has_ranges = load_checkpoint(model, params)
+        raise InputError("calib_dir and calib_digits name two sets of pictures; give one")
+    net, contents, path = load_checkpoint(model, params)
+    if contents.scheme == "dorefa":
+        raise InputError(f"{path} is quantised by DoReFa, a baseline whose levels are not whole numbers of a step; "
+                         "quantise the float network by ASQ for export")
+    bits = contents.bits or 8
     if weight_bits not in (None, bits):
-        kind = f"weights of {bits} bits" if quantised_convolutions(net) else "float weights, which become 8 bits"
-        raise InputError(f"{params or 'the released checkpoint'} holds {kind}; for --weight-bits {weight_bits} it "
-                         f"must be trained so: gluon_etinynet.qat.prepare_qat(net, 'asq', {weight_bits})")
+        kind = f"weights of {bits} bits" if contents.bits else "float weights, which become 8 bits"
+        raise InputError(f"{path} holds {kind}; for weights of {weight_bits} bits, quantise it first: "
+                         f"tools/quantize.py --scheme asq --weight-bits {weight_bits}")
+    check_network(net)
+    check_numbers(net)
     input_size = input_size or getattr(net, "size", 224)
-    name = f"{model}_int{bits}"
+    pictures = None
     if calib_digits:
         from ..data.datasets import digits
+
         pictures = pixels_to_input(digits(input_size).x_train)
-        return calibrate_and_lower(net, pictures[_evenly(len(pictures), num_images)], name)
-    if calib_dir is not None:
-        pictures = calibration_pictures(calib_dir, num_images, input_size, whole=hasattr(net, "size"))
-        return calibrate_and_lower(net, pictures, name)
-    if not has_ranges:
-        raise InputError(f"{params or 'the released checkpoint'} does not hold the ranges of 8-bit feature maps; "
-                         "give --calib-dir, a folder of photographs like those that the network will see")
-    return lower(net, (input_size, input_size), name)
+        pictures = pictures[_evenly(len(pictures), num_images)]
+    elif calib_dir is not None:
+        pictures = calibration_pictures(calib_dir, num_images, input_size, whole=contents.detector)
+    elif not contents.has_ranges:
+        raise InputError(f"{path} does not hold the ranges of 8-bit feature maps; give calib_dir, a folder of "
+                         "photographs like those that the network will see")
+    if pictures is not None:
+        quantise(net, pictures)
+    return lower(net, (input_size, input_size), f"{model}_int{bits}")
 
 
 def calibration_pictures(folder, count, size, whole=False):

@@ -33,28 +33,21 @@ class InvertedBottleneck(mx.gluon.HybridBlock):
         Channels of the input and of the output.
     stride : int
         Stride of the depthwise convolution.
-    clip : None
-        EtinyNet's option has no meaning here.
-
-    Raises
-    ------
-    ValueError
-        If `clip` is given.
+    norm : callable
+        As for `LB`.
     """
 
-    def __init__(self, in_channels, channels, stride=1, clip=None, **kwargs):
+    def __init__(self, in_channels, channels, stride=1, norm=mx.gluon.nn.BatchNorm, **kwargs):
         super().__init__(**kwargs)
-        if clip is not None:
-            raise ValueError("clip is an option of LB and DLB; the inverted bottleneck has none")
         hidden = EXPANSION * in_channels
         self.has_shortcut = stride == 1 and in_channels == channels
         with self.name_scope():
             self.expand = conv(in_channels, hidden, 1)
-            self.bn1 = mx.gluon.nn.BatchNorm(in_channels=hidden)
+            self.bn1 = norm(in_channels=hidden)
             self.dw = depthwise(hidden, stride)
-            self.bn2 = mx.gluon.nn.BatchNorm(in_channels=hidden)
+            self.bn2 = norm(in_channels=hidden)
             self.project = conv(hidden, channels, 1)
-            self.bn3 = mx.gluon.nn.BatchNorm(in_channels=channels)
+            self.bn3 = norm(in_channels=channels)
 
     def hybrid_forward(self, F, x):
         out = F.clip(self.bn1(self.expand(x)), 0, 6)
@@ -63,17 +56,24 @@ class InvertedBottleneck(mx.gluon.HybridBlock):
         return out + x if self.has_shortcut else out
 
 
-class NonlinearLB(LB):
-    """`LB` with a ReLU between its first depthwise and its pointwise convolution."""
+class _Nonlinear:
+    """Mixed into an LB: a ReLU between its first depthwise and its pointwise convolution."""
 
     def first_half(self, F, x):
         return self.bn2(F.relu(self.pw(self.bn1(F.relu(self.dw1(x))))))
 
+    def layers(self, name, source):
+        """As of `LB`, with that ReLU."""
+        dw1, *others = super().layers(name, source)
+        yield from [dw1._replace(relu=True), *others]
 
-class NonlinearDLB(DLB):
+
+class NonlinearLB(_Nonlinear, LB):
+    """`LB` with a ReLU between its first depthwise and its pointwise convolution."""
+
+
+class NonlinearDLB(_Nonlinear, DLB):
     """`DLB` with a ReLU between its first depthwise and its pointwise convolution."""
-
-    first_half = NonlinearLB.first_half
 
 
 BOTTLENECKS = (InvertedBottleneck,) * 4

@@ -7,7 +7,15 @@ import numpy as np
 from .._mxnet import mx
 from .blocks import all_blocks, imperative
 
-__all__ = ["reestimate_batch_norm", "frozen_batch_norm", "hold_statistics"]
+__all__ = ["reestimate_batch_norm", "frozen_batch_norm", "hold_statistics", "slope_and_offset"]
+
+
+def slope_and_offset(bn):
+    """Return what a BN does in inference, ``slope * x + offset``: two float64 arrays of shape (channels,)."""
+    gamma, beta, mean, variance = (parameter.data().asnumpy().astype(np.float64) for parameter in
+                                   (bn.gamma, bn.beta, bn.running_mean, bn.running_var))
+    slope = gamma / np.sqrt(variance + bn._kwargs["eps"])
+    return slope, beta - mean * slope
 
 
 def reestimate_batch_norm(net, batches):

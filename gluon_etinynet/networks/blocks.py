@@ -1,8 +1,9 @@
 """Walking over the blocks of any Gluon network."""
 
 import contextlib
+import copy
 
-__all__ = ["all_blocks", "imperative"]
+__all__ = ["all_blocks", "imperative", "copied"]
 
 
 def all_blocks(net):
@@ -22,3 +23,9 @@ def imperative(net):
         yield
     finally:
         net.hybridize(active, **flags)
+
+
+def copied(net):
+    """A network like this one, with parameters of its own."""
+    with imperative(net):  # traced graphs cannot be copied
+        return copy.deepcopy(net)

@@ -6,8 +6,10 @@ out; docs/fidelity.md tells what follows from the order.
 """
 
 from .._mxnet import mx
+from .layers import IMAGE, Layer, layers_of
 
-__all__ = ["LB", "DLB", "Stem", "EtinyNet", "FeatureTaps", "ExtraLevel", "etinynet1_0", "etinynet0_75"]
+__all__ = ["LB", "DLB", "Stem", "EtinyNet", "FeatureTaps", "ExtraLevel", "ClippedBatchNorm", "conv", "depthwise",
+           "etinynet1_0", "etinynet0_75"]
 
 nn = mx.gluon.nn
 HybridBlock = mx.gluon.HybridBlock
@@ -19,7 +21,10 @@ WIDTHS_0_75 = [(24,) * 4, (96,) * 4, (168,) * 3, (192, 192, 384)]
 
 
 class ClippedBatchNorm(nn.BatchNorm):
-    """Batch normalisation whose output is limited to [-limit, limit]."""
+    """Batch normalisation whose output is limited to [-limit, limit].
+
+    ``norm=functools.partial(ClippedBatchNorm, 12)`` is what the released detector backbone was made for.
+    """
 
     def __init__(self, limit, **kwargs):
         super().__init__(**kwargs)
@@ -27,13 +32,6 @@ class ClippedBatchNorm(nn.BatchNorm):
 
     def hybrid_forward(self, F, *args, **kwargs):
         return F.clip(super().hybrid_forward(F, *args, **kwargs), -self._limit, self._limit)
-
-
-def batch_norm(channels, clip=None):
-    """The batch normalisation of every block; `clip` limits its output to [-clip, clip]."""
-    if clip is None:
-        return nn.BatchNorm(in_channels=channels)
-    return ClippedBatchNorm(clip, in_channels=channels)
 
 
 def conv(in_channels, channels, kernel, stride=1, groups=1, bias=False):
@@ -60,19 +58,19 @@ class LB(HybridBlock):
         Channels of the input and of the output.
     stride : int
         Stride of the first depthwise convolution.
-    clip : float, optional
-        Limit the output of every BN to [-clip, clip].
+    norm : callable
+        Makes the BNs: called as ``norm(in_channels=channels)``.
     """
 
-    def __init__(self, in_channels, channels, stride=1, clip=None, **kwargs):
+    def __init__(self, in_channels, channels, stride=1, norm=nn.BatchNorm, **kwargs):
         super().__init__(**kwargs)
         with self.name_scope():
             self.dw1 = depthwise(in_channels, stride)
-            self.bn1 = batch_norm(in_channels, clip)
+            self.bn1 = norm(in_channels=in_channels)
             self.pw = conv(in_channels, channels, 1)
-            self.bn2 = batch_norm(channels, clip)
+            self.bn2 = norm(in_channels=channels)
             self.dw2 = depthwise(channels)
-            self.bn3 = batch_norm(channels, clip)
+            self.bn3 = norm(in_channels=channels)
 
     def hybrid_forward(self, F, x):
         return self.second_half(F, self.first_half(F, x))
@@ -85,6 +83,12 @@ class LB(HybridBlock):
         """The second depthwise convolution and its ReLU."""
         return self.bn3(F.relu(self.dw2(x)))
 
+    def layers(self, name, source):
+        """Yield the block's layers (see layers.py)."""
+        yield Layer(f"{name}.dw1", source, self.dw1, self.bn1, rounded=(self.bn1, "quantiser"))
+        yield Layer(f"{name}.pw", f"{name}.dw1", self.pw, self.bn2, relu=True, rounded=(self.bn2, "quantiser"))
+        yield Layer(name, f"{name}.pw", self.dw2, self.bn3, relu=True, rounded=(self.bn3, "quantiser"))
+
 
 class DLB(LB):
     """Dense linear depthwise block: LB with two shortcuts (figure 2b).
@@ -95,12 +99,12 @@ class DLB(LB):
 
     Parameters
     ----------
-    in_channels, channels, stride, clip
+    in_channels, channels, stride, norm
         As for `LB`.
     """
 
-    def __init__(self, in_channels, channels, stride=1, clip=None, **kwargs):
-        super().__init__(in_channels, channels, stride, clip, **kwargs)
+    def __init__(self, in_channels, channels, stride=1, norm=nn.BatchNorm, **kwargs):
+        super().__init__(in_channels, channels, stride, norm, **kwargs)
         self.has_input_shortcut = stride == 1 and in_channels == channels
 
     def hybrid_forward(self, F, x):
@@ -109,19 +113,30 @@ class DLB(LB):
             middle = middle + x
         return middle + self.second_half(F, middle)
 
+    def layers(self, name, source):
+        """Yield the block's layers (see layers.py): it is the sums that are rounded, not their terms."""
+        dw1, pw, dw2 = super().layers(name, source)
+        yield dw1
+        yield pw._replace(shortcut=source if self.has_input_shortcut else None, rounded=(self, "middle_quantiser"))
+        yield dw2._replace(shortcut=pw.name, rounded=(self, "quantiser"))
+
 
 class Stem(HybridBlock):
     """Conv 3x3 stride 2 -> ReLU -> BN -> max pooling 2x2 stride 2: the first two rows of table 1."""
 
-    def __init__(self, channels, clip=None, **kwargs):
+    def __init__(self, channels, norm=nn.BatchNorm, **kwargs):
         super().__init__(**kwargs)
         with self.name_scope():
             self.conv = conv(3, channels, 3, stride=2)
-            self.bn = batch_norm(channels, clip)
+            self.bn = norm(in_channels=channels)
             self.pool = nn.MaxPool2D(2, 2)
 
     def hybrid_forward(self, F, x):
         return self.pool(self.bn(F.relu(self.conv(x))))
+
+    def layers(self, name, source):
+        """Yield the one layer (see layers.py). Rounding and taking the maximum commute: the pooled map is rounded."""
+        yield Layer(name, source, self.conv, self.bn, relu=True, rounded=(self.pool, "quantiser"), pool=self.pool)
 
 
 class EtinyNet(HybridBlock):
@@ -139,12 +154,11 @@ class EtinyNet(HybridBlock):
         Output channels of each block, stage by stage. The first block of every stage but the
         first has stride 2.
     blocks : sequence of four block classes
-        What each stage is made of: called as ``block(in_channels, channels, stride, clip=clip)``.
+        What each stage is made of: called as ``block(in_channels, channels, stride, norm=norm)``.
     classes : int
         Number of classes.
-    clip : float, optional
-        Limit the output of every BN to [-clip, clip], as the released detector backbone does with
-        12. The classifier has no limit.
+    norm : callable
+        Makes the BNs: called as ``norm(in_channels=channels)``. See `ClippedBatchNorm`.
 
     Attributes
     ----------
@@ -154,19 +168,20 @@ class EtinyNet(HybridBlock):
         The final 1x1 convolution, with a bias.
     """
 
-    def __init__(self, stem_channels, stages, blocks=(LB, LB, DLB, DLB), classes=1000, clip=None, **kwargs):
+    def __init__(self, stem_channels, stages, blocks=(LB, LB, DLB, DLB), classes=1000, norm=nn.BatchNorm,
+                 **kwargs):
         super().__init__(**kwargs)
         with self.name_scope():
             self.features = nn.HybridSequential()
             with self.features.name_scope():
-                self.features.add(Stem(stem_channels, clip))
+                self.features.add(Stem(stem_channels, norm))
                 in_channels = stem_channels
                 for number, (block, widths) in enumerate(zip(blocks, stages), start=1):
                     stage = nn.HybridSequential(prefix=f"stage{number}_")
                     with stage.name_scope():
                         for position, channels in enumerate(widths):
                             stride = 2 if position == 0 and number > 1 else 1
-                            stage.add(block(in_channels, channels, stride, clip=clip))
+                            stage.add(block(in_channels, channels, stride, norm=norm))
                             in_channels = channels
                     self.features.add(stage)
             self.pool = nn.GlobalAvgPool2D()
@@ -174,6 +189,15 @@ class EtinyNet(HybridBlock):
 
     def hybrid_forward(self, F, x):
         return F.flatten(self.output(self.pool(self.features(x))))
+
+    def layers(self):
+        """Yield the network's layers (see layers.py)."""
+        source = IMAGE
+        for layer in layers_of(self.features, "features", source):
+            yield layer
+            source = layer.name
+        yield Layer("pool", source, rounded=(self.pool, "quantiser"), pool=self.pool)
+        yield Layer("output", "pool", self.output)
 
 
 class FeatureTaps(HybridBlock):
@@ -224,20 +248,25 @@ class ExtraLevel(HybridBlock):
     ----------
     in_channels, channels : int
         Channels of the input and of the output.
-    clip : float, optional
+    norm : callable
         As for `LB`.
     """
 
-    def __init__(self, in_channels, channels, clip=None, **kwargs):
+    def __init__(self, in_channels, channels, norm=nn.BatchNorm, **kwargs):
         super().__init__(**kwargs)
         with self.name_scope():
             self.pw = conv(in_channels, channels, 1)
-            self.bn1 = batch_norm(channels, clip)
+            self.bn1 = norm(in_channels=channels)
             self.dw = depthwise(channels, stride=2)
-            self.bn2 = batch_norm(channels, clip)
+            self.bn2 = norm(in_channels=channels)
 
     def hybrid_forward(self, F, x):
         return self.bn2(F.relu(self.dw(self.bn1(F.relu(self.pw(x))))))
+
+    def layers(self, name, source):
+        """Yield the block's layers (see layers.py)."""
+        yield Layer(f"{name}.pw", source, self.pw, self.bn1, relu=True, rounded=(self.bn1, "quantiser"))
+        yield Layer(name, f"{name}.pw", self.dw, self.bn2, relu=True, rounded=(self.bn2, "quantiser"))
 
 
 def etinynet1_0(**kwargs):

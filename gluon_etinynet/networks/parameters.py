@@ -1,10 +1,12 @@
 """Loading checkpoints, ours and the authors', so that every array is accounted for."""
 
+from collections import namedtuple
+
 from .._mxnet import mx
 from ..files import InputError
 from .params_file import read_params
 
-__all__ = ["load_parameters", "load_features", "structural_names"]
+__all__ = ["load_parameters", "load_features", "structural_names", "Contents", "contents_of"]
 
 # Arrays of a whole network that its backbone has no use for.
 HEADS = ("output.", "extra.", "class_predictors.", "box_predictors.", "anchor_generators.")
@@ -53,8 +55,9 @@ def _assign(net, arrays, path, ctx):
     problems += [f"{name} has shape {arrays[name].shape} where the network has {parameter.shape}"
                  for name, parameter in parameters.items()
                  if name in arrays and arrays[name].shape != parameter.shape]
-    problems += [f"{name} is {arrays[name].item():g} where the network has {parameter.value.asscalar():g}"
-                 for name, parameter in parameters.items() if isinstance(parameter, mx.gluon.Constant)
+    problems += [f"{name} holds other numbers than the network, whose constants these are"
+                 + (f" ({arrays[name].item():g}, not {parameter.value.asscalar():g})" if arrays[name].size == 1 else "")
+                 for name, parameter in parameters.items() if hasattr(parameter, "value")  # a constant
                  and name in arrays and arrays[name].tolist() != parameter.value.asnumpy().tolist()]
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -86,3 +89,50 @@ def structural_names(arrays):
         return f"{layers[layer]}.{array}" if layer in layers else name
 
     return {rename(name): array for name, array in arrays.items()}
+
+
+Contents = namedtuple("Contents", "detector classes scheme bits per_channel has_ranges")
+Contents.__doc__ = """What a checkpoint is of.
+
+detector : bool; classes : int, without the background, or None of a checkpoint without classifier; scheme : of its
+weights, "asq", "dorefa", "linear", or None in float; bits : of a weight, or None; per_channel : bool, of ASQ;
+has_ranges : bool, whether it rounds its feature maps.
+"""
+
+
+def contents_of(arrays, path):
+    """Tell what a checkpoint is of, by the names and shapes of its arrays.
+
+    Parameters
+    ----------
+    arrays : dict of str to numpy.ndarray
+        Under our names, as of `structural_names`.
+    path : str or Path
+        For messages.
+
+    Returns
+    -------
+    Contents
+
+    Raises
+    ------
+    InputError
+        If its layers have weights of different bits, or of none that there are.
+    """
+    def found(end):
+        return [array for name, array in arrays.items() if name.endswith(end)]
+
+    lambdas, classes = found(".weight_quantiser.lam"), None
+    bits = {int(value) for array in found(".weight_quantiser.bits") for value in array.flat}
+    if len(bits) > 1 or not bits <= set(range(2, 9)) or lambdas and not bits:
+        raise InputError(f"{path} does not say how many bits its weights were trained for (2 to 8, the same in every "
+                         "layer); save the network that prepare_qat made anew")
+    detector = "class_predictors.0.weight" in arrays and len(arrays.get("box_predictors.0.weight", ())) >= 4
+    if detector:
+        anchors = len(arrays["box_predictors.0.weight"]) // 4
+        classes = len(arrays["class_predictors.0.weight"]) // anchors - 1
+    elif "output.weight" in arrays:
+        classes = len(arrays["output.weight"])
+    scheme = "asq" if lambdas else "linear" if found(".weight_quantiser.limit") else "dorefa" if bits else None
+    return Contents(detector, classes, scheme, min(bits, default=None), any(array.size > 1 for array in lambdas),
+                    bool(found("quantiser.scale")))

@@ -9,10 +9,7 @@ equalization and bias correction").
 
 Maps that a shortcut adds to others share their factors, half of what would suit them on average (in
 logarithms). The range of a channel is the 16th root of the mean of its 16th powers, a maximum that single
-outliers do not move much. Signal-to-noise ratio of the released network's logits with 8-bit feature maps
-(64 pictures to calibrate, 130 others, exponent 1.5 in `calibrate`): 16.6 dB with the root mean square of each
-picture's maximum in its place, 17.3 with the 8th power and 17.4 with the 16th, shortcuts left alone; with
-theirs rescaled too, at the 8th power, 18.0. As it is: 14.7 (256 to calibrate, 390 others).
+outliers do not move much (docs/fidelity.md tells what was tried beside it).
 """
 
 from collections import namedtuple
@@ -20,7 +17,6 @@ from collections import namedtuple
 import numpy as np
 
 from .._mxnet import mx
-from ..networks.etinynet import DLB, EtinyNet
 from .ranges import observe_feature_maps
 
 __all__ = ["equalise"]
@@ -60,33 +56,26 @@ def equalise(net, batches):
 
 
 def _groups(net):
-    detector = not isinstance(net, EtinyNet)
-    stem, *stages = net.features
-    trunk = _Group([stem.bn], [stem.pool.quantiser], [], False)  # max pooling knows what is up
-    groups = [trunk]
-    for number, stage in enumerate(stages, start=1):
-        for block in stage:
-            trunk.readers.append(block.dw1)
-            groups.append(_Group([block.bn1], [block.bn1.quantiser], [block.pw], True))
-            if not isinstance(block, DLB):
-                groups.append(_Group([block.bn2], [block.bn2.quantiser], [block.dw2], True))
-                trunk = _Group([block.bn3], [block.bn3.quantiser], [], True)
-                groups.append(trunk)
-                continue
-            if not block.has_input_shortcut:
-                trunk = _Group([], [], [], False)
-                groups.append(trunk)
-            trunk.norms.extend([block.bn2, block.bn3])
-            trunk.quantisers.extend([block.middle_quantiser, block.quantiser])
-            trunk.readers.append(block.dw2)
-        if detector:
-            trunk.readers.extend(net.predictors_after(number))
-    if not detector:
-        trunk.readers.append(net.output)
-    elif hasattr(net, "extra"):
-        trunk.readers.append(net.extra.pw)
-        groups.append(_Group([net.extra.bn1], [net.extra.bn1.quantiser], [net.extra.dw], True))
-    return groups
+    """The groups of maps that share a factor. A map that nothing but a detector's predictors reads is left alone."""
+    group_of, read = {}, {}
+    for layer in net.layers():
+        source = group_of.get(layer.source)
+        if layer.conv is None:  # an average scales its channels as they are
+            group_of[layer.name] = source
+        elif source is not None:
+            source.readers.append(layer.conv)
+        if source is not None and (layer.norm is not None or layer.conv is None):
+            read[id(source)] = source
+        if layer.norm is None:
+            continue
+        if layer.shortcut:
+            group_of[layer.name] = group_of[layer.shortcut]
+        else:
+            # Max pooling knows what is up.
+            group_of[layer.name] = _Group([], [], [], may_flip=layer.pool is None)
+        group_of[layer.name].norms.append(layer.norm)
+        group_of[layer.name].quantisers.append(layer.quantiser)
+    return list(read.values())
 
 
 def _rescale(group, reaches):

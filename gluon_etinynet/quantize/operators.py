@@ -1,16 +1,17 @@
-"""The weight quantisers: ASQ and DoReFa ("Adaptive Scale Quantization", equations 4 to 7), and linear.
+"""The weight quantisers as operators: ASQ and DoReFa ("Adaptive Scale Quantization", equations 4 to 7), and linear.
 
 The first two squash the weights with tanh, divide by the largest magnitude and round to a few levels. DoReFa
-squashes the weights as they are; ASQ first divides them by lambda times their standard deviation, and
-lambda is trained. Every function here takes and returns NDArrays or Symbols alike, so one
-implementation serves imperative code, hybridised networks, exported graphs, CPU and GPU. The layers that use them are in qat.py.
+squashes the weights as they are; ASQ first divides them by lambda times their standard deviation, and lambda is
+trained. Every function here takes and returns NDArrays or Symbols alike, so one implementation serves imperative
+code, hybridised networks, exported graphs, CPU and GPU.
+
+ASQ is also the registered operator ``mx.nd.Custom(weight, lam, op_type="asq", bits=4)``, with its gradient written
+out: the same values, faster alone and slower inside a hybridised network (benchmarks/quantize_cost.py).
 """
 
-
 from .._mxnet import mx
-from ..files import InputError
 
-__all__ = ["asq", "dorefa", "linear", "asq_clamp", "dorefa_clamp", "asq_steps", "dorefa_steps", "WeightBits"]
+__all__ = ["asq", "dorefa", "linear", "asq_clamp", "dorefa_clamp", "asq_steps", "dorefa_steps"]
 
 EPSILON = 1e-5  # of equation 6: keeps a constant tensor from dividing by zero
 
@@ -69,27 +70,29 @@ def dorefa(weight, bits=4, per_channel=False):
     return F.reshape_like(levels * (2 / a) - 1, weight)
 
 
-def linear(weight):
-    """Round the weights of each output channel to 127 levels on either side of zero, the last at its largest.
+def linear(weight, limit):
+    """Round the weights of each output channel to 127 levels on either side of zero, the outermost at +-`limit`.
 
-    The "8-bit linear quantization" of the detector (table 5), and what lower.py does with float
-    weights. The gradient is that of the weights, straight through all of it.
+    The "8-bit linear quantization" of the detector (table 5). The gradient is that of the weights, straight through
+    all of it.
 
     Parameters
     ----------
     weight : NDArray or Symbol
         float32, output channels first.
+    limit : NDArray or Symbol
+        Shape (channels,), the magnitude of the outermost level; a channel whose limit is 0 is all zeros.
 
     Returns
     -------
     NDArray or Symbol
-        Of the shape and the scale of `weight`. A channel of zeros stays zero.
+        Of the shape and the scale of `weight`.
     """
     F = _namespace(weight)
-    flat = F.BlockGrad(_flatten(F, weight, per_channel=True))
-    largest = _largest(F, flat)
-    step = (largest + (largest == 0)) / asq_steps(8)
-    rounded = F.reshape_like(_times(F, step, F.round(_times(F, 1 / step, flat))), weight)
+    flat, limit = F.BlockGrad(_flatten(F, weight, per_channel=True)), F.reshape(limit, (-1, 1, 1))
+    step = (limit + (limit == 0)) / asq_steps(8)
+    levels = F.clip(F.round(_times(F, 1 / step, flat)), -asq_steps(8), asq_steps(8))
+    rounded = F.reshape_like(_times(F, step, levels), weight)
     return weight + F.BlockGrad(rounded - weight)
 
 
@@ -116,26 +119,6 @@ def asq_steps(bits):
 def dorefa_steps(bits):
     """Return the steps from -1 to 1, a = 2 ** bits - 1 (equation 5): Q is an odd integer over a."""
     return 2 ** _checked(bits) - 1
-
-
-class WeightBits(mx.gluon.Constant):
-    """The bits of a convolution's weights, saved with them; on the CPU, wherever they are.
-
-    Raises InputError when other bits are loaded into it.
-    """
-
-    def __init__(self, bits):
-        super().__init__("weight_bits", [bits])
-        self.initialize(ctx=mx.cpu())
-
-    def set_data(self, data):
-        ours, theirs = (int(array.asscalar()) for array in (self.value, data))
-        if ours != theirs:
-            raise InputError(f"weights of {theirs} bits do not fit a network prepared for {ours}; give prepare_qat "
-                             f"weight_bits={theirs}")
-
-    def _load_init(self, data, ctx, **options):
-        self.set_data(data)
 
 
 def _namespace(array):
@@ -188,3 +171,55 @@ def _inner(F, left, right):
 def _times(F, factor, rows):
     """Each row times its factor: (tensors, 1, 1) times (tensors, 1, values)."""
     return F.batch_dot(factor, rows)
+
+
+class _AsqOperator(mx.operator.CustomOp):
+    """`asq`, and its gradient by hand: straight through the rounding alone."""
+
+    def __init__(self, bits, per_channel):
+        super().__init__()
+        self._options = bits, per_channel
+
+    def forward(self, is_train, req, in_data, out_data, aux):
+        self.assign(out_data[0], req[0], asq(*in_data, *self._options))
+
+    def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+        weight, lam = in_data
+        rows = (0, -1) if self._options[1] else (1, -1)
+        w, grad, lam = weight.reshape(rows), out_grad[0].reshape(rows), lam.reshape((-1, 1))
+        centred = mx.nd.broadcast_sub(w, mx.nd.mean(w, axis=1, keepdims=True))
+        deviation = mx.nd.sqrt(mx.nd.mean(mx.nd.square(centred), axis=1, keepdims=True) + EPSILON)
+        rescaled = mx.nd.broadcast_div(w, lam * deviation)
+        squashed = mx.nd.tanh(rescaled)
+        position = mx.nd.argmax(mx.nd.abs(squashed), axis=1, keepdims=True)
+        largest = mx.nd.abs(mx.nd.pick(squashed, position[:, 0], keepdims=True))
+        largest = largest + (largest == 0)
+        # W~ = squashed / largest: the largest moves against all others.
+        by_largest = -mx.nd.sum(grad * squashed, axis=1, keepdims=True) / mx.nd.square(largest)
+        at_largest = mx.nd.one_hot(position[:, 0], depth=w.shape[1]) * mx.nd.sign(squashed)
+        by_squashed = mx.nd.broadcast_div(grad, largest) + mx.nd.broadcast_mul(at_largest, by_largest)
+        by_rescaled = by_squashed * (1 - mx.nd.square(squashed))
+        inner = mx.nd.sum(by_rescaled * rescaled, axis=1, keepdims=True)
+        by_deviation = -inner / deviation
+        by_weight = mx.nd.broadcast_div(by_rescaled, lam * deviation)
+        by_weight = by_weight + mx.nd.broadcast_mul(centred, by_deviation / deviation / w.shape[1])
+        self.assign(in_grad[0], req[0], by_weight.reshape(weight.shape))
+        self.assign(in_grad[1], req[1], (-inner / lam).reshape(in_data[1].shape))
+
+
+@mx.operator.register("asq")
+class _AsqProperties(mx.operator.CustomOpProp):
+    """Of ``op_type="asq"``: attributes come as text."""
+
+    def __init__(self, bits="4", per_channel="False"):
+        super().__init__(need_top_grad=True)
+        self._options = _checked(int(bits)), str(per_channel) in ("True", "1")
+
+    def list_arguments(self):
+        return ["weight", "lam"]
+
+    def infer_shape(self, in_shape):
+        return [in_shape[0], [in_shape[0][0]] if self._options[1] else [1]], [in_shape[0]], []
+
+    def create_operator(self, ctx, shapes, dtypes):
+        return _AsqOperator(*self._options)

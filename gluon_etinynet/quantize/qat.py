@@ -1,10 +1,10 @@
 """Quantisation-aware training: fake-quantised layers in place of a network's own.
 
-`prepare_qat` turns every convolution of a network, the first and the final one included, into one
-whose weights are quantised by ASQ, DoReFa or linearly, and on request rounds the feature maps to 8 bits where
-the integer network stores them (docs/numerics.md). The network keeps its blocks, its parameters and
-their names; what is new: `lam` of every convolution (ASQ), `scale` of a convolution without BN, and
-`scale` and `zero_point` of every feature map's quantiser; and, saved with them, `weight_bits`.
+`prepare_qat` turns every convolution of a network, the first and the final one included, into one whose weights
+pass through a quantiser (schemes.py), and on request rounds the feature maps to 8 bits where the integer network
+stores them (docs/numerics.md). The network keeps its blocks, its parameters and their names; what is new: the
+`weight_quantiser` of every convolution with its parameters, `scale` of a convolution without BN, and `scale` and
+`zero_point` of every feature map's quantiser.
 """
 
 from functools import lru_cache
@@ -13,15 +13,13 @@ import numpy as np
 
 from .._mxnet import mx
 from ..networks.blocks import all_blocks
-from ..networks.etinynet import DLB, LB, EtinyNet, ExtraLevel, Stem
-from .operators import WeightBits, asq, asq_clamp, asq_steps, dorefa, dorefa_clamp, dorefa_steps, linear
+from ..networks.etinynet import DLB
+from .schemes import SCHEMES
 
-__all__ = ["prepare_qat", "FakeQuantise", "QuantisedConvolution", "quantised_convolutions",
-           "feature_map_quantisers", "original_class"]
+__all__ = ["prepare_qat", "quantise_convolution", "FakeQuantise", "QuantisedConvolution", "choose_qparams",
+           "quantised_convolutions", "feature_map_quantisers", "original_class"]
 
 nn = mx.gluon.nn
-
-SCHEMES = ("asq", "dorefa", "linear")
 
 
 def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_channel=False, level_channels=True):
@@ -45,9 +43,8 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
         With its parameters' shapes known. If they are not initialised yet (to load a quantised
         checkpoint), only the structure changes.
     scheme : str or None
-        ``asq`` or ``dorefa``; or ``linear``, by channel, which keeps the weights' own scale and adds no
-        parameter. None leaves the weights as they are, float or quantised already, and adds only what
-        `act_bits` asks for.
+        ``asq`` or ``dorefa``; or ``linear``, by channel, which keeps the weights' own scale. None leaves the weights
+        as they are, float or quantised already, and adds only what `act_bits` asks for.
     weight_bits : int
         2 to 8, for all convolutions; ``linear`` has 8 only.
     act_bits : int, optional
@@ -68,96 +65,82 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
     Raises
     ------
     ValueError
-        For an unknown scheme, unsupported bits, a network prepared already, or one whose blocks
-        have no known place for `act_bits`.
+        For an unknown scheme, unsupported bits, a network prepared already, or, with `act_bits`, one that does not
+        tell its layers (networks/layers.py).
     """
     if scheme is not None and scheme not in SCHEMES:
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}")
-    if scheme is not None:
-        (dorefa_steps if scheme == "dorefa" else asq_steps)(weight_bits)
-    if scheme == "linear" and weight_bits != 8:
-        raise ValueError(f"linear quantisation has 8 bits, not {weight_bits}: use asq for fewer")
     if act_bits not in (None, 8):
         raise ValueError(f"act_bits must be 8 or None, not {act_bits!r}")
     if scheme is not None and quantised_convolutions(net) or act_bits and feature_map_quantisers(net):
         raise ValueError("the network is quantised already; start from a float one")
-    maps = _feature_maps(net) if act_bits else []
+    if scheme is not None:
+        SCHEMES[scheme](weight_bits, 1)  # refuses unsupported bits before anything changes
+    rounded = [layer.rounded for layer in _told_layers(net) if layer.rounded] if act_bits else []
     for conv, bn in _convolutions(net) if scheme is not None else []:
-        _extend(conv, QuantisedConvolution)
-        conv._become_quantised(scheme, weight_bits, lam, per_channel, has_scale=bn is None and scheme != "linear")
-        if conv.weight._data is not None and scheme != "linear":
-            if bn is not None and level_channels:
-                conv._level_channels(bn)
-            conv._fit(bn)
-    for block, mixin in maps:
-        _extend(block, mixin)
+        quantise_convolution(conv, bn, scheme, weight_bits, lam, per_channel, level_channels)
+    for block in dict.fromkeys(block for block, _ in rounded):
+        _extend(block, QuantisedShortcuts if isinstance(block, DLB) else QuantisedOutput)
         block._add_quantisers()
     net.hybridize(net._active, **dict(net._flags))  # forget graphs traced before
     return net
 
 
+def quantise_convolution(conv, bn=None, scheme="linear", bits=8, lam=2.0, per_channel=False, level_channels=True):
+    """Give one convolution a quantiser of its weights, in place.
+
+    Parameters
+    ----------
+    conv : Conv2D
+    bn : BatchNorm or None
+        What follows it and undoes its scale; None gives the convolution a `scale` of its own.
+    scheme, bits, lam, per_channel, level_channels
+        As for `prepare_qat`.
+    """
+    channels = conv.weight.shape[0]
+    initialised = conv.weight._data is not None
+    by_channel = per_channel or scheme == "linear"
+    _extend(conv, QuantisedConvolution)
+    with conv.name_scope():
+        conv.weight_quantiser = SCHEMES[scheme](bits, channels if by_channel else None,
+                                                **({"lam": lam} if scheme == "asq" else {}))
+        if bn is None and scheme != "linear":
+            conv.scale = conv.params.get("scale", shape=(1,), init=mx.init.One(), wd_mult=0)
+    if not initialised:
+        return
+    # Inference leaves weights in a layout of oneDNN's that MXNet fails to reshape: take fresh arrays.
+    conv.weight.reset_ctx(conv.weight.list_ctx())
+    conv.weight_quantiser.start(conv.weight)
+    if "scale" in conv._reg_params:
+        conv.scale.initialize(ctx=conv.weight.list_ctx())
+    if scheme != "linear":
+        if bn is not None and level_channels:
+            conv._level_channels(bn)
+        conv._fit(bn)
+
+
 class QuantisedConvolution:
-    """Mixed into a Conv2D: its weights pass through ASQ, DoReFa or linear rounding before they are used.
+    """Mixed into a Conv2D: its weights pass through a quantiser before they are used.
 
     Attributes
     ----------
-    lam : Parameter
-        lambda of ASQ, shape (1,), or (channels,) when quantised by channel.
+    weight_quantiser : WeightQuantiser
     scale : Parameter
         Shape (1,), of a convolution without BN only: the input is multiplied by it.
     """
 
-    def _become_quantised(self, scheme, bits, lam, per_channel, has_scale):
-        self._scheme, self._bits, self._per_channel = scheme, bits, per_channel
-        # A Parameter as attribute would be an input of the layer. A linear checkpoint is one of the float network too.
-        self._saved = {} if scheme == "linear" else {"weight_bits": WeightBits(bits)}
-        initialised = self.weight._data is not None
-        if scheme == "asq":
-            shape = (self.weight.shape[0],) if per_channel else (1,)
-            self.lam = self.params.get("lam", shape=shape, init=mx.init.Constant(lam), wd_mult=0)
-        if has_scale:
-            self.scale = self.params.get("scale", shape=(1,), init=mx.init.One(), wd_mult=0)
-        if initialised:
-            for name in {"lam", "scale"} & set(self._reg_params):
-                self._reg_params[name].initialize(ctx=self.weight.list_ctx())
-            # Inference leaves weights in a layout of oneDNN's that MXNet fails to reshape: take fresh arrays.
-            self.weight.reset_ctx(self.weight.list_ctx())
-
-    def _collect_params_with_prefix(self, prefix=""):
-        saved = {f"{prefix}.{name}" if prefix else name: parameter for name, parameter in self._saved.items()}
-        return {**super()._collect_params_with_prefix(prefix), **saved}
-
-    def hybrid_forward(self, F, x, weight, lam=None, scale=None, **bias):
+    def hybrid_forward(self, F, x, weight, scale=None, **bias):
         if scale is not None:
             x = F.broadcast_mul(x, F.reshape(scale, (1, 1, 1, 1)))
-        return super().hybrid_forward(F, x, self._quantise(weight, lam), **bias)
-
-    def _quantise(self, weight, lam):
-        if self._scheme == "asq":
-            return asq(weight, lam, self._bits, self._per_channel)
-        if self._scheme == "linear":
-            return linear(weight)
-        return dorefa(weight, self._bits, self._per_channel)
-
-    def rounding_error(self):
-        """Return the mean squared distance of the weights from their levels, in steps; differentiable.
-
-        J of equation 7, per weight and over the square of a step: 1/12 where weights lie anywhere, 0 where all
-        lie on levels. NDArray, shape (1,).
-        """
-        if self._scheme == "asq":
-            position = asq_clamp(self.weight.data(), self.lam.data(), self._per_channel) * asq_steps(self._bits)
-        else:
-            position = (dorefa_clamp(self.weight.data(), self._per_channel) + 1) * (dorefa_steps(self._bits) / 2)
-        return mx.nd.mean(mx.nd.square(position - mx.nd.BlockGrad(mx.nd.round(position))))
-
-    scheme = property(lambda self: self._scheme, doc="One of `SCHEMES`.")
-    bits = property(lambda self: self._bits, doc="Bits of a weight.")
+        return super().hybrid_forward(F, x, self.weight_quantiser(weight), **bias)
 
     def quantised_weight(self):
         """Return Q of the present weights, a numpy array of the weight's shape."""
-        lam = self.lam.data() if self._scheme == "asq" else None
-        return self._quantise(self.weight.data(), lam).asnumpy()
+        return self.weight_quantiser(self.weight.data()).asnumpy()
+
+    def rounding_error(self):
+        """Return the mean squared distance of the weights from their levels, in steps; differentiable."""
+        return self.weight_quantiser.distance(self.weight.data())
 
     def integer_weight(self):
         """Return the weights as the integer network holds them.
@@ -166,24 +149,23 @@ class QuantisedConvolution:
         -------
         levels : numpy.ndarray of int8
             From -a to a, a = 2 ** (bits - 1) - 1.
-        scale : float
-            The weight that computes is ``levels * scale``; `scale` of a layer without BN included.
+        scales : numpy.ndarray of float64, shape (channels,)
+            Positive; the weight that computes is ``levels * scales``, `scale` of a layer without BN included.
+        bits : int
 
         Raises
         ------
         ValueError
-            For DoReFa, whose levels are odd multiples of half a step: a baseline, not for export. If the
-            weights, or what they become with their lambda, are not finite.
+            For DoReFa, whose levels are odd multiples of half a step: a baseline, not for export. If a weight, or what
+            it becomes with its lambda, is not finite, or the layer's scale is 0.
         """
-        if self._scheme != "asq":
-            raise ValueError(f"{self.name} is quantised by DoReFa, whose levels are not whole numbers of a step; "
-                             "only ASQ networks become integers")
-        a = asq_steps(self._bits)
         scale = float(self.scale.data().asscalar()) if "scale" in self._reg_params else 1.0
-        levels = np.rint(self.quantised_weight() * a)
-        if not (np.isfinite(levels).all() and np.isfinite(scale)):
-            raise ValueError(f"{self.name} has quantised weights that are not finite")
-        return levels.astype(np.int8), scale / a
+        levels, scales = self.weight_quantiser.to_integers(self.weight.data(), scale)
+        if scale == 0:
+            raise ValueError("its scale is 0, so that it ignores its input; train the network anew")
+        if scale < 0:
+            levels, scales = -levels, -scales
+        return levels, scales, self.weight_quantiser.bits
 
     def _level_channels(self, bn):
         """Give every output channel's weights the layer's root mean square; the BN behind undoes it."""
@@ -196,7 +178,7 @@ class QuantisedConvolution:
 
     def _fit(self, bn):
         """Let the BN behind, or else `scale`, undo the factor between W and Q."""
-        rows = (self.weight.shape[0], -1) if self._per_channel and bn is not None else (1, -1)
+        rows = (self.weight.shape[0], -1) if self.weight_quantiser.per_channel and bn is not None else (1, -1)
         weight = self.weight.data().asnumpy().astype(np.float64).reshape(rows)
         quantised = self.quantised_weight().astype(np.float64).reshape(rows)
         product = np.sum(weight * quantised, axis=1)
@@ -246,10 +228,15 @@ class FakeQuantise(mx.gluon.HybridBlock):
 
     def set_range(self, low, high):
         """Choose scale and zero point for the values from `low` to `high`; 0 is always among them."""
-        low, high = min(float(low), 0.0), max(float(high), 0.0)
-        scale = max((high - low) / 255, np.finfo(np.float32).tiny)
-        self.scale.set_data(mx.nd.array([scale]))
-        self.zero_point.set_data(mx.nd.array([np.clip(np.rint(-128 - low / scale), -128, 127)]))
+        for parameter, value in zip((self.scale, self.zero_point), choose_qparams(low, high)):
+            parameter.set_data(mx.nd.array([value]))
+
+
+def choose_qparams(low, high):
+    """Return scale and zero point of an int8 map with values from `low` to `high`; 0 is always among them."""
+    low, high = min(float(low), 0.0), max(float(high), 0.0)
+    scale = max((high - low) / 255, np.finfo(np.float32).tiny)
+    return scale, np.clip(np.rint(-128 - low / scale), -128, 127)
 
 
 class QuantisedOutput:
@@ -306,7 +293,7 @@ def _extend(block, mixin):
 
 
 def _convolutions(net):
-    """Every Conv2D with the BN that follows it among its siblings, or None."""
+    """Every Conv2D of any network with the BN that follows it among its siblings, or None."""
     pairs = []
     for block in all_blocks(net):
         children = [child for child in block._children.values() if not isinstance(child, nn.Activation)]
@@ -316,27 +303,11 @@ def _convolutions(net):
     return pairs
 
 
-def _feature_maps(net):
-    """The blocks whose outputs the integer network stores, and how each is to be extended."""
-    maps = []
-    for block in all_blocks(net):
-        if isinstance(block, Stem):
-            maps.append((block.pool, QuantisedOutput))  # rounding and taking the maximum commute
-        elif isinstance(block, DLB):
-            maps += [(block.bn1, QuantisedOutput), (block, QuantisedShortcuts)]
-        elif isinstance(block, LB):
-            maps += [(bn, QuantisedOutput) for bn in (block.bn1, block.bn2, block.bn3)]
-        elif isinstance(block, ExtraLevel):
-            maps += [(block.bn1, QuantisedOutput), (block.bn2, QuantisedOutput)]
-        elif isinstance(block, EtinyNet):
-            maps.append((block.pool, QuantisedOutput))
-    known = [block for block in all_blocks(net) if isinstance(block, (Stem, LB, ExtraLevel))]
-    covered = {id(child) for block in known for child in all_blocks(block)}
-    for block in all_blocks(net):
-        if isinstance(block, nn.BatchNorm) and id(block) not in covered:
-            raise ValueError(f"act_bits: {block.name} is not in a Stem, LB, DLB or ExtraLevel; where its "
-                             "feature map is rounded is not defined")
-    return maps
+def _told_layers(net):
+    if not hasattr(net, "layers"):
+        raise ValueError(f"act_bits: {type(net).__name__} does not tell its layers, so that where its feature maps are "
+                         "rounded is not defined")
+    return net.layers()
 
 
 def quantised_convolutions(net):

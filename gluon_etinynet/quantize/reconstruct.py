@@ -18,6 +18,7 @@ from .._mxnet import mx
 from ..cli import progress
 from ..files import InputError, atomic_path, write_json
 from ..networks.batch_norm import frozen_batch_norm, reestimate_batch_norm
+from ..networks.layers import chain
 from .qat import quantised_convolutions
 
 __all__ = ["reconstruct", "distil", "units"]
@@ -34,13 +35,9 @@ def units(net):
         The stem, every LB and DLB by its structural name, and ``output``: pooling and the final
         convolution. They share the network's parameters, and one after the other compute its logits.
     """
-    stem, *stages = net.features
-    found = [("features.0", stem)]
-    found += [(f"features.{number}.{position}", block)
-              for number, stage in enumerate(stages, start=1) for position, block in enumerate(stage)]
     tail = mx.gluon.nn.HybridSequential()
     tail.add(net.pool, net.output, mx.gluon.nn.Flatten())
-    return found + [("output", tail)]
+    return [*chain(net.features, "features"), ("output", tail)]
 
 
 def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lambda_lr=1.0, damping=0.1,
@@ -72,8 +69,7 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
     lr : float
         Learning rate of Adam at the start, relative: an update moves a parameter by about this part of its
         root mean square over the layer. Weights differ from layer to layer by a factor of ten, and no
-        absolute rate suits them all: 61.9 % top-1 with the best of them, 68.6 % with this one (512 photographs at
-        128 pixels, 50 steps).
+        absolute rate suits them all.
     lambda_lr : float
         The learning rate of lambda and `scale` as a multiple of `lr`.
     damping : float
@@ -94,7 +90,8 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
     Raises
     ------
     InputError
-        If there are fewer images than `batch_size`, or `state_dir` holds a run with another network, images or settings.
+        If there are fewer images than `batch_size`, or `state_dir` holds a run with another network, other images or
+        settings.
     """
     _check_count(images, batch_size)
     settings = {"stage": "reconstruct", "steps": steps, "batch_size": batch_size, "lr": lr,
@@ -143,13 +140,8 @@ def distil(float_net, net, images, epochs=10, batch_size=32, lr=1e-4, lambda_lr=
 
     The loss is the Kullback-Leibler divergence of the two networks' probabilities at `temperature`,
     the optimiser Adam on a cosine schedule, and each picture is mirrored by chance. BN uses its running
-    statistics throughout: with those of each batch of 32 even the released float network is 0.35 nats away
-    from itself, and a reconstructed one 1.3 nats from its teacher where it is 0.6 in inference.
-
-    On the released network it has only been seen to lose accuracy, or to gain none on pictures that it was not
-    trained on. Reconstructed without damping, half of the depthwise weights lie at a rounding boundary, and an
-    update of 2e-5 of their size threw so many of them to the other side that the divergence went from 0.2 to 14.
-    Re-estimate the BN statistics afterwards, and compare.
+    statistics throughout: those of a batch are too far from them. Re-estimate the statistics afterwards, and
+    compare: so far it has gained nothing on pictures that it was not trained on (docs/fidelity.md).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Fitting a network to its own rounding: layer by layer, in closed form, from a few hundred pictures.
+"""Rounding a network's weights and fitting it to its own rounding: layer by layer, in closed form.
 
 Each layer is run twice, on the feature maps of the network as it was and on those of the rounded one so far.
 Then, before the next layer's turn,
@@ -10,27 +10,25 @@ Then, before the next layer's turn,
   whose slope may be a hundred times its neighbours', from blowing up rounding errors;
 - the feature map gets its range.
 
-Signal-to-noise ratio of the released network's logits, on 130 to 390 pictures that it was not fitted to:
-weights alone 20.1 dB to the nearest, 28.4 dB with mean and variance of each BN mended too, 31.6 dB by the
-above (48 to 128 pictures to fit). Weights and feature maps: 15.5 dB with nothing fitted (256 pictures for the ranges),
-20.4, 20.7 and 20.7 dB with all of it, by 64, 128 and 256 pictures.
+docs/fidelity.md tells what each of these brings.
 """
 
 import numpy as np
 
 from .._mxnet import mx
 from ..integer import weight_limit
+from ..networks.batch_norm import slope_and_offset
 from ..networks.blocks import imperative
-from ..networks.etinynet import DLB, EtinyNet
-from .qat import QuantisedConvolution
+from ..networks.layers import IMAGE, read_last
+from .qat import QuantisedConvolution, quantise_convolution
 from .ranges import set_best_range
 
 __all__ = ["fit_to_rounding", "round_weights"]
 
-FLOAT_WEIGHT_BITS = 8
+LIMIT = weight_limit(8)
 MOMENT_VALUES = 60_000_000  # of a layer's inputs, from which second moments are taken
 DAMPING = 0.01  # of second moments: their mean is added to the diagonal, times this
-FEW_DAMPING = 0.1  # for the final layer, which sees one position of each picture
+FEW_DAMPING = 0.1  # where a layer sees a single position of each picture
 RIDGE = 1e-6  # of least squares, in terms of the mean variance: what hardly varies keeps its slope
 
 
@@ -40,67 +38,50 @@ def fit_to_rounding(net, images, batch_size=32):
     Parameters
     ----------
     net : EtinyNet or EtinyNetSSD
-        Of LBs and DLBs, prepared with ``act_bits=8``. Float weights are rounded, and each convolution gets an
-        attribute `weight_scale` (one step per output channel); weights quantised by ASQ stay as they are.
+        Prepared with ``act_bits=8``. Float weights are rounded to 8 bits by channel, and their convolutions get the
+        linear quantiser; weights that are quantised already stay as they are.
     images : numpy.ndarray, shape (N, 3, rows, columns)
         Pictures minus 128. Two feature maps of every picture are held in memory, as float32.
     batch_size : int
     """
+    layers = list(net.layers())
+    spent, maps = read_last(layers), {IMAGE: (images, images)}
+    limits = {}
     with imperative(net):
-        maps = _fit_stem(net.features[0], images, batch_size)
-        for number, stage in enumerate(list(net.features)[1:], start=1):
-            for block in stage:
-                maps = _fit_block(block, maps, batch_size)
-            if not isinstance(net, EtinyNet):
-                _fit_predictors(net, number, maps[1])
-        if isinstance(net, EtinyNet):
-            _fit_final(net.pool.quantiser, net.output, maps, batch_size)
-        elif hasattr(net, "extra"):
-            extra = net.extra
-            maps = _fit_layer(extra.pw, extra.bn1, maps, extra.bn1.quantiser, batch_size)
-            maps = _fit_layer(extra.dw, extra.bn2, maps, extra.bn2.quantiser, batch_size)
-            _fit_predictors(net, number + 1, maps[1])
+        for layer in layers:
+            if layer.conv is None:
+                exact, rounded = (x.mean(axis=(2, 3), keepdims=True) for x in maps[layer.source])
+                maps[layer.name] = exact, _round_map(layer.quantiser, rounded)
+            elif layer.norm is None:
+                _fit_predictor(layer.conv, maps[layer.source], batch_size, limits)
+            else:
+                maps[layer.name] = _fit_layer(layer, maps[layer.source], maps.get(layer.shortcut), batch_size, limits)
+            for name in spent[layer.name]:
+                maps.pop(name, None)
+        for conv, limit in limits.items():
+            quantise_convolution(conv)
+            conv.weight_quantiser.limit.set_data(mx.nd.array(limit))
 
 
-def _fit_stem(stem, images, batch_size):
-    # Rounding and taking the maximum commute: the map may be rounded after it, once its range is known.
-    stem.pool.quantiser.enabled = False
-    try:
-        return _fit_layer(stem.conv, stem.bn, (images, images), stem.pool.quantiser, batch_size,
-                          pool=stem.pool)
-    finally:
-        stem.pool.quantiser.enabled = True
-
-
-def _fit_predictors(net, stage, rounded):
-    for conv in net.predictors_after(stage):
-        _round_if_float(conv, rounded, False, DAMPING)
-
-
-def _fit_final(quantiser, conv, maps, batch_size):
-    exact, rounded = (x.mean(axis=(2, 3), keepdims=True) for x in maps)
-    rounded = _round_map(quantiser, rounded)
-    logits = _run(conv, exact, batch_size)
-    _round_if_float(conv, rounded, True, FEW_DAMPING)
-    shift = (logits - _run(conv, rounded, batch_size)).mean(axis=(0, 2, 3))
+def _fit_predictor(conv, maps, batch_size, limits):
+    """Round a layer whose output is not rounded. A bias takes up what the rounding shifts."""
+    exact, rounded = maps
+    damping = FEW_DAMPING if rounded.shape[2:] == (1, 1) else DAMPING
+    if conv.bias is None:
+        _round_if_float(conv, rounded, False, damping, limits)
+        return
+    wanted = _run(conv, exact, batch_size)
+    _round_if_float(conv, rounded, True, damping, limits)
+    shift = (wanted - _run(conv, rounded, batch_size)).mean(axis=(0, 2, 3))
     conv.bias.set_data(conv.bias.data() + mx.nd.array(shift))
 
 
-def _fit_block(block, maps, batch_size):
-    dense = isinstance(block, DLB)
-    middle, out = ((block.middle_quantiser, block.quantiser) if dense else
-                   (block.bn2.quantiser, block.bn3.quantiser))
-    shortcut = maps if dense and block.has_input_shortcut else None
-    maps = _fit_layer(block.dw1, block.bn1, maps, block.bn1.quantiser, batch_size, relu=False)
-    maps = _fit_layer(block.pw, block.bn2, maps, middle, batch_size, shortcut)
-    return _fit_layer(block.dw2, block.bn3, maps, out, batch_size, maps if dense else None)
-
-
-def _fit_layer(conv, bn, maps, quantiser, batch_size, shortcut=None, relu=True, pool=None):
+def _fit_layer(layer, maps, shortcut, batch_size, limits):
     """Fit convolution, ReLU, BN and quantiser; return the map that they make, exact and rounded."""
-    slope, offset = _affine(bn)
+    conv, bn, relu = layer.conv, layer.norm, layer.relu
+    slope, offset = slope_and_offset(bn)
     exact = _by_channel(_run(conv, maps[0], batch_size, relu), slope, offset)
-    _round_if_float(conv, maps[1], not relu, DAMPING)
+    _round_if_float(conv, maps[1], not relu, DAMPING, limits)
     made = _run(conv, maps[1], batch_size, relu)
     if shortcut:
         exact += shortcut[0]
@@ -109,9 +90,9 @@ def _fit_layer(conv, bn, maps, quantiser, batch_size, shortcut=None, relu=True, 
     made = _by_channel(made, slope, offset)
     if shortcut:
         made += shortcut[1]
-    if pool is not None:
-        exact, made = (_run(pool, x, batch_size) for x in (exact, made))
-    return exact, _round_map(quantiser, made)
+    if layer.pool is not None:
+        exact, made = (mx.nd.Pooling(mx.nd.array(x), **layer.pool._kwargs).asnumpy() for x in (exact, made))
+    return exact, _round_map(layer.quantiser, made)
 
 
 def _run(layer, maps, batch_size, relu=False):
@@ -126,13 +107,6 @@ def _by_channel(x, slope, offset):
     x *= slope.astype(np.float32)[:, None, None]
     x += offset.astype(np.float32)[:, None, None]
     return x
-
-
-def _affine(bn):
-    gamma, beta, mean, variance = (parameter.data().asnumpy().astype(np.float64) for parameter in
-                                   (bn.gamma, bn.beta, bn.running_mean, bn.running_var))
-    slope = gamma / np.sqrt(variance + bn._kwargs["eps"])
-    return slope, beta - mean * slope
 
 
 def _set_affine(bn, slope, offset):
@@ -166,8 +140,11 @@ def _round_map(quantiser, x):
 
 # ---- Weights ----
 
-def _round_if_float(conv, inputs, centred, damping):
-    """`centred`: the mean of the layer's output is free, because what follows without a ReLU restores it."""
+def _round_if_float(conv, inputs, centred, damping, limits):
+    """Round the weights, and enter the largest of every channel in `limits`.
+
+    `centred`: the mean of the layer's output is free, because what follows without a ReLU restores it.
+    """
     if isinstance(conv, QuantisedConvolution):
         return
     depthwise = conv._kwargs["num_group"] > 1
@@ -180,7 +157,7 @@ def _round_if_float(conv, inputs, centred, damping):
     rows = weight.reshape((len(weight), 1, -1) if depthwise else (1, len(weight), -1))
     levels, scale = round_weights(rows, moments, damping)
     conv.weight.set_data(mx.nd.array((levels * scale).reshape(weight.shape)))
-    conv.weight_scale = scale.ravel()
+    limits[conv] = scale.ravel() * LIMIT
 
 
 def round_weights(weight, moments, damping=DAMPING):
@@ -202,16 +179,16 @@ def round_weights(weight, moments, damping=DAMPING):
         Of a row: its largest weight is level 127 before the errors of others are added to it.
     """
     weight = weight.copy()
-    inputs, limit = weight.shape[2], weight_limit(FLOAT_WEIGHT_BITS)
+    inputs = weight.shape[2]
     largest = np.abs(weight).max(axis=2, keepdims=True)
-    scale = np.where(largest > 0, largest / limit, 1.0)
+    scale = np.where(largest > 0, largest / LIMIT, 1.0)
     size = np.trace(moments, axis1=1, axis2=2)[:, None, None] / inputs
     damped = moments + np.where(size > 0, damping * size, 1.0) * np.eye(inputs)
     # Row j of `upper`: how the inputs after j best stand in for input j.
     upper = np.linalg.cholesky(np.linalg.inv(damped)).transpose(0, 2, 1)
     levels = np.empty_like(weight)
     for j in range(inputs):
-        levels[..., j] = np.clip(np.rint(weight[..., j] / scale[..., 0]), -limit, limit)
+        levels[..., j] = np.clip(np.rint(weight[..., j] / scale[..., 0]), -LIMIT, LIMIT)
         error = (weight[..., j] - levels[..., j] * scale[..., 0]) / upper[:, None, j, j]
         weight[..., j:] -= error[..., None] * upper[:, None, j, j:]
     return levels, scale

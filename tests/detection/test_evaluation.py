@@ -23,8 +23,9 @@ from gluon_etinynet.detection.shapes_dataset import SHAPES, write_shapes
 from gluon_etinynet.integer import run as interpret
 from gluon_etinynet.integer.detect import RESULT
 from gluon_etinynet.integer.random_graphs import etinynet_graph
-from gluon_etinynet.lowering.network import calibrate_and_lower
+from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
+from gluon_etinynet.quantize.ptq import quantise
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,7 @@ def test_a_graph_gives_what_the_interpreter_finds(shapes, tmp_path):
     images = data.asnumpy().astype(np.int8)
     net = small(SHAPES)
     reestimate_batch_norm(net, [data])
-    graph = calibrate_and_lower(net, images, "small")
+    graph = lower(quantise(net, images), (64, 64), "small")
     seen = []
     detector = GraphDetector(graph, SHAPES, see=lambda *batch: seen.append(batch))
     ids, scores, corners = (array.asnumpy() for array in detector(data))

@@ -1,5 +1,7 @@
 """EtinyNet-SSD as a network: what it costs, its anchors, decoding and NMS, and the released backbone."""
 
+from functools import partial
+
 import detections as plain
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from gluon_etinynet import InputError, get_model, load_features, load_parameters
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.detection.ssd import VOC_CLASSES, Detections, EtinyNetSSD
 from gluon_etinynet.networks.complexity import measure
+from gluon_etinynet.networks.etinynet import ClippedBatchNorm
 
 RELEASED = "0.6662_imagenet_etinynet_477k-294-best.params"
 CLASSIFIER = "0.6553-imagenet-mobilenet_lite313_477k_nownorm_4433_224-293-best.params"
@@ -129,7 +132,7 @@ def test_a_random_network_starts_with_features_of_non_zero_mean():
 def test_the_released_detector_backbone_loads_whole(weights_dir):
     # Its anchors say what they were made from: 16, 128, 256 pixels and ratios 1, 0.4, 0.2.
     net = EtinyNetSSD(classes=["object"], sizes=(16, 128, 256), ratios=((1, 0.4, 0.2),) * 2, steps=(16, 32),
-                      anchor_alloc_size=128, clip=12)
+                      anchor_alloc_size=128, norm=partial(ClippedBatchNorm, 12))
     net.initialize()
     ours = [generator.anchors.data().asnumpy() for generator in net.anchor_generators]
     load_parameters(net, weights_dir / RELEASED)

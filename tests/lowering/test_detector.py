@@ -1,5 +1,7 @@
 """EtinyNet-SSD as integers: predictors, anchors, detections; what has no integer form is named."""
 
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from gluon_etinynet.lowering.from_checkpoint import calibration_pictures, graph_
 from gluon_etinynet.lowering.network import calibrate_and_lower, check_layers, lower
 from gluon_etinynet.model_zoo import get_model
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
-from gluon_etinynet.networks.etinynet import EtinyNet
+from gluon_etinynet.networks.etinynet import ClippedBatchNorm, EtinyNet
 from gluon_etinynet.quantize.qat import feature_map_quantisers
 
 SIZE, CLASSES = 96, ("disc", "bar", "ring")
@@ -36,7 +38,7 @@ def batch(images):
 def small_net(**kwargs):
     mx.random.seed(5)
     options = {"classes": CLASSES, "size": SIZE, "extra_channels": 8, **ANCHORS, **kwargs}
-    net = EtinyNetSSD(lambda clip: EtinyNet(8, [(8,), (12,), (16, 16), (16, 24)], clip=clip), **options)
+    net = EtinyNetSSD(lambda norm: EtinyNet(8, [(8,), (12,), (16, 16), (16, 24)], norm=norm), **options)
     net.initialize()
     rng = np.random.RandomState(3)
     for predictor in list(net.class_predictors) + list(net.box_predictors):
@@ -200,7 +202,7 @@ def test_what_has_no_integer_form_is_named(change, message):
 
 
 @pytest.mark.parametrize("make, message", [
-    (lambda: small_net(clip=12), "features.0.bn is of class ClippedBatchNorm"),
+    (lambda: small_net(norm=partial(ClippedBatchNorm, 12)), "features.0.bn is of class ClippedBatchNorm"),
     (lambda: mx.gluon.nn.Dense(3), "the network is of class Dense"),
 ])
 def test_layers_without_integer_form_are_named(make, message):

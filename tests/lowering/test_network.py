@@ -1,6 +1,7 @@
 """From the Gluon network to integers: the fake-quantised network against the interpreter, layer by layer."""
 
 import sys
+from functools import partial
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from gluon_etinynet.integer import Graph, run
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
 from gluon_etinynet.lowering.network import calibrate_and_lower, lower
 from gluon_etinynet.model_zoo import get_model
-from gluon_etinynet.networks.etinynet import EtinyNet
+from gluon_etinynet.networks.etinynet import ClippedBatchNorm, EtinyNet
 from gluon_etinynet.quantize.qat import prepare_qat
 from gluon_etinynet.quantize.ranges import calibrate
 
@@ -145,7 +146,7 @@ def test_refusals():
     with pytest.raises(InputError, match="features.1.0 is of class NonlinearLB"):
         lower(get_model("etinynet0.75_nonlinear"), (32, 32))
     with pytest.raises(InputError, match="features.0.bn is of class ClippedBatchNorm"):
-        lower(EtinyNet(8, WIDTHS, clip=12), (32, 32))
+        lower(EtinyNet(8, WIDTHS, norm=partial(ClippedBatchNorm, 12)), (32, 32))
     net = small_net()
     with pytest.raises(InputError, match="features.0.pool.*not quantised"):
         lower(net, (SIZE, SIZE))

@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.lowering.network import calibrate_and_lower
+from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.model_zoo import get_model
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
+from gluon_etinynet.quantize.ptq import quantise
 from gluon_etinynet.quantize.qat import prepare_qat
 
 RECORDED = Path(__file__).with_name("graphs.json")
@@ -47,7 +48,7 @@ def graph_of(key):
     reestimate_batch_norm(net, [mx.nd.array(pictures(4, size, 1), dtype="float32")])
     if scheme:
         prepare_qat(net, *scheme)
-    return calibrate_and_lower(net, pictures(4, size, 2), key)
+    return lower(quantise(net, pictures(4, size, 2)), (size, size), key)
 
 
 def arithmetic():

@@ -1,6 +1,7 @@
 """The networks: shapes, export, taps, initialisation, and the released network's logits."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import plain_forward
@@ -9,6 +10,7 @@ import pytest
 from gluon_etinynet import DLB, LB, FeatureTaps, get_model, model_names
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data.images import preprocess, read_image
+from gluon_etinynet.networks.etinynet import ClippedBatchNorm
 
 CLASSIFIER = "0.6553-imagenet-mobilenet_lite313_477k_nownorm_4433_224-293-best.params"
 
@@ -110,7 +112,7 @@ def test_he_initialisation():
 
 
 def test_clip_limits_every_normalisation():
-    net = get_model("etinynet0.75", clip=12)
+    net = get_model("etinynet0.75", norm=partial(ClippedBatchNorm, 12))
     net.initialize()
     x = random_pictures(1, 3, 64, 64)
     free = get_model("etinynet0.75")

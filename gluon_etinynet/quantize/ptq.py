@@ -1,0 +1,66 @@
+"""Quantisation after training: from a float network and pictures without labels to a fake-quantised network.
+
+The methods lie beside this module, a file each; here they are put in order.
+"""
+
+from .._mxnet import mx
+from ..networks.blocks import copied
+from .equalise import equalise
+from .qat import feature_map_quantisers, prepare_qat, quantised_convolutions
+from .reconstruct import reconstruct
+from .rounding import fit_to_rounding
+
+__all__ = ["quantise"]
+
+
+def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size=32, **options):
+    """Quantise a network by what it does on some hundred or thousand pictures, in place.
+
+    * ``linear``, 8 bits: channels of alike range (equalise.py), weights rounded with regard to one another, BN
+      fitted to the rounding (rounding.py). Seconds to minutes.
+    * ``asq`` and ``dorefa``: weights learnt block by block (reconstruct.py). Many minutes.
+
+    Parameters
+    ----------
+    net : EtinyNet or EtinyNetSSD
+        Float; or with quantised weights, which stay as they are: then only the feature maps are quantised. ASQ and
+        DoReFa are for classifiers.
+    images : numpy.ndarray of int8, shape (N, 3, rows, columns)
+        ``pixel - 128``, of the size that the network is to be used at; at least one batch for ASQ and DoReFa.
+    scheme : {"linear", "asq", "dorefa"}
+    weight_bits : int
+        2 to 8; ``linear`` has 8.
+    act_bits : {8, None}
+        None leaves the feature maps in float, for ASQ and DoReFa only.
+    batch_size : int
+    **options
+        Of `reconstruct`, and ``per_channel`` and ``level_channels`` of `prepare_qat`.
+
+    Returns
+    -------
+    HybridBlock
+        `net`, ready to be saved, trained on, and lowered.
+
+    Raises
+    ------
+    ValueError
+        As `prepare_qat` and `reconstruct`; for `options` without a scheme that learns.
+    """
+    learns = scheme != "linear" and not quantised_convolutions(net)
+    if options and not learns:
+        raise ValueError(f"{', '.join(options)}: nothing is learnt; these are options of asq and dorefa")
+    if scheme == "linear" and (weight_bits, act_bits) != (8, 8):
+        raise ValueError(f"linear quantisation is of weights and maps of 8 bits, not {weight_bits} and {act_bits}")
+    if learns:
+        prepared = {name: options.pop(name) for name in ("per_channel", "level_channels") if name in options}
+        float_net = copied(net)
+        prepare_qat(net, scheme, weight_bits, **prepared)
+        reconstruct(float_net, net, images, batch_size=batch_size, **options)
+    if act_bits:
+        if not feature_map_quantisers(net):
+            prepare_qat(net, scheme=None, act_bits=act_bits)
+        if not quantised_convolutions(net):
+            equalise(net, [mx.nd.array(images[start:start + batch_size], dtype="float32")
+                           for start in range(0, len(images), batch_size)])
+        fit_to_rounding(net, images, batch_size)
+    return net
