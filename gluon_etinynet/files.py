@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-__all__ = ["InputError", "atomic_path", "write_json", "write_csv", "sha256", "download"]
+__all__ = ["InputError", "atomic_path", "write_json", "write_csv", "classes_beside", "sha256", "download"]
 
 
 class InputError(ValueError):
@@ -79,6 +79,14 @@ def write_csv(path, header, rows):
         writer = csv.writer(out)
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def classes_beside(path):
+    """Return the lines of ``classes.txt`` beside a file or in the folder above, as training writes it; None without."""
+    for folder in (Path(path).parent, Path(path).parent.parent):
+        if (folder / "classes.txt").is_file():
+            return (folder / "classes.txt").read_text().splitlines()
+    return None
 
 
 def sha256(path):

@@ -5,8 +5,6 @@ scores and boxes as GluonCV's SSD does. An `EtinyNetSSD` is one, `GraphDetector`
 network, its 8-bit form and the integer network are measured by the same lines.
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from .._mxnet import mx  # before GluonCV, which loads MXNet itself
@@ -16,7 +14,7 @@ from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 
 from ..cli import progress
 from ..data.images import read_image
-from ..files import InputError
+from ..files import InputError, classes_beside
 from ..integer import run
 from ..integer.detect import PIXEL, SCORE_BITS
 from .augment import fit
@@ -78,19 +76,14 @@ def class_names(path, count, given=None):
     count : int
         How many classes that has.
     given : sequence of str, optional
-        By default the lines of ``classes.txt`` beside the file or in the folder above, as training writes it, or else
-        Pascal VOC's.
+        By default those of `classes_beside` the file, or else Pascal VOC's.
 
     Raises
     ------
     InputError
         If they are more or fewer than `count`.
     """
-    names = given
-    if names is None:
-        files = [folder / "classes.txt" for folder in (Path(path).parent, Path(path).parent.parent)]
-        found = next((file for file in files if file.is_file()), None)
-        names = found.read_text().split("\n")[:-1] if found else VOC_CLASSES
+    names = given or classes_beside(path) or VOC_CLASSES
     if len(names) != count:
         raise InputError(f"{path} has {count} classes and not {len(names)}: name them by --classes, or in a "
                          "classes.txt beside it")
