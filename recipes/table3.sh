@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Table 3: weights of 4 bits in every layer, ASQ beside DoReFa, from the same float checkpoint.
 #
-#     bash recipes/table3.sh --few-shot DIR... --val-dir DIR...
+#     bash recipes/table3.sh --photographs DIR... --val-dir DIR...
 #             from unlabelled photographs, a couple of thousand of as many classes as possible. With 2000: 19 to 24
 #             minutes a scheme on one core, 4.6 GB of memory; on 430 validation photographs (float 76.3) 72.7 (ASQ)
 #             and 74.5 (DoReFa), on 500 of ten classes (60.2) 56.0 and 53.0, means of two seeds. With --num-images 256

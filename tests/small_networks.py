@@ -4,8 +4,10 @@ import numpy as np
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.detection.ssd import EtinyNetSSD
+from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
 from gluon_etinynet.networks.etinynet import EtinyNet, etinynet0_75
+from gluon_etinynet.quantize.ptq import quantise
 
 SIZE = 33
 WIDTHS = [(8, 8), (12, 12), (16, 16), (16, 24)]
@@ -61,3 +63,8 @@ def small_detector_pictures(count=2, size=64, seed=0):
 def predictions(net, x):
     with mx.autograd.train_mode():
         return net(x)
+
+
+def lowered(net, images, name="small"):
+    """The integer network of a float one, or of one with quantised weights, by these pictures."""
+    return lower(quantise(net, images), images.shape[2:], name)

@@ -67,10 +67,6 @@ class WeightQuantiser(mx.gluon.HybridBlock):
         """Give the block's parameters their first values, for these weights (Parameter)."""
         self.initialize(ctx=weight.list_ctx())
 
-    def clamp(self, weight):
-        """W~, the weights in [-1, 1] before rounding, of an NDArray; differentiable."""
-        raise TypeError(f"{type(self).__name__} does not squash weights")
-
     def distance(self, weight):
         """Mean squared distance of the weights from their levels, in steps; differentiable.
 
@@ -136,6 +132,7 @@ class ASQ(WeightQuantiser):
         return asq(weight, lam, self.bits, self.per_channel)
 
     def clamp(self, weight):
+        """W~, the weights in [-1, 1] before rounding, of an NDArray; differentiable."""
         return asq_clamp(weight, self.lam.data(), self.per_channel)
 
     def _position(self, weight):
@@ -168,6 +165,7 @@ class DoReFa(WeightQuantiser):
         return dorefa(weight, self.bits, self.per_channel)
 
     def clamp(self, weight):
+        """As of `ASQ`."""
         return dorefa_clamp(weight, self.per_channel)
 
     def _position(self, weight):

@@ -24,7 +24,6 @@ from gluon_etinynet.detection.dataset import DetectionSource, read_voc
 from gluon_etinynet.detection.evaluation import evaluate_detector
 from gluon_etinynet.detection.shapes_dataset import SHAPES, write_shapes
 from gluon_etinynet.detection.training import MultiBoxLoss, load_detector, round_to_8_bits, start_detector
-from gluon_etinynet.lowering.network import _integer_weight
 from gluon_etinynet.networks.params_file import read_params
 from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.ranges import calibrate
@@ -166,8 +165,8 @@ def test_every_stored_map_and_every_weight_is_rounded():
     assert len(feature_map_quantisers(net)) == 1 + 8 * 3 + 6 * 3 + 2
     assert len(quantised_convolutions(net)) == 1 + 14 * 3 + 2 + 6
     calibrate(net, [pictures(4)])
-    for name, conv in quantised_convolutions(net).items():
-        levels, scales, bits = _integer_weight(conv, name)
+    for conv in quantised_convolutions(net).values():
+        levels, scales, bits = conv.integer_weight()
         assert bits == 8 and np.abs(levels).max() == 127
         np.testing.assert_allclose(conv.quantised_weight(), levels * scales[:, None, None, None], rtol=1e-5, atol=1e-7)
 
@@ -177,7 +176,7 @@ def test_linear_weights_train_straight_through():
     prepare_qat(net, "linear", 8)
     weight = net.features[1][0].pw.weight
     with mx.autograd.record():
-        (net.features[1][0].pw._quantise(weight.data(), None) * 3).sum().backward()
+        (net.features[1][0].pw.weight_quantiser(weight.data()) * 3).sum().backward()
     assert (weight.grad().asnumpy() == 3).all()
 
 

@@ -5,6 +5,7 @@ from functools import partial
 import cv2
 import numpy as np
 import pytest
+from small_networks import lowered as lowered_by
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.detection.ssd import EtinyNetSSD
@@ -12,8 +13,9 @@ from gluon_etinynet.detection.training import round_to_8_bits
 from gluon_etinynet.export import c
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import Graph, plan, run, stages
+from gluon_etinynet.lowering.checks import check_network
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures, graph_of_checkpoint
-from gluon_etinynet.lowering.network import calibrate_and_lower, check_layers, lower
+from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.model_zoo import get_model
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
 from gluon_etinynet.networks.etinynet import ClippedBatchNorm, EtinyNet
@@ -66,7 +68,7 @@ def as_real(graph, trace):
 def lowered():
     net = small_net()
     before = predictions(net, pictures())
-    graph = calibrate_and_lower(net, pictures(32, 9), "small")
+    graph = lowered_by(net, pictures(32, 9), "small")
     return net, graph, before
 
 
@@ -167,7 +169,7 @@ def test_levels_are_decoded_before_their_map_is_overwritten(lowered):
 
 def test_two_levels_without_the_extra_one():
     net = small_net(sizes=(12, 30, 60), ratios=((1, 2), (1, 2, 0.5)), steps=(16, 32))
-    graph = calibrate_and_lower(net, pictures(8), "two")
+    graph = lowered_by(net, pictures(8), "two")
     assert len(graph.detection.levels) == 2 and len(run(graph, pictures(1))[0]) > 0
 
 
@@ -198,7 +200,7 @@ def test_what_has_no_integer_form_is_named(change, message):
     net = small_net()
     change(net)
     with pytest.raises(InputError, match=message):
-        calibrate_and_lower(net, pictures(4), "wrong")
+        lowered_by(net, pictures(4), "wrong")
 
 
 @pytest.mark.parametrize("make, message", [
@@ -207,7 +209,7 @@ def test_what_has_no_integer_form_is_named(change, message):
 ])
 def test_layers_without_integer_form_are_named(make, message):
     with pytest.raises(InputError, match=message):
-        check_layers(make())
+        check_network(make())
 
 
 def test_feature_maps_that_are_rounded(lowered):

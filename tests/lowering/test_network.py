@@ -1,35 +1,25 @@
 """From the Gluon network to integers: the fake-quantised network against the interpreter, layer by layer."""
 
-import sys
 from functools import partial
 
 import cv2
 import numpy as np
 import pytest
-from running import ROOT, assert_one_line
+from running import assert_one_line
 from running import run as run_tool
-from small_networks import DEAD, SIZE, WIDTHS, batch, pictures, small_net
+from small_networks import DEAD, SIZE, WIDTHS, batch, lowered, pictures, small_net
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import Graph, run
+from gluon_etinynet.loading import load_checkpoint
+from gluon_etinynet.lowering.compare import compare_layers, feature_maps, same_class, with_integer_constants
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
-from gluon_etinynet.lowering.network import calibrate_and_lower, lower
+from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.model_zoo import get_model
 from gluon_etinynet.networks.etinynet import ClippedBatchNorm, EtinyNet
 from gluon_etinynet.quantize.qat import prepare_qat
 from gluon_etinynet.quantize.ranges import calibrate
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-from fake_quantised import (
-    compare_layers,
-    fake_quantised,
-    feature_maps,
-    same_class,
-    with_integer_constants,
-    with_integer_weights,
-)
 
 
 def unequal_shares(net, graph, images):
@@ -57,8 +47,7 @@ def assert_agreement(net, graph):
 def int8():
     """A float network with the weights of its Graph, and the Graph."""
     net = small_net()
-    graph = calibrate_and_lower(net, pictures(32, 9), "small")
-    with_integer_weights(net, graph)
+    graph = lowered(net, pictures(32, 9))
     return net, graph
 
 
@@ -78,7 +67,7 @@ def test_float_network(int8):
                          [(2, 2, False), (3, 3, False), (4, 4, False), (4, 4, True), (5, 8, False), (8, 8, False)])
 def test_asq(bits, stored, per_channel):
     net = prepare_qat(small_net(), "asq", bits, per_channel=per_channel)
-    graph = calibrate_and_lower(net, pictures(32, 9), "small")
+    graph = lowered(net, pictures(32, 9))
     assert_agreement(net, graph)
     levels = [node.attrs["weight"] for node in graph.nodes if node.op == "conv2d"]
     assert {np.abs(level).max() for level in levels} == {2 ** (bits - 1) - 1}
@@ -88,7 +77,7 @@ def test_asq(bits, stored, per_channel):
 def test_a_negative_scale_of_the_classifier():
     net = prepare_qat(small_net(), "asq", 4)
     net.output.scale.set_data(-net.output.scale.data())
-    assert_agreement(net, calibrate_and_lower(net, pictures(32, 9)))
+    assert_agreement(net, lowered(net, pictures(32, 9)))
 
 
 def test_a_faulty_graph_is_seen(int8):
@@ -121,7 +110,7 @@ def test_structure(int8):
 def test_a_nearly_dead_channel():
     """Its weights round to zero: its value is the beta that BN gives it, and the others lose nothing by it."""
     net = small_net()
-    graph = calibrate_and_lower(prepare_qat(net, "asq", 4), pictures(32, 9))
+    graph = lowered(prepare_qat(net, "asq", 4), pictures(32, 9))
     attrs = next(node.attrs for node in graph.nodes if node.output == "features.2.1.pw")
     assert not attrs["weight"][DEAD].any()
     assert attrs["multiplier"][DEAD] == 0 and np.abs(attrs["multiplier"]).max() > 16000
@@ -148,13 +137,16 @@ def test_refusals():
     with pytest.raises(InputError, match="features.0.bn is of class ClippedBatchNorm"):
         lower(EtinyNet(8, WIDTHS, norm=partial(ClippedBatchNorm, 12)), (32, 32))
     net = small_net()
-    with pytest.raises(InputError, match="features.0.pool.*not quantised"):
+    with pytest.raises(InputError, match="features.0: .*not quantised"):
         lower(net, (SIZE, SIZE))
     prepare_qat(net, scheme=None, act_bits=8)
-    with pytest.raises(InputError, match="features.0.pool.*calibrate"):
+    with pytest.raises(InputError, match="features.0: .*calibrate"):
         lower(net, (SIZE, SIZE))
-    with pytest.raises(InputError, match="features.0.conv.*DoReFa"):
-        calibrate_and_lower(prepare_qat(small_net(), "dorefa"), pictures(4))
+    calibrate(net, [batch(pictures(4))])
+    with pytest.raises(InputError, match="features.0: .*in float; quantise"):
+        lower(net, (SIZE, SIZE))
+    with pytest.raises(InputError, match="features.0: .*DoReFa"):
+        lowered(prepare_qat(small_net(), "dorefa"), pictures(4))
 
 
 @pytest.mark.parametrize("name", ["features.2.0.pw.weight", "features.3.1.bn2.gamma", "output.bias"])
@@ -166,21 +158,21 @@ def test_parameters_that_are_not_finite(name, value):
     array.flat[1] = value
     parameter.set_data(mx.nd.array(array))
     with pytest.raises(InputError, match=name):
-        calibrate_and_lower(net, pictures(4))
+        lowered(net, pictures(4))
 
 
 def test_numbers_that_integers_cannot_hold():
     net = small_net()
-    graph = calibrate_and_lower(net, pictures(4))
+    graph = lowered(net, pictures(4))
     assert len(graph.nodes) == 28
     net.features[3][1].middle_quantiser.scale.set_data(mx.nd.array([1e-9]))
     with pytest.raises(InputError, match="features.3.1.pw: shortcut multiplier"):
         lower(net, (SIZE, SIZE))
     net = prepare_qat(small_net(), "asq")
-    net.features[2][0].pw.lam.set_data(mx.nd.array([0]))
+    net.features[2][0].pw.weight_quantiser.lam.set_data(mx.nd.array([0]))
     net.features[2][0].pw.weight.set_data(net.features[2][0].pw.weight.data() * 0)
     with pytest.raises(InputError, match="features.2.0.pw: .*not finite"):
-        calibrate_and_lower(net, pictures(4))
+        lowered(net, pictures(4))
 
 
 # ---- The tools ----
@@ -264,9 +256,9 @@ def test_what_the_tool_refuses(checkpoints, photographs, tmp_path):
     refused("float", "one photograph", "--calib-dir", tmp_path / "one")
     (tmp_path / "one" / "b.png").write_bytes(b"no picture")
     refused("float", "b.png", "--calib-dir", tmp_path / "one")
-    refused("float", "--num-images", *calib, "--num-images", 1)
+    refused("float", "num_images", *calib, "--num-images", 1)
     refused("float", "two sets", *calib, "--calib-digits")
-    refused("float", "--calib-dir")
+    refused("float", "calib_dir")
     refused("float", "float weights", *calib, "--weight-bits", 4)
     refused("asq", "weights of 4 bits", *calib, "--weight-bits", 8)
     refused("unsaid", "how many bits", *calib)
@@ -274,7 +266,7 @@ def test_what_the_tool_refuses(checkpoints, photographs, tmp_path):
     refused("bottleneck", "features.1.0", *calib, model="etinynet0.75_bottleneck")
     refused("float", "etinynet7", *calib, model="etinynet7")
     refused("absent", "absent.params", *calib)
-    refused("float", "--input-size", *calib, "--input-size", 2)
+    refused("float", "input_size", *calib, "--input-size", 2)
 
 
 # ---- The released network ----
@@ -283,8 +275,8 @@ def test_what_the_tool_refuses(checkpoints, photographs, tmp_path):
 def test_the_fake_quantised_released_network(weights_dir, data_dir):
     """A sample of benchmarks/fake_quantised.py. Left alone, the two diverge: a step grows from block to block."""
     checkpoint = weights_dir / "0.6553-imagenet-mobilenet_lite313_477k_nownorm_4433_224-293-best.params"
-    net, graph = fake_quantised("etinynet1.0", checkpoint,
-                                calibration_pictures(data_dir / "imagenet-train1k", 64, 224))
+    net = load_checkpoint("etinynet1.0", checkpoint).net
+    graph = lowered(net, calibration_pictures(data_dir / "imagenet-train1k", 64, 224))
     images = calibration_pictures(data_dir / "imagenet-val430", 60, 224)
     assert np.mean(same_class(net, graph, images)) >= 0.9
     fed = compare_layers(net, graph, [images[:4]], fed=True)

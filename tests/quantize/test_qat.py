@@ -61,11 +61,11 @@ def test_every_convolution_is_quantised(name):
     assert {f"{name}.weight" for name in quantised_convolutions(net)} == layers
     added = set(net._collect_params_with_prefix()) - before
     assert before < set(net._collect_params_with_prefix())
-    each = {f"{name}.{new}" for name in quantised_convolutions(net) for new in ("lam", "weight_bits")}
+    each = {f"{name}.{new}" for name in quantised_convolutions(net) for new in ("weight_quantiser.lam", "weight_quantiser.bits")}
     assert added == each | {"output.scale"}
     net.initialize()
     assert net(mx.nd.zeros((2, 3, 64, 64))).shape == (2, 7)
-    assert all(layer.lam.data().asscalar() == 2 for layer in quantised_convolutions(net).values())
+    assert all(layer.weight_quantiser.lam.data().asscalar() == 2 for layer in quantised_convolutions(net).values())
 
 
 @pytest.mark.parametrize("scheme", ["asq", "dorefa"])
@@ -208,7 +208,7 @@ def test_a_checkpoint_says_its_bits(tmp_path, scheme):
     """By Gluon's own way of loading and by ours, one of other bits is refused."""
     path = tmp_path / "net.params"
     prepare_qat(small_net(), scheme, 3).save_parameters(str(path))
-    bits = {value for name, array in read_params(path).items() if name.endswith("weight_bits") for value in array}
+    bits = {value for name, array in read_params(path).items() if name.endswith(".bits") for value in array}
     assert bits == {3}
     same, other = prepare_qat(small_net(), scheme, 3), prepare_qat(small_net(), scheme, 4)
     for load in (lambda net: net.load_parameters(str(path)), lambda net: load_parameters(net, path)):
@@ -240,9 +240,11 @@ def test_training_reaches_every_new_parameter(scheme):
 
 def test_integer_weights():
     net = prepare_qat(small_net(), "asq", 4)
-    levels, scale = net.features[1][0].dw1.integer_weight()
-    assert levels.dtype == np.int8 and np.abs(levels).max() == 7 and scale == pytest.approx(1 / 7)
-    levels, scale = net.output.integer_weight()
+    levels, scales, bits = net.features[1][0].dw1.integer_weight()
+    assert levels.dtype == np.int8 and np.abs(levels).max() == 7 and bits == 4
+    assert scales.tolist() == pytest.approx([1 / 7] * len(levels))
+    levels, scales, _ = net.output.integer_weight()
+    scale, = set(scales)
     x = mx.nd.random.normal(shape=(3, 16, 1, 1))
     expected = np.einsum("oi,ni->no", levels[:, :, 0, 0] * scale, x.asnumpy()[:, :, 0, 0])
     expected += net.output.bias.data().asnumpy()
@@ -260,7 +262,7 @@ def test_refusals():
         prepare_qat(small_net(), "asq", 4, act_bits=4)
     with pytest.raises(ValueError, match="already"):
         prepare_qat(prepare_qat(small_net()))
-    with pytest.raises(ValueError, match="not in a Stem"):
+    with pytest.raises(ValueError, match="does not tell its layers"):
         prepare_qat(get_model("etinynet1.0_bottleneck"), act_bits=8)
     with pytest.raises(ValueError, match="act_bits=8"):
         calibrate(prepare_qat(small_net()), [images()])

@@ -4,13 +4,13 @@ import csv
 
 import numpy as np
 import pytest
-from small_networks import SIZE, batch, pictures, small_net
+from small_networks import SIZE, batch, lowered, pictures, small_net
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data.images import preprocess, read_image
 from gluon_etinynet.integer import run
 from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
-from gluon_etinynet.lowering.network import calibrate_and_lower, lower
+from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.model_zoo import get_model
 from gluon_etinynet.quantize.equalise import equalise
 from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat
@@ -66,7 +66,7 @@ def test_the_fit_brings_a_rounded_network_nearer():
     expected = small_net(widths)(batch(images)).asnumpy()
     plain = prepare_qat(small_net(widths), scheme=None, act_bits=8)
     calibrate(plain, [batch(pictures(64, 9))])
-    fitted = calibrate_and_lower(small_net(widths), pictures(64, 9))
+    fitted = lowered(small_net(widths), pictures(64, 9))
     assert snr(fitted) > snr(lower(plain, (SIZE, SIZE))) + 2
 
 

@@ -1,0 +1,359 @@
+"""Quantise a network: a float checkpoint in, a fake-quantised checkpoint and result.json out.
+
+    python tools/quantize.py --photographs DIR... --val-dir VAL --save-dir OUT              ASQ, 4 bits, no labels
+    python tools/quantize.py --scheme linear --photographs DIR... --val-dir VAL ...         8 bits, seconds
+    python tools/quantize.py --rec-train TRAIN.rec --rec-val VAL.rec --num-gpus 8 ...       by training, as the paper
+
+Every convolution is quantised, the first and the final one included. From photographs, ASQ and DoReFa learn block by
+block what the float network puts out; `linear` rounds weights and feature maps to 8 bits and fits them to that, and is
+the only one for detectors. With labels the quantised network is trained (the paper: 40 epochs, learning rate 0.01,
+cosine) on RecordIO, a folder, an .npz in the form of CIFAR-10, or scikit-learn's handwritten digits; for the last two,
+without --params, a float network is trained first.
+
+Writes net.params, for tools/make_graph.py, and result.json: accuracies and divergence on each validation set, losses,
+and of every layer lambda, J and E. Interrupted, the same command goes on where it was; what is finished is not
+repeated.
+"""
+
+import argparse
+import json
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+
+from gluon_etinynet import cli, get_model
+from gluon_etinynet._mxnet import mx
+from gluon_etinynet.data.augment import views
+from gluon_etinynet.data.datasets import cifar_npz, digits, imagenet_classes
+from gluon_etinynet.data.images import index_folder, photographs_below
+from gluon_etinynet.data.sources import ArraySource, FolderSource, RecordSource
+from gluon_etinynet.files import InputError, atomic_path, sha256, write_json
+from gluon_etinynet.integer.packing import pack
+from gluon_etinynet.loading import load_checkpoint
+from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
+from gluon_etinynet.model_zoo import detector_names, model_names, released_checkpoint
+from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
+from gluon_etinynet.quantize.ptq import quantise
+from gluon_etinynet.quantize.qat import prepare_qat, quantised_convolutions
+from gluon_etinynet.quantize.reconstruct import distil, reconstruct
+from gluon_etinynet.quantize.statistics import entropy, quantisation_error
+from gluon_etinynet.training.evaluation import divergence, evaluate_net
+from gluon_etinynet.training.loop import Config, contexts, train
+
+VALIDATION_SIZE = 224
+PACKED_BITS = (2, 3, 4, 8)
+BYTES_A_CHANNEL = 2 + 4  # an int16 multiplier and an int32 offset (docs/numerics.md)
+CIFAR_AUGMENTATION = {"shift": 4, "flip": True}
+
+Task = namedtuple("Task", "settings validation learn")
+Task.__doc__ = """One way of quantising, on one set of pictures.
+
+settings : dict, all that a result depends on but scheme and seed; validation(classes) : sources by name;
+learn(float_net, net) : makes `net`, which is the float network still, a quantised one, and returns its losses.
+"""
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--model", default="etinynet1.0", choices=[*model_names(), *detector_names()], help="default: etinynet1.0")
+    add("--params", metavar="FILE", help="float checkpoint (default: the released one, downloaded when not cached)")
+    add("--scheme", default="asq", choices=["asq", "dorefa", "linear"], help="default: asq")
+    add("--weight-bits", type=int, choices=range(2, 9), help="default: 4; linear has 8")
+    add("--per-channel", action="store_true", help="a lambda for each output channel (the paper: each layer)")
+    add("--no-levelling", action="store_true",
+        help="leave the channels of a layer as different in size as they are, as the paper does")
+    add("--seed", type=int, default=0, help="default: 0")
+    add("--val-dir", nargs="+", default=[], metavar="DIR",
+        help="labelled photographs (labels.csv, or one folder for each class)")
+    add("--input-size", type=int, help="side of the pictures that are learnt from, in pixels (default: 224 with linear "
+                                       "and with labels, 160 with --photographs, 64 with --cifar, 32 with --digits)")
+    add("--batch-size", type=int, help="default: 1024; 32 with --photographs, 64 with --cifar and --digits")
+    add("--lr", type=float, help="learning rate at the start, cosine to zero (default: 0.01; with --photographs 0.02, "
+                                 "relative to the size of each parameter)")
+    add("--num-gpus", type=int, default=0, help="default: 0, the CPU")
+    add("-j", "--num-workers", type=int, default=2, help="threads that read pictures (default: 2)")
+    add("--save-dir", default="runs/quantize", help="default: %(default)s")
+
+    add = parser.add_argument_group("from unlabelled photographs").add_argument
+    add("--photographs", nargs="+", metavar="DIR", help="every picture below these folders")
+    add("--num-images", type=int, help="use so many of them, chosen by chance (default: all; 256 with linear)")
+    add("--crops", type=int, help="random parts of each picture that are learnt from beside its centre (default: 4)")
+    add("--steps", type=int, help="updates of each block (default: 1000)")
+    add("--lambda-lr", type=float, help="learning rate of lambda, times --lr (default: 1)")
+    add("--damping", type=float, help="weight of the distance of weights from their levels, which keeps them off the "
+                                      "boundaries between levels (default: 0.1)")
+    add("--distil-epochs", type=int, help="epochs of distillation after that (default: 0)")
+    add("--distil-lr", type=float, help="its learning rate, relative as well (default: 1e-4)")
+
+    add = parser.add_argument_group("with labels").add_argument
+    add("--rec-train", metavar="FILE", help="training .rec file")
+    add("--rec-val", metavar="FILE", help="validation .rec file")
+    add("--data-dir", metavar="DIR", help="training pictures: labels.csv, or one folder for each class")
+    add("--cifar", metavar="FILE.npz", help="CIFAR-10, or a set of its form")
+    add("--digits", action="store_true", help="scikit-learn's handwritten digits")
+    add("--num-epochs", type=int, help="default: 40")
+    add("--float-dir", metavar="DIR", help="where the float network of --cifar and --digits is trained, or goes on "
+                                           "(default: float-seedN beside --save-dir)")
+    add("--float-epochs", type=int, default=15, help="of that network (default: 15)")
+    add("--float-lr", type=float, default=0.05, help="and its learning rate (default: 0.05)")
+    args = parser.parse_args()
+    check(parser, args)
+    return args
+
+
+LEARNT = {"crops": 4, "steps": 1000, "lambda_lr": 1.0, "damping": 0.1, "distil_epochs": 0, "distil_lr": 1e-4}
+
+
+def check(parser, args):
+    """Refuse flags that do not go together, and fill in the defaults that depend on others."""
+    sources = ("photographs", "rec_train", "data_dir", "cifar", "digits")
+    chosen = [source for source in sources if getattr(args, source)]
+    if len(chosen) != 1:
+        parser.error("give one of --photographs DIR, --rec-train FILE, --data-dir DIR, --cifar FILE, --digits")
+    photographs, linear, small = chosen == ["photographs"], args.scheme == "linear", bool(args.cifar or args.digits)
+    if linear and args.weight_bits not in (None, 8):
+        parser.error(f"--scheme linear has 8 bits, not {args.weight_bits}: take asq for fewer")
+    if linear and not photographs:
+        parser.error("--scheme linear takes --photographs: it needs no labels")
+    if args.model in detector_names() and not linear:
+        parser.error("a detector is quantised by --scheme linear")
+    learnt = photographs and not linear
+    for name, default in LEARNT.items():
+        if not learnt and getattr(args, name) is not None:
+            parser.error(f"--{name.replace('_', '-')} goes with --photographs and a scheme that learns")
+        if learnt and getattr(args, name) is None:
+            setattr(args, name, default)
+    if photographs and args.num_epochs is not None or not photographs and args.num_images is not None:
+        parser.error("--num-epochs goes with labels, --num-images with --photographs")
+    if linear and (args.lr is not None or args.per_channel or args.no_levelling):
+        parser.error("--lr, --per-channel and --no-levelling are for asq and dorefa")
+    if photographs and args.num_gpus:
+        parser.error("--photographs runs on the CPU: no --num-gpus")
+    if learnt and (args.crops < 0 or args.steps < 1 or args.distil_epochs < 0 or args.damping < 0):
+        parser.error("--steps is 1 or more; --crops, --distil-epochs and --damping are 0 or more")
+    if args.num_epochs is None:
+        args.num_epochs = 40
+    if min(args.num_epochs, args.float_epochs, args.num_workers, args.input_size or 8, args.batch_size or 1) < 1:
+        parser.error("--num-epochs, --float-epochs, --num-workers, --input-size and --batch-size must be positive")
+    if small and (args.val_dir or args.rec_val):
+        parser.error("--cifar and --digits have test pictures of their own: no --val-dir, no --rec-val")
+    if not small and not args.val_dir and not args.rec_val and args.model not in detector_names():
+        parser.error("photographs for validation are missing: --val-dir DIR, or --rec-val FILE")
+    args.weight_bits = args.weight_bits or (8 if linear else 4)
+    args.input_size = args.input_size or (64 if args.cifar else 32 if args.digits else 160 if learnt else
+                                          256 if args.model in detector_names() else VALIDATION_SIZE)
+    args.batch_size = args.batch_size or (32 if photographs else 64 if small else 1024)
+    args.lr = args.lr if args.lr is not None else 0.02 if photographs else 0.01
+
+
+def main():
+    args = parse_args()
+    save_dir = Path(args.save_dir)
+    task = from_photographs(args) if args.photographs else with_labels(args)
+    params = task.settings.pop("float")
+    settings = dict(task.settings, model=args.model, scheme=args.scheme, weight_bits=args.weight_bits, seed=args.seed,
+                    float=sha256(params), **form(args))
+    settings["validation"] = [Path(path).name for path in [*args.val_dir, args.rec_val] if path]
+    settings = json.loads(json.dumps(settings))
+    if (save_dir / "result.json").is_file():
+        result = json.loads((save_dir / "result.json").read_text())
+        if result.get("settings") != settings:
+            raise InputError(f"{save_dir} holds a result of other settings or data; choose another --save-dir")
+    else:
+        result = run(args, task, params, settings, save_dir)
+    for name, found in result["quantised"].items():
+        print(f"{args.scheme}, {args.weight_bits} bits: top-1 {found['top1']:.2f} on {name}, float "
+              f"{result['float'][name]['top1']:.2f}, KL {found['divergence']:.3f}", flush=True)
+    print(f"written: {save_dir}/net.params, result.json")
+
+
+def run(args, task, params, settings, save_dir):
+    """Quantise, evaluate, write; return the result, ready for JSON."""
+    started, ctx = time.time(), contexts(args.num_gpus)
+    float_net, contents, _ = load_checkpoint(args.model, params, ctx)
+    if contents.scheme or contents.has_ranges:
+        raise InputError(f"{params} is quantised already; give the float checkpoint")
+    validation = task.validation(contents.classes) if args.model in model_names() else {}
+    before = {name: evaluated(float_net, source, ctx) for name, source in validation.items()}
+    net = load_checkpoint(args.model, params, ctx).net
+    losses = task.learn(float_net, net)
+    with atomic_path(save_dir / "net.params") as temporary:
+        net.save_parameters(str(temporary))
+    result = {"scheme": args.scheme, "seed": args.seed, "settings": settings, "losses": losses,
+              "float": {name: accuracies(found) for name, (found, _) in before.items()}, "quantised": {},
+              "layers": layers_of(net), "sizes": sizes(net), "seconds": time.time() - started}
+    for name, source in validation.items():
+        found, logits = evaluated(net, source, ctx)
+        result["quantised"][name] = dict(accuracies(found), divergence=divergence(before[name][1], logits))
+    write_json(save_dir / "result.json", result)
+    return result
+
+
+def from_photographs(args):
+    """Quantisation from unlabelled photographs."""
+    params = args.params or released_checkpoint(args.model)
+    if args.scheme == "linear":
+        count = args.num_images or 256
+        settings = {"float": params, "images": [count, args.input_size], "folders": args.photographs}
+
+        def learn(_, net):
+            whole = args.model in detector_names()
+            images = [calibration_pictures(folder, share, args.input_size, whole)
+                      for folder, share in zip(args.photographs, shares(count, len(args.photographs)))]
+            quantise(net, np.concatenate(images), batch_size=args.batch_size)
+            return {}
+
+        return Task(settings, lambda classes: photographs_of(args, args.input_size, classes), learn)
+    files = chosen(args.photographs, args.num_images)
+    settings = {"float": params, "images": [len(files), args.input_size], "folders": args.photographs,
+                "lr": args.lr, "batch_size": args.batch_size, **{name: getattr(args, name) for name in LEARNT}}
+
+    def learn(float_net, net):
+        print(f"reading {len(files)} photographs at {args.input_size} x {args.input_size}, {args.crops} random parts "
+              "of each", flush=True)
+        images = views(files, args.input_size, args.crops)
+        options = {"batch_size": args.batch_size, "lambda_lr": args.lambda_lr, "seed": args.seed,
+                   "state_dir": Path(args.save_dir) / "state"}
+        prepare_qat(net, args.scheme, args.weight_bits, **form(args))
+        losses = {"reconstruction": reconstruct(float_net, net, images, args.steps, lr=args.lr, damping=args.damping,
+                                                **options)}
+        if args.distil_epochs:
+            losses["distillation"] = distil(float_net, net, images, args.distil_epochs, lr=args.distil_lr, **options)
+            reestimate_batch_norm(net, (mx.nd.array(images[start:start + args.batch_size], dtype="float32")
+                                        for start in range(0, len(images), args.batch_size)))
+        return losses
+
+    return Task(settings, lambda classes: photographs_of(args, VALIDATION_SIZE, classes), learn)
+
+
+def form(args):
+    """The options of `prepare_qat` that are not the paper's, where they are wanted."""
+    return {"per_channel": args.per_channel, "level_channels": not args.no_levelling}
+
+
+def shares(count, parts):
+    """`count` pictures taken of so many folders, as evenly as it goes."""
+    return [count // parts + (part < count % parts) for part in range(parts)]
+
+
+def chosen(folders, count):
+    """Every picture below these folders, or `count` of them chosen by chance."""
+    files = [path for folder in folders for path in photographs_below(folder)]
+    if count is None:
+        return files
+    if not 0 < count <= len(files):
+        raise InputError(f"--num-images {count}: there are {len(files)} pictures")
+    return [files[index] for index in np.sort(np.random.RandomState(0).permutation(len(files))[:count])]
+
+
+def photographs_of(args, size, classes):
+    """The validation sets of --val-dir and --rec-val, by their names."""
+    options = {"batch_size": 32, "size": size, "classes": classes, "threads": args.num_workers}
+    found = {Path(folder).name: FolderSource(labelled(folder, classes), strict=True, **options)
+             for folder in args.val_dir}
+    if len(found) < len(args.val_dir):
+        raise InputError("two folders of --val-dir have one name, which tells results apart; rename one")
+    if args.rec_val:
+        found[Path(args.rec_val).name] = RecordSource(args.rec_val, **options)
+    return found
+
+
+def labelled(folder, classes):
+    """The pictures of a folder with labels among ImageNet's 1000 classes, or among the sorted names of its own."""
+    wnids, _ = imagenet_classes()
+    files, names = index_folder(folder, wnids if classes == len(wnids) else None)
+    if len(names) != classes:
+        raise InputError(f"{folder} has {len(names)} classes, the network {classes}; give pictures of its classes")
+    return files
+
+
+def with_labels(args):
+    """Training with labels, on ImageNet's RecordIO or a folder, or on one of the small sets."""
+    options = {"batch_size": args.batch_size, "size": args.input_size, "train": True, "seed": args.seed}
+    if args.cifar or args.digits:
+        data = cifar_npz(args.cifar) if args.cifar else digits(args.input_size)
+        name, classes = Path(args.cifar).name if args.cifar else "digits", len(data.classes)
+        augmentation = CIFAR_AUGMENTATION if args.cifar else {}
+        source = ArraySource(data.x_train, data.y_train, classes=classes, **options, **augmentation)
+        sets = {name: ArraySource(data.x_test, data.y_test, 100, size=args.input_size, classes=classes)}
+        params = args.params or train_float(args, classes, source, sets[name])
+
+        def validation(_):
+            return sets
+    else:
+        name, params = Path(args.rec_train or args.data_dir).name, args.params or released_checkpoint(args.model)
+        classes = len(imagenet_classes()[0])
+        if args.rec_train:
+            source = RecordSource(args.rec_train, classes=classes, threads=args.num_workers, **options)
+        else:
+            source = FolderSource(labelled(args.data_dir, classes), threads=args.num_workers, classes=classes,
+                                  **options)
+
+        def validation(classes):
+            return photographs_of(args, args.input_size, classes)
+
+    def learn(_, net):
+        prepare_qat(net, args.scheme, args.weight_bits, **form(args))
+        history = train(net, source, next(iter(validation(classes).values())),
+                        Config(epochs=args.num_epochs, lr=args.lr, seed=args.seed), Path(args.save_dir) / "training",
+                        ctx=contexts(args.num_gpus), resume=True, log_interval=0)
+        return {"training": [row["training_loss"] for row in history]}
+
+    settings = {"float": params, "epochs": args.num_epochs, "lr": args.lr, "data": name,
+                "batch_size": args.batch_size, "input_size": args.input_size}
+    return Task(settings, validation, learn)
+
+
+def train_float(args, classes, source, validation):
+    """Train the float network of a small set; return the checkpoint of its last epoch."""
+    folder = Path(args.float_dir or Path(args.save_dir).parent / f"float-seed{args.seed}")
+    print(f"{args.model}, float, seed {args.seed}", flush=True)
+    train(get_model(args.model, classes=classes), source, validation,
+          Config(epochs=args.float_epochs, lr=args.float_lr, seed=args.seed), folder, ctx=contexts(args.num_gpus),
+          resume=True, log_interval=0)
+    return folder / f"epoch-{args.float_epochs - 1:04d}" / "net.params"
+
+
+def evaluated(net, source, ctx):
+    net.hybridize()
+    return evaluate_net(net, source, ctx)
+
+
+def accuracies(found):
+    """Top-1 and top-5 in per cent."""
+    return {"top1": 100 * found["top1"], "top5": 100 * found["top5"], "samples": found["samples"]}
+
+
+def layers_of(net):
+    """Of every layer: name, mean lambda (ASQ), spread of W~, J and E (ASQ and DoReFa)."""
+    rows = []
+    for name, layer in quantised_convolutions(net).items():
+        quantiser, weight = layer.weight_quantiser, layer.weight.data()
+        if not hasattr(quantiser, "clamp"):
+            continue
+        lam = float(quantiser.lam.data().mean().asscalar()) if hasattr(quantiser, "lam") else None
+        clamped, quantised = quantiser.clamp(weight).asnumpy(), layer.quantised_weight()
+        rows.append([name, lam, float(clamped.std()), quantisation_error(clamped, quantised), entropy(quantised)])
+    return rows
+
+
+def sizes(net):
+    """Bytes of the weights as they are packed, and of all that the integer network needs; not of DoReFa.
+
+    The second adds a multiplier and an offset for each channel of a convolution, which is what BN becomes.
+    """
+    layers = list(quantised_convolutions(net).values())
+    try:
+        weights = [layer.integer_weight() for layer in layers]
+    except ValueError:
+        return {}
+    packed = sum(pack(levels.reshape(len(levels), -1), next(b for b in PACKED_BITS if b >= bits)).nbytes
+                 for levels, _, bits in weights)
+    return {"packed_bytes": packed, "total_bytes": packed + BYTES_A_CHANNEL * sum(len(w[0]) for w in weights)}
+
+
+if __name__ == "__main__":
+    cli.run(main)
