@@ -11,18 +11,16 @@ is more than a point below float.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.program import call, detection_lines, make, need, raw
-from gluon_etinynet.export.folder import write_folder
+from gluon_etinynet.export.c.program import call, detection_lines, make, need, raw, simulate, sizes
 from gluon_etinynet.files import write_json
 
-MACHINE = ("MACHINE=mps2-an500", "MCU=stm32h743")
+MCU = "stm32h743"
 POINT = 0.01  # the most that 8 bits may cost
 
 
@@ -47,8 +45,8 @@ def main():
     graph, images, found, values = measure_accuracy(args)
     graph.save(save_dir / "graph.npz")
     files = c.emit(graph, "ssd")
-    write_folder(save_dir / "c", files, c.REPORT, c.TOOL)
-    report = json.loads(files[c.REPORT])
+    files.write(save_dir / "c")
+    report = files.manifest
     values["pictures"] = len(images)
     values["pictures on which C differs"] = count_differences(save_dir / "c", args.cflags, images, found)
     values.update(measure_costs(save_dir / "c", args.cflags, images[0], found[0]))
@@ -95,15 +93,11 @@ def count_differences(folder, cflags, images, found):
 
 def measure_costs(folder, cflags, image, found):
     """Instructions, stack, flash and static RAM on the Cortex-M7."""
-    said = make(folder, "qemu", *MACHINE, f"CFLAGS={cflags}", stdin=raw(image)).decode().splitlines()
-    if said[:-2] != detection_lines(found):
+    demo, inference = sizes(folder, MCU, cflags), simulate(folder, MCU, raw(image), cflags)
+    if inference.lines != detection_lines(found):
         raise InputError("the detections on the Cortex-M7 differ from the interpreter's")
-    costs = dict(line.split() for line in said[-2:])
-    sections = make(folder, "size", *MACHINE, f"CFLAGS={cflags}").decode().splitlines()
-    sizes = dict(line.split()[:2] for line in sections if line.startswith("."))
-    return {"Cortex-M7 instructions": int(costs["instructions"]), "stack, bytes": int(costs["stack_bytes"]),
-            "flash of the demo, bytes": int(sizes[".text"]) + int(sizes[".data"]),
-            "static RAM of the demo, bytes": int(sizes[".data"]) + int(sizes[".bss"])}
+    return {"Cortex-M7 instructions": inference.instructions, "stack, bytes": inference.stack,
+            "flash of the demo, bytes": demo.flash, "static RAM of the demo, bytes": demo.ram}
 
 
 if __name__ == "__main__":

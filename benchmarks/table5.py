@@ -9,7 +9,6 @@ Writes metrics.json, table5.csv and, with --params, classes.csv to --save-dir.
 """
 
 import argparse
-import json
 import math
 from pathlib import Path
 
@@ -94,8 +93,8 @@ def arena_bytes(net):
     """What the exported C needs, which does not depend on the weights' values."""
     noise = np.random.default_rng(0).integers(-128, 128, (2, 3, SIZE, SIZE), np.int8)
     reestimate_batch_norm(net, [mx.nd.array(noise, dtype="float32")])  # lest random weights leave int32's range
-    files = c.emit(lower(quantise(net, noise), (SIZE, SIZE), "etinynet_ssd_random"), "net")
-    return json.loads(files[c.REPORT])["arena_bytes"]
+    graph = lower(quantise(net, noise), (SIZE, SIZE), "etinynet_ssd_random")
+    return c.emit(graph, "net").manifest["arena_bytes"]
 
 
 def accuracy(args, save_dir):
