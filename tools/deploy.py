@@ -43,7 +43,7 @@ TRAINING = ("--params", "released", "--lr", "0.002", "--features-lr-mult", "0.1"
 TRAINING_SSD = ("--params", "released", "--lr", "0.002", "--epochs", "60", "--augmentation", "ssd",
                 "--val-interval", "5")
 BATCH, BATCH_SSD = 64, 8  # where there are as many pictures
-SCHEMES = {8: "linear", 4: "asq"}
+LEARNT_FROM = 160  # pixels: by ASQ, which needs no larger pictures
 LEAST, MORE = 2, "nothing is learnt from one, give some dozens of each class"
 DIGITS = 16  # of a SHA-256
 # Flags of the training that follow from this tool's own.
@@ -83,7 +83,7 @@ def check(args, training):
         raise InputError(f"--mcu {args.mcu} is not known; there are: {', '.join(MCUS)}")
     if args.model not in MODELS:
         raise InputError(f"--model {args.model}: it must be one of {', '.join(MODELS)}")
-    if args.weight_bits not in SCHEMES:
+    if args.weight_bits not in (4, 8):
         raise InputError(f"--weight-bits {args.weight_bits}: it must be 4 or 8")
     if args.dataset_root and (args.weight_bits != 8 or args.input_size is not None):
         raise InputError("a detector has weights of 8 bits and pictures of 256 pixels: leave out --weight-bits and "
@@ -154,13 +154,15 @@ class Classifier:
             yield Step("training", [
                 TOOLS / "train_imagenet.py", "--batch-size", self.batch, *TRAINING, *training, *net, "--data-dir",
                 args.data_dir, "--val-dir", args.val_dir, "--save-dir", params.parent, "--resume"], [params])
-        quantised = work / "rounding" / "net.params"
+        quantised, linear = work / "rounding" / "net.params", args.weight_bits == 8
         yield Step("quantisation", [
-            TOOLS / "quantize.py", *net, "--params", params, "--scheme", SCHEMES[args.weight_bits], "--weight-bits",
-            args.weight_bits, "--photographs", args.data_dir, "--val-dir", args.val_dir, "--save-dir",
+            TOOLS / "quantize.py", "--model", args.model, "--params", params, "--scheme", "linear" if linear else "asq",
+            "--weight-bits", args.weight_bits, "--input-size", self.size if linear else min(self.size, LEARNT_FROM),
+            "--val-size", self.size, "--photographs", args.data_dir, "--val-dir", args.val_dir, "--save-dir",
             quantised.parent], [quantised, quantised.with_name("result.json")])
+        ranges = [] if linear else ["--calib-dir", args.data_dir]  # of the feature maps, which ASQ leaves in float
         yield Step("integer network", [
-            TOOLS / "make_graph.py", *net, "--params", quantised, "--out", graph], [graph])
+            TOOLS / "make_graph.py", *net, "--params", quantised, *ranges, "--out", graph], [graph])
         yield Step("accuracy, integer", [
             TOOLS / "eval_graph.py", "--graph", graph, "--data-dir", args.val_dir, "--save-dir", work / "integer"],
             [work / "integer" / "metrics.json"])
@@ -205,8 +207,9 @@ class Detector:
         yield accuracy("float", "--params", params)
         quantised = work / "rounding" / "net.params"
         yield Step("quantisation", [
-            TOOLS / "quantize.py", *net, "--params", params, "--scheme", SCHEMES[8], "--weight-bits", 8,
-            "--photographs", self.link_pictures(work / "photographs"), "--save-dir", quantised.parent], [quantised])
+            TOOLS / "quantize.py", *net, "--params", params, "--scheme", "linear", "--photographs",
+            self.link_pictures(work / "photographs"), "--save-dir", quantised.parent],
+            [quantised, quantised.with_name("result.json")])
         yield accuracy("quantised", "--params", quantised)
         yield Step("integer network", [
             TOOLS / "make_graph.py", *net, "--params", quantised, "--out", graph], [graph])
