@@ -14,8 +14,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-__all__ = ["InputError", "atomic_path", "atomic_folder", "write_json", "write_csv", "read_record", "sha256",
-           "download"]
+__all__ = ["InputError", "atomic_path", "atomic_folder", "write_json", "write_csv", "read_record", "classes_beside",
+           "sha256", "download"]
 
 
 class InputError(ValueError):
@@ -141,6 +141,14 @@ def read_record(path, settings):
         raise InputError(f"{path} belongs to a run with other settings: {name} was {there.get(name)}, now it is "
                          f"{settings.get(name)}; choose another folder, or delete it to begin again")
     return record
+
+
+def classes_beside(path):
+    """Return the lines of ``classes.txt`` beside a file or in the folder above, as training writes it; None without."""
+    for folder in (Path(path).parent, Path(path).parent.parent):
+        if (folder / "classes.txt").is_file():
+            return (folder / "classes.txt").read_text().splitlines()
+    return None
 
 
 def sha256(path):

@@ -17,7 +17,8 @@ from pathlib import Path
 from gluon_etinynet import cli
 from gluon_etinynet.detection.augment import AUGMENTATIONS
 from gluon_etinynet.detection.dataset import DetectionSource
-from gluon_etinynet.detection.training import MultiBoxLoss, evaluate_detector, round_to_8_bits, start_detector
+from gluon_etinynet.detection.evaluation import evaluate_detector
+from gluon_etinynet.detection.training import MultiBoxLoss, round_to_8_bits, start_detector
 from gluon_etinynet.files import InputError, atomic_path
 from gluon_etinynet.flags import add_dataset_arguments, read_dataset
 from gluon_etinynet.model_zoo import get_model, released_checkpoint
