@@ -15,7 +15,7 @@ import numpy as np
 
 from gluon_etinynet import cli
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.data.images import photographs_below, preprocess, read_image
+from gluon_etinynet.data.images import pictures_below, read_inputs
 from gluon_etinynet.files import InputError, write_csv, write_json
 from gluon_etinynet.integer import run
 from gluon_etinynet.integer.requantise import FRACTION_BITS
@@ -52,12 +52,12 @@ def parse_args():
 
 def main():
     args = parse_args()
-    files = photographs_below(args.data_dir)
+    files = pictures_below(args.data_dir)
     net, graph = fake_quantised(args.model, args.params,
                                 calibration_pictures(args.calib_dir, args.num_images, args.input_size))
-    same = np.concatenate([same_class(net, graph, pictures(batch, args.input_size))
+    same = np.concatenate([same_class(net, graph, read_inputs(batch, args.input_size))
                            for batch in cli.progress(batches(files, 8), desc="classes")])
-    parts = [pictures(batch, args.input_size) for batch in batches(files[:args.layers_on], 4)]
+    parts = [read_inputs(batch, args.input_size) for batch in batches(files[:args.layers_on], 4)]
     fed, alone = compare_layers(net, graph, parts, fed=True), compare_layers(net, graph, parts, fed=False)
     with_integer_constants(net, graph)
     constants = compare_layers(net, graph, parts, fed=True)
@@ -77,11 +77,6 @@ def main():
 
 def batches(files, size):
     return [files[start:start + size] for start in range(0, len(files), size)]
-
-
-def pictures(files, size):
-    """int8, shape (n, 3, size, size)."""
-    return np.stack([preprocess(read_image(path), size).transpose(2, 0, 1) for path in files])
 
 
 def fake_quantised(model, params, images):

@@ -65,6 +65,7 @@ def main():
 
 def measure_accuracy(args):
     """Graph, validation pictures (int8), the interpreter's detections, and mAP of both networks."""
+    from gluon_etinynet.data import Loading
     from gluon_etinynet.detection.dataset import DetectionSource
     from gluon_etinynet.detection.training import load_detector
     from gluon_etinynet.flags import read_dataset
@@ -72,10 +73,11 @@ def measure_accuracy(args):
 
     net = load_detector(args.params, args.classes and args.classes.split(","))
     _, (train, val) = read_dataset(args, "train", "val", classes=net.classes)
-    images, labels = pictures(DetectionSource(val, 32, len(net.classes)))
+    loading = Loading(32, net.size, classes=len(net.classes))
+    images, labels = pictures(DetectionSource(val, loading))
     net.hybridize()
     values = {"mAP, float": mean_precision(net, floating(net, images), labels)}
-    calibration, _ = pictures(DetectionSource(train[:args.num_images], 32, len(net.classes)))
+    calibration, _ = pictures(DetectionSource(train[:args.num_images], loading))
     graph = calibrate_and_lower(net, calibration, "ssd_256_etinynet")
     found = run(graph, images)
     values["mAP, int8"] = mean_precision(net, map(padded, found), labels)

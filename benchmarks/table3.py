@@ -28,8 +28,8 @@ from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data.augment import views
 from gluon_etinynet.data.datasets import cifar_npz, digits, imagenet_classes
-from gluon_etinynet.data.images import index_folder, photographs_below
-from gluon_etinynet.data.sources import ArraySource, FolderSource, RecordSource
+from gluon_etinynet.data.images import index_folder, pictures_below
+from gluon_etinynet.data.sources import ArraySource, FolderSource, Loading, RecordSource
 from gluon_etinynet.files import InputError, atomic_path, sha256, write_csv, write_json
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.model_zoo import released_checkpoint
@@ -38,8 +38,7 @@ from gluon_etinynet.quantize.operators import asq_clamp, dorefa_clamp
 from gluon_etinynet.quantize.qat import prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.reconstruct import distil, reconstruct
 from gluon_etinynet.quantize.statistics import entropy, quantisation_error
-from gluon_etinynet.training.evaluation import divergence, evaluate_net
-from gluon_etinynet.training.loop import Config, contexts, train
+from gluon_etinynet.training import Config, contexts, divergence, evaluate_net, train
 
 ROWS = {"etinynet1.0": "EtinyNet-1.0", "etinynet0.75": "EtinyNet-0.75"}
 NAMES = {"asq": "ASQ", "dorefa": "DoReFa"}
@@ -161,7 +160,7 @@ def few_shot(args):
 
 def chosen(folders, count):
     """Every picture below these folders, or `count` of them chosen by chance."""
-    files = [path for folder in folders for path in photographs_below(folder)]
+    files = [path for folder in folders for path in pictures_below(folder)]
     if count is None:
         return files
     if not 0 < count <= len(files):
@@ -180,13 +179,13 @@ def released(args):
 def photographs_of(args, size):
     """The validation sets of --val-dir and --rec-val, by their names."""
     wnids, _ = imagenet_classes()
-    options = {"batch_size": 32, "size": size, "classes": len(wnids), "threads": args.num_workers}
-    found = {Path(folder).name: FolderSource(index_folder(folder, wnids)[0], strict=True, **options)
+    loading = Loading(32, size, classes=len(wnids), threads=args.num_workers)
+    found = {Path(folder).name: FolderSource(index_folder(folder, wnids)[0], loading, strict=True)
              for folder in args.val_dir}
     if len(found) < len(args.val_dir):
         raise InputError("two folders of --val-dir have one name, which tells results apart; rename one")
     if args.rec_val:
-        found[Path(args.rec_val).name] = RecordSource(args.rec_val, **options)
+        found[Path(args.rec_val).name] = RecordSource(args.rec_val, loading)
     return found
 
 
@@ -205,11 +204,11 @@ def with_labels(args):
         data = cifar_npz(args.cifar) if args.cifar else digits(size)
         augmentation = {"shift": SHIFT, "flip": True} if args.cifar else {}
         classes, name = len(data.classes), Path(args.cifar).name if args.cifar else "digits"
-        validation = {name: ArraySource(data.x_test, data.y_test, 100, size=size, classes=classes)}
+        validation = {name: ArraySource(data.x_test, data.y_test, Loading(100, size, classes=classes))}
 
         def source(seed):
-            return ArraySource(data.x_train, data.y_train, batch_size, size=size, train=True, seed=seed,
-                               classes=classes, **augmentation)
+            loading = Loading(batch_size, size, train=True, seed=seed, classes=classes)
+            return ArraySource(data.x_train, data.y_train, loading, **augmentation)
     else:
         size, batch_size = given(args.input_size, VALIDATION_SIZE), given(args.batch_size, 1024)
         wnids, _ = imagenet_classes()
@@ -217,11 +216,10 @@ def with_labels(args):
         validation = photographs_of(args, size)
 
         def source(seed):
-            options = {"batch_size": batch_size, "size": size, "train": True, "seed": seed,
-                       "classes": classes, "threads": args.num_workers}
+            loading = Loading(batch_size, size, train=True, seed=seed, classes=classes, threads=args.num_workers)
             if args.rec_train:
-                return RecordSource(args.rec_train, **options)
-            return FolderSource(index_folder(args.data_dir, wnids)[0], **options)
+                return RecordSource(args.rec_train, loading)
+            return FolderSource(index_folder(args.data_dir, wnids)[0], loading)
 
     def learn(float_net, net, seed, folder):
         history = train(net, source(seed), next(iter(validation.values())),

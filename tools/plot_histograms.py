@@ -55,7 +55,7 @@ EXPLAINED = {
 
 
 def main():
-    arguments = parse_arguments()
+    arguments = parse_args()
     path = arguments.params or released_checkpoint("etinynet1.0")
     arrays = structural_names(read_params(path))
     layers = {name[:-len(".weight")]: array for name, array in arrays.items()
@@ -92,7 +92,7 @@ def main():
     print(f"Figures and numbers are in {out}")
 
 
-def parse_arguments():
+def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--params", help="checkpoint to read (default: the released EtinyNet-1.0)")
     parser.add_argument("--figure", choices=["3", "4", "layers", "lambda"], help="draw only this one")

@@ -24,23 +24,25 @@ from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 from ..cli import progress
 from ..data.images import read_image
 from ..files import InputError
+from ..integer import pixels_to_input
 from ..networks.parameters import load_features, load_parameters, structural_names
 from ..networks.params_file import read_params
 from ..quantize.equalise import equalise
 from ..quantize.qat import prepare_qat
 from ..quantize.rounding import fit_to_rounding
-from .augment import fit
+from ..training.loop import Task
+from .augment import resize_square
 from .ssd import RATIOS, STDS, VOC_CLASSES, ssd_256_etinynet0_75, ssd_256_etinynet1_0
 
-__all__ = ["MultiBoxLoss", "evaluate_detector", "average_precisions", "start_detector", "load_detector",
-           "detect", "round_to_8_bits"]
+__all__ = ["MultiBoxLoss", "detection_task", "evaluate_detector", "average_precisions", "start_detector",
+           "load_detector", "detect", "round_to_8_bits"]
 
 MATCHING_IOU = 0.5
 NEGATIVES_PER_POSITIVE = 3
 
 
 class MultiBoxLoss:
-    """A loss of `gluon_etinynet.training.train`: ``loss(net, data, label)`` of a `DetectionSource`'s batch."""
+    """The loss of a detector: ``loss(net, data, label)`` of a `DetectionSource`'s batch."""
 
     def __init__(self):
         # Negatives are chosen by the loss: the generator marks all unmatched anchors as background.
@@ -59,6 +61,11 @@ class MultiBoxLoss:
                                  box_targets)
         # They are divided by the matched anchors of the whole batch; what is wanted has their sum as its mean.
         return losses[0] * len(data), None
+
+
+def detection_task():
+    """Return what `gluon_etinynet.training.train` is told to train a detector: SSD's loss, and mAP."""
+    return Task(MultiBoxLoss(), evaluate_detector, "map")
 
 
 def evaluate_detector(net, source, ctx=None, dtype="float32"):
@@ -128,8 +135,8 @@ def load_detector(path, classes=None):
     net = build(classes=classes)
     anchors = net.anchor_generators[0].num_depth
     if len(heads[0]) != anchors * (len(classes) + 1):
-        raise InputError(f"{path} has {len(heads[0]) // anchors - 1} classes and not {len(classes)}: name them "
-                         "by --classes, or in a classes.txt beside it")
+        raise InputError(f"{path} has {len(heads[0]) // anchors - 1} classes and not {len(classes)}: give "
+                         "their names as classes, or in a classes.txt beside it")
     if any(name.endswith("quantiser.scale") for name in arrays):
         prepare_qat(net, "linear", 8, act_bits=8)
     load_parameters(net, path)
@@ -174,9 +181,8 @@ def detect(net, path, threshold=0.3):
     """
     image = read_image(path)
     height, width = image.shape[:2]
-    data, _ = fit(image, np.zeros((0, 4)), net.size)
-    ids, scores, boxes = (array[0].asnumpy() for array in net(mx.nd.array(
-        data.transpose(2, 0, 1)[None].astype(np.float32) - 128)))
+    data = pixels_to_input(resize_square(image, net.size))[None]
+    ids, scores, boxes = (array[0].asnumpy() for array in net(mx.nd.array(data, dtype="float32")))
     boxes = boxes.clip(0, net.size) * np.array([width, height, width, height]) / net.size
     return image, [{"class": net.classes[int(index)], "score": float(score), "box": box.tolist()}
                    for index, score, box in zip(ids[:, 0], scores[:, 0], boxes)

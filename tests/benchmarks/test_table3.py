@@ -134,7 +134,7 @@ def test_mistakes(photographs, small_set, tmp_path):
         assert done.returncode == 2 and word in done.stderr.splitlines()[-1]
     (tmp_path / "empty").mkdir()
     few_shot = ("--val-dir", photographs / "val", "--few-shot")
-    assert_one_line(run(SCRIPT, *common, *few_shot, tmp_path / "empty"), "holds no photographs")
+    assert_one_line(run(SCRIPT, *common, *few_shot, tmp_path / "empty"), "holds no pictures")
     assert_one_line(run(SCRIPT, *common, *few_shot, photographs / "some", "--num-images", 5), "there are 4")
     done = run(SCRIPT, *common, *few_shot, photographs / "some", "--input-size", 32)
     assert_one_line(done, "20 images are fewer than one batch")

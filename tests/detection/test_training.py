@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import cv2
 import detections as plain
@@ -21,22 +22,22 @@ from small_networks import small_detector as small
 from small_networks import small_detector_pictures as pictures
 
 from gluon_etinynet import InputError, get_model
+from gluon_etinynet.data import Loading
 from gluon_etinynet.detection.dataset import DetectionSource, read_voc
 from gluon_etinynet.detection.shapes_dataset import SHAPES, write_shapes
 from gluon_etinynet.detection.training import (
     MultiBoxLoss,
     average_precisions,
     detect,
-    evaluate_detector,
+    detection_task,
     load_detector,
     round_to_8_bits,
     start_detector,
 )
-from gluon_etinynet.lowering.network import _integer_weight
 from gluon_etinynet.networks.params_file import read_params
 from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.ranges import calibrate
-from gluon_etinynet.training.loop import Config, train
+from gluon_etinynet.training import Config, train
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,7 @@ def test_map_equals_an_independent_computation(seed):
 def test_evaluation_equals_an_independent_one_and_honours_difficult(shapes):
     annotated = read_voc(shapes, "val", SHAPES)
     annotated[0].boxes[:, 5] = 1
-    source = DetectionSource(annotated, 4, 4, size=64)
+    source = DetectionSource(annotated, Loading(4, 64, classes=4))
     random, samples, batches = np.random.RandomState(0), [], []
     all_scores = random.permutation(1000).reshape(-1, 20) / 1000
     for _, label in source.epoch():
@@ -161,9 +162,10 @@ def test_a_training_that_was_stopped_and_resumed_ends_with_the_same_bits(shapes,
                 raise Stop
             return loss(*arguments)
 
-        train(small(SHAPES), DetectionSource(annotated, 4, 4, size=64, train=True, seed=1),
-              DetectionSource(annotated, 4, 4, size=64), config, folder, loss=counted, validate=evaluate_detector,
-              score="map", validation_interval=2, resume=resume, log=lambda line: None)
+        loading = Loading(4, 64, classes=4)
+        train(small(SHAPES), DetectionSource(annotated, replace(loading, train=True, seed=1)),
+              DetectionSource(annotated, loading), config, folder, task=replace(detection_task(), loss=counted),
+              validation_interval=2, resume=resume, log=lambda line: None)
         return read_params(folder / "epoch-0002" / "net.params")
 
     whole = go(tmp_path / "whole")
@@ -224,10 +226,12 @@ def test_every_stored_map_and_every_weight_is_rounded():
     assert len(feature_map_quantisers(net)) == 1 + 8 * 3 + 6 * 3 + 2
     assert len(quantised_convolutions(net)) == 1 + 14 * 3 + 2 + 6
     calibrate(net, [pictures(4)])
-    for name, conv in quantised_convolutions(net).items():
-        levels, scales, bits = _integer_weight(conv, name)
-        assert bits == 8 and np.abs(levels).max() == 127
-        np.testing.assert_allclose(conv.quantised_weight(), levels * scales[:, None, None, None], rtol=1e-5, atol=1e-7)
+    for conv in quantised_convolutions(net).values():
+        weight, rounded = conv.weight.data().asnumpy(), conv.quantised_weight()
+        step = np.abs(weight).max(axis=(1, 2, 3), keepdims=True) / 127  # of a channel
+        levels = np.rint(weight / step)
+        assert np.abs(levels).max() == 127
+        np.testing.assert_allclose(rounded, levels * step, rtol=1e-5, atol=1e-7)
 
 
 def test_linear_weights_train_straight_through():
@@ -241,7 +245,7 @@ def test_linear_weights_train_straight_through():
 
 def test_8_bits_stay_close_and_train(shapes, tmp_path):
     annotated = read_voc(shapes, "train", SHAPES)
-    net, source = small(SHAPES), DetectionSource(annotated, 4, 4, size=64, train=True, augmentation="none")
+    net, source = small(SHAPES), DetectionSource(annotated, Loading(4, 64, classes=4, train=True), "none")
     batches = [data for data, _ in source.epoch()]
     for data in batches:  # statistics of these pictures
         with mx.autograd.record():
@@ -250,7 +254,7 @@ def test_8_bits_stay_close_and_train(shapes, tmp_path):
     round_to_8_bits(net, batches)
     rounded = mx.gluon.HybridBlock.forward(net, batches[0])[0].asnumpy()
     assert 0 < np.abs(rounded - logits).mean() < 0.15 * logits.std()
-    history = train(net, source, None, Config(epochs=2, lr=0.0005), tmp_path, loss=MultiBoxLoss(),
+    history = train(net, source, None, Config(epochs=2, lr=0.0005), tmp_path, task=detection_task(),
                     log=lambda line: None)
     assert all(math.isfinite(row["training_loss"]) for row in history)
 
