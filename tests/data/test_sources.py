@@ -43,9 +43,12 @@ def stored(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("MXNET_HOME", str(tmp_path / "home"))
+@pytest.fixture(autouse=True, scope="module")
+def home(tmp_path_factory):
+    """Where the check of the records is remembered: once a module, as it starts processes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MXNET_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(params=["array", "folder", "record"])
