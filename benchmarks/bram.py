@@ -15,7 +15,6 @@ import tempfile
 from pathlib import Path
 
 from gluon_etinynet import InputError, cli
-from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.export.fpga import roms
 from gluon_etinynet.files import write_json
 from gluon_etinynet.integer import Graph
@@ -46,7 +45,7 @@ def main():
     results = []
     for graph, channels in networks:
         with tempfile.TemporaryDirectory() as folder:
-            write_folder(folder, roms.emit(graph, channels), roms.ADDRESS_MAP, roms.TOOL)
+            roms.emit(graph, channels).write(folder)
             results.append(report(graph, folder))
     write_json(Path(args.save_dir) / "bram.json", results)
     print(f"\nwritten: {args.save_dir}/bram.json")

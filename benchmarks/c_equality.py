@@ -17,14 +17,13 @@ import numpy as np
 from gluon_etinynet import cli
 from gluon_etinynet.data.images import photographs_below, preprocess, read_image
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.program import call, logits, make, need, raw, read_trace
-from gluon_etinynet.export.folder import write_folder
+from gluon_etinynet.export.c.program import MCUS, call, logits, make, need, raw, read_trace, simulated_output
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.integer import Graph, first_difference, run
 from gluon_etinynet.integer.random_graphs import etinynet_graph
 from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
 
-MACHINES = {"mps2-an386": "Cortex-M4", "mps2-an500": "Cortex-M7"}
+CORTEX_M = ("stm32f412", "stm32f746")
 WAYS = {"stored": (), "pushed": ("--pushed",)}
 HEADER = ["network", "processor", "image", "pictures", "compared", "pictures that differ", "first difference"]
 
@@ -55,11 +54,10 @@ def main():
     rows = []
     for name, graph in networks(args):
         started = time.time()
-        folder = Path(args.save_dir) / name
-        write_folder(folder, c.emit(graph, "net"), c.REPORT, c.TOOL)
+        folder = c.emit(graph, "net").write(Path(args.save_dir) / name)
         found = on_host(folder, graph, files)
-        for machine in MACHINES if args.cortex_m else ():
-            found += on_cortex_m(folder, graph, files[:args.cortex_m], machine)
+        for mcu in CORTEX_M if args.cortex_m else ():
+            found += on_cortex_m(folder, graph, files[:args.cortex_m], mcu)
         rows += [[name, *row] for row in found]
         print(f"{name}: {len(files)} photographs, {time.time() - started:.0f} s", flush=True)
     print(f"\n{cli.table(HEADER, rows)}")
@@ -124,13 +122,13 @@ def on_host(folder, graph, files):
     return [comparison.row() for comparison in [*layers.values(), *results.values()] if comparison.pictures]
 
 
-def on_cortex_m(folder, graph, files, machine):
+def on_cortex_m(folder, graph, files, mcu):
     """One row of the table, in a list."""
-    layers = Comparison(MACHINES[machine], "stored", "every layer")
-    for path in cli.progress(files, desc=MACHINES[machine]):
+    layers = Comparison(MCUS[mcu].processor, "stored", "every layer")
+    for path in cli.progress(files, desc=MCUS[mcu].processor):
         image = network_input(path, graph)
         _, golden = run(graph, image[None], trace=True)
-        output = make(folder, "qemu", "OBSERVE=trace", f"MACHINE={machine}", stdin=raw(image))
+        output = simulated_output(folder, mcu, raw(image), "OBSERVE=trace")
         layers.add(path, named(first_difference(golden, read_trace(graph, output, image))))
     return [layers.row()]
 

@@ -11,22 +11,18 @@ for the depthwise convolution that reads them.
 """
 
 import argparse
-import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 
 from gluon_etinynet import cli
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.program import call, make, need
-from gluon_etinynet.export.folder import write_folder
+from gluon_etinynet.export.c.program import MCUS, call, make, need, simulate, simulated_output, sizes
 from gluon_etinynet.files import InputError, write_csv, write_json
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.integer.random_graphs import etinynet_graph
 
-MACHINES = {"mps2-an386": "Cortex-M4", "mps2-an500": "Cortex-M7"}
 PARTS = {"stem": ("stem", "maxpool"), "depthwise": ("depthwise",), "pointwise": ("pointwise",),
          "final": ("average", "fully connected")}
 HOST_PARTS = {"stem": ("stem_row", "maxpool_row"), "depthwise": ("depthwise_row",),
@@ -42,8 +38,7 @@ def parse_args():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--graph", nargs="+", metavar="NPZ",
                         help="integer networks (default: random weights)")
-    parser.add_argument("--machine", nargs="+", choices=MACHINES, default=["mps2-an386"],
-                        help="default: mps2-an386")
+    parser.add_argument("--mcu", nargs="+", choices=MCUS, default=["stm32f412"], help="default: stm32f412")
     parser.add_argument("--cflags", default="-O2", help="the compilers' optimisation (default: -O2)")
     parser.add_argument("--save-dir", default="runs/mcu_instructions", help="default: %(default)s")
     return parser.parse_args()
@@ -55,17 +50,13 @@ def main():
     save_dir = Path(args.save_dir)
     rows = []
     for name, graph in networks(args.graph):
-        folder = save_dir / name
         files = c.emit(graph, "net")
-        write_folder(folder, files, c.REPORT, c.TOOL)
-        image = np.random.default_rng(1).integers(-128, 128, graph.image.nbytes, np.int8)
-        shutil.rmtree(folder / "build", ignore_errors=True)  # objects made with other flags
-        (folder / "build").mkdir()
-        image.tofile(folder / "build" / "image.raw")
-        report = json.loads(files[c.REPORT])
-        for machine in args.machine:
-            rows.append([name, MACHINES[machine], *on_cortex_m(folder, machine, args.cflags, report)])
-        rows.append([name, "this computer", *on_host(folder, args.cflags), "", ""])
+        folder = files.write(save_dir / name)
+        image = np.random.default_rng(1).integers(-128, 128, graph.image.nbytes, np.int8).tobytes()
+        roles = [layer["role"] for layer in files.manifest["layers"]]
+        for mcu in args.mcu:
+            rows.append([name, MCUS[mcu].processor, *on_cortex_m(folder, mcu, args.cflags, image, roles)])
+        rows.append([name, "this computer", *on_host(folder, args.cflags, image), "", ""])
     header = ["network", "processor", "total, M", *PARTS, "flash, bytes", "stack, bytes"]
     peers = [[name, "Cortex-M4", *("" if v is None else v for v in values), "", ""]
              for name, values in PEERS.items()]
@@ -89,26 +80,22 @@ def networks(paths):
             yield f"etinynet{width}-int{bits}", etinynet_graph(width, 224, bits)
 
 
-def on_cortex_m(folder, machine, cflags, report):
+def on_cortex_m(folder, mcu, cflags, image, roles):
     """Total, parts (M instructions), flash and stack (bytes)."""
-    flags = [f"MACHINE={machine}", f"CFLAGS={cflags}", "IMAGE=build/image.raw"]
-    said = dict(line.split() for line in make(folder, "qemu", *flags).decode().splitlines())
-    layers = re.findall(r"layer (\d+) instructions (\d+)", make(folder, "qemu", "OBSERVE=profile", *flags).decode())
-    roles = [layer["role"] for layer in report["layers"]]
+    flash, whole = sizes(folder, mcu, cflags).flash, simulate(folder, mcu, image, cflags)
+    profile = simulated_output(folder, mcu, image, "OBSERVE=profile", f"CFLAGS={cflags}").decode()
+    layers = re.findall(r"layer (\d+) instructions (\d+)", profile)
     parts = [sum(int(count) for index, count in layers if roles[int(index)] in names)
              for names in PARTS.values()]
-    sections = make(folder, "size", *flags).decode().splitlines()
-    sizes = dict(line.split()[:2] for line in sections if line.startswith("."))
-    flash = int(sizes[".text"]) + int(sizes[".data"])
-    return [millions(int(said["instructions"])), *map(millions, parts), flash, int(said["stack_bytes"])]
+    return [millions(whole.instructions), *map(millions, parts), flash, whole.stack]
 
 
-def on_host(folder, cflags):
+def on_host(folder, cflags, image):
     """Total and parts (M instructions)."""
     make(folder, "host", f"CFLAGS={cflags}")
     out = folder / "build" / "callgrind.out"
     call(["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}", folder / "build" / "host" / "net"],
-         (folder / "build" / "image.raw").read_bytes())
+         image)
     listing = call(["callgrind_annotate", "--inclusive=yes", "--threshold=100", out]).decode()
     counts = {name: int(count.replace(",", ""))
               for count, name in re.findall(r"^ *([\d,]+) .*:net_etn_(\w+)", listing, re.MULTILINE)}

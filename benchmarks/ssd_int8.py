@@ -11,19 +11,16 @@ is more than a point below float.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.program import call, detection_lines, make, need, raw
-from gluon_etinynet.export.folder import write_folder
+from gluon_etinynet.export.c.program import call, detection_lines, make, need, raw, simulate, sizes
 from gluon_etinynet.files import write_json
-from gluon_etinynet.integer import run
 
-MACHINE = ("MACHINE=mps2-an500", "MCU=stm32h743")
+MCU = "stm32h743"
 POINT = 0.01  # the most that 8 bits may cost
 
 
@@ -48,8 +45,8 @@ def main():
     graph, images, found, values = measure_accuracy(args)
     graph.save(save_dir / "graph.npz")
     files = c.emit(graph, "ssd")
-    write_folder(save_dir / "c", files, c.REPORT, c.TOOL)
-    report = json.loads(files[c.REPORT])
+    files.write(save_dir / "c")
+    report = files.manifest
     values["pictures"] = len(images)
     values["pictures on which C differs"] = count_differences(save_dir / "c", args.cflags, images, found)
     values.update(measure_costs(save_dir / "c", args.cflags, images[0], found[0]))
@@ -66,50 +63,24 @@ def main():
 def measure_accuracy(args):
     """Graph, validation pictures (int8), the interpreter's detections, and mAP of both networks."""
     from gluon_etinynet.detection.dataset import DetectionSource
+    from gluon_etinynet.detection.evaluation import GraphDetector, average_precisions
     from gluon_etinynet.detection.training import load_detector
-    from gluon_etinynet.flags import read_dataset
+    from gluon_etinynet.flags import given_classes, read_dataset
     from gluon_etinynet.lowering.network import lower
     from gluon_etinynet.quantize.ptq import quantise
 
-    net = load_detector(args.params, args.classes and args.classes.split(","))
+    net = load_detector(args.params, given_classes(args))
     _, (train, val) = read_dataset(args, "train", "val", classes=net.classes)
-    images, labels = pictures(DetectionSource(val, 32, len(net.classes)))
     net.hybridize()
-    values = {"mAP, float": mean_precision(net, floating(net, images), labels)}
-    calibration, _ = pictures(DetectionSource(train[:args.num_images], 32, len(net.classes)))
+    source = DetectionSource(val, 32, len(net.classes))
+    values = {"mAP, float": average_precisions(net, source)["mAP"]}
+    batches = DetectionSource(train[:args.num_images], 32, len(net.classes)).epoch(0)
+    calibration = np.concatenate([data.asnumpy() for data, _ in batches]).astype(np.int8)
     graph = lower(quantise(net, calibration), (net.size, net.size), "ssd_256_etinynet")
-    found = run(graph, images)
-    values["mAP, int8"] = mean_precision(net, map(padded, found), labels)
+    images, found = [], []
+    detector = GraphDetector(graph, net.classes, see=lambda *batch: (images.extend(batch[0]), found.extend(batch[1])))
+    values["mAP, int8"] = average_precisions(detector, source)["mAP"]
     return graph, images, found, values
-
-
-def pictures(source):
-    batches = [(data.asnumpy(), label.asnumpy()) for data, label in source.epoch(0)]
-    return (np.concatenate([data for data, _ in batches]).astype(np.int8),
-            [label for _, labels in batches for label in labels])
-
-
-def floating(net, images):
-    """Yield ids, scores and boxes of each picture."""
-    from gluon_etinynet._mxnet import mx
-
-    for image in images:
-        yield [array[0].asnumpy() for array in net(mx.nd.array(image[None], dtype="float32"))]
-
-
-def padded(found):
-    """Detections of the interpreter as GluonCV's SSD returns them."""
-    return found["class"][:, None], found["score"][:, None] / 65536, found["box"] / 16
-
-
-def mean_precision(net, detections, labels):
-    from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
-
-    metric = VOC07MApMetric(iou_thresh=0.5, class_names=list(net.classes))
-    for (ids, scores, boxes), label in zip(detections, labels):
-        one = [array[None].astype(np.float32) for array in (np.clip(boxes, 0, net.size), ids, scores)]
-        metric.update(*one, label[None, :, :4], label[None, :, 4:5], label[None, :, 5:6])
-    return float(metric.get()[1][-1])
 
 
 def count_differences(folder, cflags, images, found):
@@ -122,15 +93,11 @@ def count_differences(folder, cflags, images, found):
 
 def measure_costs(folder, cflags, image, found):
     """Instructions, stack, flash and static RAM on the Cortex-M7."""
-    said = make(folder, "qemu", *MACHINE, f"CFLAGS={cflags}", stdin=raw(image)).decode().splitlines()
-    if said[:-2] != detection_lines(found):
+    demo, inference = sizes(folder, MCU, cflags), simulate(folder, MCU, raw(image), cflags)
+    if inference.lines != detection_lines(found):
         raise InputError("the detections on the Cortex-M7 differ from the interpreter's")
-    costs = dict(line.split() for line in said[-2:])
-    sections = make(folder, "size", *MACHINE, f"CFLAGS={cflags}").decode().splitlines()
-    sizes = dict(line.split()[:2] for line in sections if line.startswith("."))
-    return {"Cortex-M7 instructions": int(costs["instructions"]), "stack, bytes": int(costs["stack_bytes"]),
-            "flash of the demo, bytes": int(sizes[".text"]) + int(sizes[".data"]),
-            "static RAM of the demo, bytes": int(sizes[".data"]) + int(sizes[".bss"])}
+    return {"Cortex-M7 instructions": inference.instructions, "stack, bytes": inference.stack,
+            "flash of the demo, bytes": demo.flash, "static RAM of the demo, bytes": demo.ram}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ Writes metrics.json, table4.csv, each network as .npz, and its C to --save-dir.
 """
 
 import argparse
-import json
 from collections import namedtuple
 from pathlib import Path
 
@@ -21,8 +20,7 @@ from paper import comparison, value
 
 from gluon_etinynet import InputError, cli, get_model
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.program import make, need, raw
-from gluon_etinynet.export.folder import write_folder
+from gluon_etinynet.export.c.program import MCUS, DoesNotFit, need, raw, simulate, sizes
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print_unreadable
 from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
@@ -33,10 +31,7 @@ from gluon_etinynet.training.evaluation import evaluate_graph, evaluate_net
 
 ROW = "EtinyNet-1.0"
 IMAGENET_VALIDATION = 50000
-# The machine of QEMU with its processor, the pictures' side, flash and RAM in KiB.
-Board = namedtuple("Board", "mcu machine input_size flash_kb ram_kb")
-BOARDS = (Board("STM32F412", "mps2-an386", 224, 1024, 256),
-          Board("STM32F746", "mps2-an500", 256, 1024, 320))
+INPUT_SIZE = {"stm32f412": 224, "stm32f746": 256}
 Memory = namedtuple("Memory", "fits flash arena static stack instructions")
 NOTHING = Memory("no", None, None, None, None, None)
 
@@ -63,15 +58,15 @@ def main():
                          "memory alone is measured")
     need("make", "arm-none-eabi-gcc", "qemu-system-arm")
     save_dir, results = Path(args.save_dir), []
-    for board in BOARDS:
+    for mcu, size in INPUT_SIZE.items():
         if with_pictures:
             graph = graph_of_checkpoint(params=args.params, calib_dir=args.calib_dir,
-                                        num_images=args.num_images, input_size=board.input_size)
-            graph.save(save_dir / f"{board.mcu}.npz")
+                                        num_images=args.num_images, input_size=size)
+            graph.save(save_dir / f"{mcu.upper()}.npz")
         else:
-            graph = random_network(board.input_size)
-        memory = measure(graph, save_dir / board.mcu, board)
-        results.append((board, memory, accuracy(args, graph, board) if with_pictures else None))
+            graph = random_network(size)
+        memory = measure(graph, save_dir / mcu.upper(), mcu)
+        results.append((mcu, memory, accuracy(args, graph, size) if with_pictures else None))
     report(results, save_dir)
 
 
@@ -82,33 +77,23 @@ def random_network(size):
     return lower(quantise(net, noise), (size, size), "etinynet1.0_random")
 
 
-def measure(graph, folder, board):
-    """Link the network for a board and run it once. Returns Memory; sizes in bytes."""
+def measure(graph, folder, mcu):
+    """Link the network for a microcontroller and run it once. Returns Memory; sizes in bytes."""
     files = c.emit(graph, "net")
-    write_folder(folder, files, c.REPORT, c.TOOL)
-    flags = [f"MACHINE={board.machine}", f"MCU={board.mcu.lower()}"]
+    files.write(folder)
     try:
-        make(folder, "elf", *flags)
-    except InputError as error:
-        said = error.__cause__.stderr.decode()
-        reasons = [line for line in said.splitlines() if "overflowed" in line or "left for the stack" in line]
-        if not reasons:
-            raise
-        return NOTHING._replace(fits=f"no ({reasons[0].split(': ')[-1]})")
-    lines = make(folder, "size", *flags).decode().splitlines()
-    sections = {line.split()[0]: int(line.split()[1]) for line in lines if line.startswith(".")}
+        flash, static = sizes(folder, mcu)
+    except DoesNotFit as error:
+        return NOTHING._replace(fits=f"no ({error.reason})")
     image = np.random.default_rng(1).integers(-128, 128, graph.image.shape, np.int8)
-    lines = make(folder, "qemu", *flags, stdin=raw(image)).decode().splitlines()
-    said = dict(line.split() for line in lines)
-    constant = sections[".text"] + sections.get(".ARM.exidx", 0) + sections[".data"]
-    arena = json.loads(files[c.REPORT])["arena_bytes"]["stored"]
-    static = sections[".data"] + sections[".bss"]
-    return Memory("yes", constant, arena, static, int(said["stack_bytes"]), int(said["instructions"]))
+    inference = simulate(folder, mcu, raw(image))
+    arena = files.manifest["arena_bytes"]["stored"]
+    return Memory("yes", flash, arena, static, inference.stack, inference.instructions)
 
 
-def accuracy(args, graph, board):
+def accuracy(args, graph, size):
     """What `training.evaluate` says of the float and the integer network; the share of equal classes."""
-    source = labelled_pictures(args, board.input_size, graph.output.shape[0])
+    source = labelled_pictures(args, size, graph.output.shape[0])
     net = get_model("etinynet1.0", pretrained=args.params or released_checkpoint())
     net.hybridize()
     before, logits = evaluate_net(net, source)
@@ -122,8 +107,8 @@ def report(results, save_dir):
               "M instructions", "fits", "float top-1", "int8 top-1", "same class, %", "pictures",
               "paper: top-1"]
     rows, measurements = [], []
-    for board, memory, accuracies in results:
-        name = f"{ROW} {board.mcu}"
+    for mcu, memory, accuracies in results:
+        name = f"{ROW} {mcu.upper()}"
         cells = ["-"] * 5
         if memory.fits == "yes":
             ram = (memory.static + memory.stack) / 1024
@@ -141,17 +126,18 @@ def report(results, save_dir):
             measurements.append({"table": "4", "row": name, "quantity": "top1", "value": integers,
                                  "note": f"{count} pictures, float {floats:.1f}",
                                  "comparable": count == IMAGENET_VALIDATION})
-        rows.append([f"{board.mcu} ({board.flash_kb} / {board.ram_kb} KiB)", board.input_size, *cells,
-                     memory.fits, *scores, value("4", name, "top1")])
+        has = f"{MCUS[mcu].flash // 1024} / {MCUS[mcu].ram // 1024} KiB"
+        rows.append([f"{mcu.upper()} ({has})", INPUT_SIZE[mcu], *cells, memory.fits, *scores,
+                     value("4", name, "top1")])
     print(f"Table 4, weights and feature maps of 8 bits\n\n{cli.table(header, rows)}")
     if measurements:
         print(f"\nBeside the paper (memory: what the microcontroller has)\n\n{comparison(measurements)}")
     write_csv(save_dir / "table4.csv", header, rows)
     write_json(save_dir / "metrics.json", {
         "measurements": measurements,
-        "results": [{"mcu": board.mcu, "input_size": board.input_size, "memory": memory._asdict(),
+        "results": [{"mcu": mcu.upper(), "input_size": INPUT_SIZE[mcu], "memory": memory._asdict(),
                      "accuracy": accuracies and dict(zip(("float", "int8", "same_class"), accuracies))}
-                    for board, memory, accuracies in results]})
+                    for mcu, memory, accuracies in results]})
     print(f"\nwritten: {save_dir}/metrics.json, table4.csv, and the C of each")
 
 

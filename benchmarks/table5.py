@@ -5,11 +5,10 @@ are given, per class and over all, as GluonCV's eval_ssd.py does; on the 4,952 p
 is held against the paper's, on others it is only shown. --int8 measures it once more with weights and
 feature maps rounded to 8 bits, ranges taken from the training pictures.
 
-Writes metrics.json, table5.csv, classes.csv and contact_sheet.png (with --params) to --save-dir.
+Writes metrics.json, table5.csv and, with --params, classes.csv to --save-dir.
 """
 
 import argparse
-import json
 import math
 from pathlib import Path
 
@@ -19,12 +18,12 @@ from paper import load, side_by_side
 from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.detection.dataset import DetectionSource
-from gluon_etinynet.detection.drawing import contact_sheet, draw_detections, write_image
+from gluon_etinynet.detection.evaluation import average_precisions
 from gluon_etinynet.detection.shapes_dataset import SHAPES
-from gluon_etinynet.detection.training import average_precisions, detect, load_detector, round_to_8_bits
+from gluon_etinynet.detection.training import load_detector, round_to_8_bits
 from gluon_etinynet.export import c
 from gluon_etinynet.files import write_csv, write_json
-from gluon_etinynet.flags import add_dataset_arguments, read_dataset
+from gluon_etinynet.flags import add_dataset_arguments, given_classes, read_dataset
 from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
 from gluon_etinynet.networks.complexity import measure
@@ -45,8 +44,6 @@ def parse_args():
     add("--params", metavar="FILE", help="checkpoint of tools/train_ssd.py; its mAP is measured")
     add_dataset_arguments(parser)
     add("--int8", action="store_true", help="measure it rounded to 8 bits too")
-    add("--pictures", type=int, default=12, help="on the contact sheet (default: 12)")
-    add("--threshold", type=float, default=0.4, help="least score of a detection drawn there (default: 0.4)")
     add("--batch-size", type=int, default=32, help="default: 32")
     add("--num-gpus", type=int, default=0, help="default: 0, the CPU")
     add("-j", "--num-workers", type=int, default=2, help="threads that read pictures (default: 2)")
@@ -73,7 +70,7 @@ def main():
     write_csv(save_dir / "table5.csv", header, rows)
     write_json(save_dir / "metrics.json", {"measurements": measurements})
     print(f"\nwritten: {save_dir}/metrics.json, table5.csv"
-          + (", classes.csv, contact_sheet.png" if args.params else ""))
+          + (", classes.csv" if args.params else ""))
 
 
 def costs():
@@ -96,14 +93,14 @@ def arena_bytes(net):
     """What the exported C needs, which does not depend on the weights' values."""
     noise = np.random.default_rng(0).integers(-128, 128, (2, 3, SIZE, SIZE), np.int8)
     reestimate_batch_norm(net, [mx.nd.array(noise, dtype="float32")])  # lest random weights leave int32's range
-    files = c.emit(lower(quantise(net, noise), (SIZE, SIZE), "etinynet_ssd_random"), "net")
-    return json.loads(files[c.REPORT])["arena_bytes"]
+    graph = lower(quantise(net, noise), (SIZE, SIZE), "etinynet_ssd_random")
+    return c.emit(graph, "net").manifest["arena_bytes"]
 
 
 def accuracy(args, save_dir):
-    """mAP of the checkpoint, float and at 8 bits where wanted; writes classes.csv and the contact sheet."""
+    """mAP of the checkpoint, float and at 8 bits where wanted; writes classes.csv."""
     ctx = contexts(args.num_gpus)
-    net = load_detector(args.params, args.classes and args.classes.split(","))
+    net = load_detector(args.params, given_classes(args))
     net.collect_params().reset_ctx(ctx)
     classes, (val,) = read_dataset(args, "val", classes=net.classes)
     common = {"batch_size": args.batch_size, "classes": len(classes), "threads": args.num_workers}
@@ -111,15 +108,11 @@ def accuracy(args, save_dir):
     whole = args.dataset == "voc" and not args.val_split and len(val) == VOC_TEST_PICTURES
     as_loaded = "8 bit" if feature_map_quantisers(net) else "float"
     found = {as_loaded: precisions(net, source, ctx)}
-    if as_loaded == "float":
-        write_sheet(net, val, args, save_dir)
     if args.int8 and as_loaded == "float":
         _, (train,) = read_dataset(args, "train", classes=net.classes)
         pictures = DetectionSource(train[:CALIBRATION_PICTURES], **common)
         round_to_8_bits(net, [data.as_in_context(ctx[0]) for data, _ in pictures.epoch()])
         found["8 bit"] = precisions(net, source, ctx)
-    if as_loaded != "float":
-        write_sheet(net, val, args, save_dir)
     header = ["class"] + [f"{name}, %" for name in found]
     rows = [[name] + [cell(values[name]) for values in found.values()] for name in classes + ["mAP"]]
     print(f"{len(val)} pictures of {args.dataset_root}, average precision (11 points, as VOC 2007)\n")
@@ -140,17 +133,6 @@ def precisions(net, source, ctx):
 
 def cell(value):
     return "-" if math.isnan(value) else f"{100 * value:.2f}"
-
-
-def write_sheet(net, annotated, args, save_dir):
-    """Draw the detections on pictures spread evenly over the data set."""
-    step = max(1, len(annotated) // args.pictures)
-    drawn, captions = [], []
-    for item in annotated[::step][:args.pictures]:
-        image, detections = detect(net, item.path, args.threshold)
-        drawn.append(draw_detections(image, detections, net.classes))
-        captions.append(f"{item.path.stem}: {len(detections)} found, {len(item.boxes)} annotated")
-    write_image(save_dir / "contact_sheet.png", contact_sheet(drawn, captions))
 
 
 if __name__ == "__main__":

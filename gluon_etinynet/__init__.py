@@ -4,7 +4,12 @@ These are the public names, and docs/api.md lists them. Each is imported when it
 without MXNet (reading files, the integer network, export) never loads it.
 """
 
+import numpy
+
 from .lazy import lazily
+
+if "bool" not in vars(numpy):
+    numpy.bool = bool  # MXNet 1.9.1 reads it at import; NumPy has deprecated it since 1.20, and 1.24 to 1.26 lack it
 
 __version__ = "0.1.0"
 

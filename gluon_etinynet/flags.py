@@ -3,7 +3,7 @@
 from .files import InputError
 
 __all__ = ["add_picture_arguments", "labelled_pictures", "print_unreadable", "add_dataset_arguments", "read_dataset",
-           "add_checkpoint_arguments"]
+           "given_classes", "add_checkpoint_arguments"]
 
 SHOWN = 10
 
@@ -112,16 +112,23 @@ def read_dataset(args, *parts, classes=None):
     from .detection.dataset import SPLITS, classes_of, read_voc
 
     splits = {part: getattr(args, f"{part}_split") or SPLITS[args.dataset][part] for part in ("train", "val")}
-    if args.classes:
-        classes = [name.strip().lower() for name in args.classes.split(",")]
-        if not all(classes) or len(set(classes)) < len(classes):
-            raise InputError(f"--classes {args.classes}: the names must differ and none may be empty")
-    elif classes is None and args.dataset == "voc":
+    classes = given_classes(args) or classes
+    if classes is None and args.dataset == "voc":
         from .detection.ssd import VOC_CLASSES
         classes = list(VOC_CLASSES)
     elif classes is None:
         classes = classes_of(args.dataset_root, ",".join(splits.values()))
     return classes, [read_voc(args.dataset_root, splits[part], classes) for part in parts]
+
+
+def given_classes(args):
+    """Return the names that --classes gives, as annotations have them, a list of str; None without the flag."""
+    if not args.classes:
+        return None
+    classes = [name.strip().lower() for name in args.classes.split(",")]
+    if not all(classes) or len(set(classes)) < len(classes):
+        raise InputError(f"--classes {args.classes}: the names must differ and none may be empty")
+    return classes
 
 
 def add_checkpoint_arguments(parser):

@@ -7,7 +7,6 @@
 # of the annotations, or --classes NAME,NAME. The backbone starts from the released classifier, downloaded
 # once; --params FILE starts from another, or from a whole detector. Then mAP, float and at 8 bits, per class,
 # and a contact sheet of detections on validation pictures in --save-dir (runs/finetune_ssd). --resume goes on.
-extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 save_dir=runs/finetune_ssd data=(--dataset custom) speed=() all=()

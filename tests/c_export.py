@@ -1,13 +1,10 @@
 """Exporting, compiling and running C for the tests."""
 
-from pathlib import Path
-
 import numpy as np
 from running import needs
 
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.program import call, logits, make, raw, read_trace
-from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.integer import Detection, Graph, Node, QuantParams, Tensor, requantise_params
 from gluon_etinynet.integer.random_graphs import conv_attrs, etinynet_graph, images, predict, ssd_graph
 
@@ -19,8 +16,7 @@ SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=
 
 def export(graph, folder, prefix="net"):
     """Write the C of `graph`; returns the folder."""
-    write_folder(folder, c.emit(graph, prefix), c.REPORT, c.TOOL)
-    return Path(folder)
+    return c.emit(graph, prefix).write(folder)
 
 
 class Sanitized:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.detection.drawing import draw_detections, write_image
-from gluon_etinynet.detection.training import detect, load_detector
+from gluon_etinynet.detection.evaluation import detect
+from gluon_etinynet.detection.training import load_detector
 from gluon_etinynet.files import write_json
+from gluon_etinynet.flags import given_classes
 
 
 def parse_args():
@@ -25,7 +27,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    net = load_detector(args.params, args.classes and args.classes.split(","))
+    net = load_detector(args.params, given_classes(args))
     net.hybridize()
     stems = [Path(path).stem for path in args.images]
     twice = next((stem for stem in stems if stems.count(stem) > 1), None)

@@ -41,7 +41,7 @@ def main():
     args = parse_args()
     graph = Graph.load(args.graph)
     if graph.detection is not None:
-        raise InputError(f"{args.graph} is a detector; benchmarks/ssd_int8.py measures its mAP")
+        raise InputError(f"{args.graph} is a detector; tools/eval_ssd.py --graph measures its mAP")
     source = labelled_pictures(args, input_size(graph), graph.output.shape[0])
     params = None if args.params == "released" else args.params
     net = load_checkpoint(args.model, params).net if args.params else None

@@ -5,11 +5,9 @@ tools/make_graph.py.
 """
 
 import argparse
-import json
 
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.export import c
-from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.flags import add_checkpoint_arguments
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
@@ -32,17 +30,13 @@ def main():
     if bool(args.graph) == bool(checkpoint):
         raise InputError("give either --graph NPZ, or --params FILE --calib-dir DIR to make the network of a "
                          "checkpoint")
-    export(Graph.load(args.graph) if args.graph else graph_of_checkpoint(**checkpoint), args)
-
-
-def export(graph, args):
+    graph = Graph.load(args.graph) if args.graph else graph_of_checkpoint(**checkpoint)
     files = c.emit(graph, args.prefix)
-    write_folder(args.out, files, c.REPORT, c.TOOL, args.force)
-    print(summary(files, args.out))
+    files.write(args.out, args.force)
+    print(summary(files.manifest, args.out))
 
 
-def summary(files, out):
-    report = json.loads(files[c.REPORT])
+def summary(report, out):
     flash, arena = report["flash_bytes"], report["arena_bytes"]
     return (f"wrote {out}: {report['network']}, {report['macs'] / 1e6:.1f} M multiply-accumulates\n"
             f"flash of constants: {flash['total']:,} bytes ({flash['weights']:,} of weights)\n"

@@ -1,12 +1,11 @@
 """Write the weights, multipliers, offsets and biases of an integer network as ROM files for an FPGA.
 
-The word layouts are in docs/roms.md. What was written is read back and held against the network.
+The word layouts are in docs/rom.md. What was written is read back and held against the network.
 """
 
 import argparse
 
 from gluon_etinynet import cli
-from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.export.fpga import roms
 from gluon_etinynet.integer import Graph
 
@@ -26,11 +25,12 @@ def parse_args():
 def main():
     args = parse_args()
     graph = Graph.load(args.graph)
-    write_folder(args.out, roms.emit(graph, args.word_channels), roms.ADDRESS_MAP, roms.TOOL, args.force)
+    files = roms.emit(graph, args.word_channels)
+    files.write(args.out, args.force)
     roms.verify(args.out, graph)
     print(cli.table(["memory", "words", "bits", "kilobits"], [
         [name, memory["depth"], memory["width"], f"{memory['depth'] * memory['width'] / 1000:.1f}"]
-        for name, memory in roms.read_address_map(args.out)["memories"].items()]))
+        for name, memory in files.manifest["memories"].items()]))
     print(f"\nwritten and read back: {args.out} ({graph.name}, graph {graph.sha256()[:16]})")
 
 

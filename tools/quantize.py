@@ -29,7 +29,7 @@ from gluon_etinynet.data.augment import views
 from gluon_etinynet.data.datasets import cifar_npz, digits, imagenet_classes
 from gluon_etinynet.data.images import index_folder, photographs_below
 from gluon_etinynet.data.sources import ArraySource, FolderSource, RecordSource
-from gluon_etinynet.files import InputError, atomic_path, sha256, write_json
+from gluon_etinynet.files import InputError, atomic_path, read_record, sha256, write_json
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
@@ -70,6 +70,8 @@ def parse_args():
         help="labelled photographs (labels.csv, or one folder for each class)")
     add("--input-size", type=int, help="side of the pictures that are learnt from, in pixels (default: 224 with linear "
                                        "and with labels, 160 with --photographs, 64 with --cifar, 32 with --digits)")
+    add("--val-size", type=int, help="side of the validation pictures (default: --input-size; 224 with --photographs "
+                                     "and a scheme that learns)")
     add("--batch-size", type=int, help="default: 1024; 32 with --photographs, 64 with --cifar and --digits")
     add("--lr", type=float, help="learning rate at the start, cosine to zero (default: 0.01; with --photographs 0.02, "
                                  "relative to the size of each parameter)")
@@ -136,15 +138,18 @@ def check(parser, args):
         parser.error("--steps is 1 or more; --crops, --distil-epochs and --damping are 0 or more")
     if args.num_epochs is None:
         args.num_epochs = 40
-    if min(args.num_epochs, args.float_epochs, args.num_workers, args.input_size or 8, args.batch_size or 1) < 1:
-        parser.error("--num-epochs, --float-epochs, --num-workers, --input-size and --batch-size must be positive")
-    if small and (args.val_dir or args.rec_val):
-        parser.error("--cifar and --digits have test pictures of their own: no --val-dir, no --rec-val")
+    if min(args.num_epochs, args.float_epochs, args.num_workers, args.input_size or 8, args.val_size or 8,
+           args.batch_size or 1) < 1:
+        parser.error("--num-epochs, --float-epochs, --num-workers, --input-size, --val-size and --batch-size must be "
+                     "positive")
+    if small and (args.val_dir or args.rec_val or args.val_size):
+        parser.error("--cifar and --digits have test pictures of their own: no --val-dir, --rec-val or --val-size")
     if not small and not args.val_dir and not args.rec_val and args.model not in detector_names():
         parser.error("photographs for validation are missing: --val-dir DIR, or --rec-val FILE")
     args.weight_bits = args.weight_bits or (8 if linear else 4)
     args.input_size = args.input_size or (64 if args.cifar else 32 if args.digits else 160 if learnt else
                                           256 if args.model in detector_names() else VALIDATION_SIZE)
+    args.val_size = args.val_size or (VALIDATION_SIZE if learnt else args.input_size)
     args.batch_size = args.batch_size or (32 if photographs else 64 if small else 1024)
     args.lr = args.lr if args.lr is not None else 0.02 if photographs else 0.01
 
@@ -157,13 +162,9 @@ def main():
     settings = dict(task.settings, model=args.model, scheme=args.scheme, weight_bits=args.weight_bits, seed=args.seed,
                     float=sha256(params), **form(args))
     settings["validation"] = [Path(path).name for path in [*args.val_dir, args.rec_val] if path]
+    settings["validation size"] = args.val_size
     settings = json.loads(json.dumps(settings))
-    if (save_dir / "result.json").is_file():
-        result = json.loads((save_dir / "result.json").read_text())
-        if result.get("settings") != settings:
-            raise InputError(f"{save_dir} holds a result of other settings or data; choose another --save-dir")
-    else:
-        result = run(args, task, params, settings, save_dir)
+    result = read_record(save_dir / "result.json", settings) or run(args, task, params, settings, save_dir)
     for name, found in result["quantised"].items():
         print(f"{args.scheme}, {args.weight_bits} bits: top-1 {found['top1']:.2f} on {name}, float "
               f"{result['float'][name]['top1']:.2f}, KL {found['divergence']:.3f}", flush=True)
@@ -206,7 +207,7 @@ def from_photographs(args):
             quantise(net, np.concatenate(images), batch_size=args.batch_size)
             return {}
 
-        return Task(settings, lambda classes: photographs_of(args, args.input_size, classes), learn)
+        return Task(settings, lambda classes: photographs_of(args, classes), learn)
     files = chosen(args.photographs, args.num_images)
     settings = {"float": params, "images": [len(files), args.input_size], "folders": args.photographs,
                 "lr": args.lr, "batch_size": args.batch_size, **{name: getattr(args, name) for name in LEARNT}}
@@ -226,7 +227,7 @@ def from_photographs(args):
                                         for start in range(0, len(images), args.batch_size)))
         return losses
 
-    return Task(settings, lambda classes: photographs_of(args, VALIDATION_SIZE, classes), learn)
+    return Task(settings, lambda classes: photographs_of(args, classes), learn)
 
 
 def form(args):
@@ -249,9 +250,9 @@ def chosen(folders, count):
     return [files[index] for index in np.sort(np.random.RandomState(0).permutation(len(files))[:count])]
 
 
-def photographs_of(args, size, classes):
+def photographs_of(args, classes):
     """The validation sets of --val-dir and --rec-val, by their names."""
-    options = {"batch_size": 32, "size": size, "classes": classes, "threads": args.num_workers}
+    options = {"batch_size": 32, "size": args.val_size, "classes": classes, "threads": args.num_workers}
     found = {Path(folder).name: FolderSource(labelled(folder, classes), strict=True, **options)
              for folder in args.val_dir}
     if len(found) < len(args.val_dir):
@@ -293,7 +294,7 @@ def with_labels(args):
                                   **options)
 
         def validation(classes):
-            return photographs_of(args, args.input_size, classes)
+            return photographs_of(args, classes)
 
     def learn(_, net):
         prepare_qat(net, args.scheme, args.weight_bits, **form(args))

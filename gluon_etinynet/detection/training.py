@@ -1,4 +1,4 @@
-"""Training a detector and measuring it: SSD's targets and loss, and mAP, all by GluonCV's parts.
+"""Training a detector: SSD's targets and loss by GluonCV's parts, the start from a checkpoint, and loading one.
 
 Matching (SSD, section 2.2; GluonCV's `SSDTargetGenerator`): every box takes the anchor that overlaps it
 most, and every anchor left takes the box it overlaps most if their intersection over union is at least 0.5.
@@ -10,8 +10,6 @@ anchors count for each matched one, those with the largest loss ("hard negative 
 many easy ones would outweigh all else.
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from .._mxnet import mx  # before GluonCV, which loads MXNet itself
@@ -19,20 +17,16 @@ from .._mxnet import mx  # before GluonCV, which loads MXNet itself
 # isort: split
 from gluoncv.loss import SSDMultiBoxLoss
 from gluoncv.model_zoo.ssd.target import SSDTargetGenerator
-from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 
-from ..cli import progress
-from ..data.images import read_image
 from ..files import InputError
 from ..networks.parameters import contents_of, load_features, load_parameters, structural_names
 from ..networks.params_file import read_params
 from ..quantize.ptq import quantise
 from ..quantize.qat import prepare_qat
-from .augment import fit
-from .ssd import STDS, VOC_CLASSES, ssd_256_etinynet0_75, ssd_256_etinynet1_0
+from .evaluation import class_names
+from .ssd import STDS, ssd_256_etinynet0_75, ssd_256_etinynet1_0
 
-__all__ = ["MultiBoxLoss", "evaluate_detector", "average_precisions", "start_detector", "load_detector",
-           "detect", "round_to_8_bits"]
+__all__ = ["MultiBoxLoss", "start_detector", "load_detector", "round_to_8_bits"]
 
 MATCHING_IOU = 0.5
 NEGATIVES_PER_POSITIVE = 3
@@ -60,41 +54,6 @@ class MultiBoxLoss:
         return losses[0] * len(data), None
 
 
-def evaluate_detector(net, source, ctx=None, dtype="float32"):
-    """Mean average precision as GluonCV's ``eval_ssd.py`` measures it on VOC 2007.
-
-    Boxes are compared in pixels of the network's input, detections limited to the picture; difficult
-    objects count neither way; average precision is the mean of 11 points.
-
-    Parameters
-    ----------
-    net : EtinyNetSSD
-    source : DetectionSource
-    ctx : list of Context, optional
-        The first is used; the CPU by default.
-    dtype : str
-
-    Returns
-    -------
-    dict
-        "map" (a fraction, over the classes that occur), "samples".
-    """
-    precisions = average_precisions(net, source, ctx, dtype)
-    return {"map": precisions["mAP"], "samples": source.samples_per_epoch}
-
-
-def average_precisions(net, source, ctx=None, dtype="float32"):
-    """Return {class: average precision, NaN if it does not occur} in the network's order, and last "mAP"."""
-    metric = VOC07MApMetric(iou_thresh=0.5, class_names=list(net.classes))
-    ctx = (ctx or [mx.cpu()])[0]
-    for data, label in progress(source.epoch(0), desc="validation", total=len(source)):
-        ids, scores, boxes = net(data.as_in_context(ctx).astype(dtype))
-        label = label.asnumpy()
-        metric.update(boxes.clip(0, source.size).asnumpy(), ids.asnumpy(), scores.asnumpy(),
-                      label[:, :, :4], label[:, :, 4:5], label[:, :, 5:6])
-    return dict(zip(*metric.get()))
-
-
 def load_detector(path, classes=None):
     """Build the detector that a checkpoint is of, and load it.
 
@@ -103,8 +62,7 @@ def load_detector(path, classes=None):
     path : str or Path
         Of an `EtinyNetSSD` as `get_model` builds it, float or trained at 8 bits.
     classes : sequence of str, optional
-        By default the lines of ``classes.txt`` beside the checkpoint or in the folder above, as training
-        writes it, or else Pascal VOC's.
+        By default those that `class_names` finds.
 
     Returns
     -------
@@ -119,15 +77,8 @@ def load_detector(path, classes=None):
     contents = contents_of(arrays, path)
     if not contents.detector or "features.0.conv.weight" not in arrays:
         raise InputError(f"{path} is not a checkpoint of EtinyNet-SSD; tools/train_ssd.py makes one")
-    if classes is None:
-        files = [folder / "classes.txt" for folder in (Path(path).parent, Path(path).parent.parent)]
-        found = next((file for file in files if file.is_file()), None)
-        classes = found.read_text().split("\n")[:-1] if found else VOC_CLASSES
     build = ssd_256_etinynet0_75 if len(arrays["features.0.conv.weight"]) == 24 else ssd_256_etinynet1_0
-    net = build(classes=classes)
-    if contents.classes != len(classes):
-        raise InputError(f"{path} has {contents.classes} classes and not {len(classes)}: name them "
-                         "by --classes, or in a classes.txt beside it")
+    net = build(classes=class_names(path, contents.classes, classes))
     if contents.has_ranges:
         prepare_qat(net, contents.scheme, contents.bits, act_bits=8)
     load_parameters(net, path)
@@ -148,34 +99,6 @@ def round_to_8_bits(net, batches):
     """
     with batches[0].context:
         quantise(net, np.concatenate([batch.asnumpy() for batch in batches]))
-
-
-def detect(net, path, threshold=0.3):
-    """Detect the objects on one picture file.
-
-    Parameters
-    ----------
-    net : EtinyNetSSD
-    path : str or Path
-    threshold : float
-        Least score of a detection.
-
-    Returns
-    -------
-    image : numpy.ndarray
-        uint8 RGB, as read.
-    detections : list of dict
-        "class", "score", and "box": left, top, right, bottom in pixels of the picture; best first.
-    """
-    image = read_image(path)
-    height, width = image.shape[:2]
-    data, _ = fit(image, np.zeros((0, 4)), net.size)
-    ids, scores, boxes = (array[0].asnumpy() for array in net(mx.nd.array(
-        data.transpose(2, 0, 1)[None].astype(np.float32) - 128)))
-    boxes = boxes.clip(0, net.size) * np.array([width, height, width, height]) / net.size
-    return image, [{"class": net.classes[int(index)], "score": float(score), "box": box.tolist()}
-                   for index, score, box in zip(ids[:, 0], scores[:, 0], boxes)
-                   if index >= 0 and score >= threshold]
 
 
 def start_detector(net, path):

@@ -7,7 +7,6 @@ back. `distil` trains the whole on the float network's class probabilities, whic
 pictures that it was not trained on. The paper has neither.
 """
 
-import json
 import math
 import zlib
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 
 from .._mxnet import mx
 from ..cli import progress
-from ..files import InputError, atomic_path, write_json
+from ..files import InputError, atomic_path, read_record, write_json
 from ..networks.batch_norm import frozen_batch_norm, reestimate_batch_norm
 from ..networks.layers import chain
 from .qat import quantised_convolutions
@@ -248,15 +247,9 @@ class _State:
         settings = dict(settings, images=list(images.shape), checksum=zlib.crc32(np.ascontiguousarray(images)),
                         network=network)
         self.content = {"settings": settings, "done": 0, "losses": {}}
-        if self.folder is None or not self._index().is_file():
+        found = read_record(self._index(), settings) if self.folder is not None else None
+        if found is None:
             return
-        try:
-            found = json.loads(self._index().read_text())
-        except ValueError as error:
-            raise InputError(f"{self._index()} is damaged; delete it to begin again") from error
-        if found.get("settings") != settings:
-            raise InputError(f"{self._index()} belongs to a run with other settings, images or network; choose "
-                             "another folder, or delete it to begin again")
         self.content = found
         arrays = mx.nd.load(str(self._arrays(found["done"])))
         net.load_parameters(str(self._arrays(found["done"])), ignore_extra=True)

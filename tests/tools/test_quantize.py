@@ -57,7 +57,9 @@ def result_of(folder):
 
 
 def test_training_with_labels(small_set, tmp_path):
-    arguments = ("--model", "etinynet0.75", "--cifar", small_set, "--input-size", 32, "--batch-size", 8,
+    # At 32 pixels a batch of 8 leaves the last maps 8 values a channel: lambda of a depthwise convolution has no
+    # gradient there but rounding, and that of a channel that is all but dead can be thousands of times the others'.
+    arguments = ("--model", "etinynet0.75", "--cifar", small_set, "--input-size", 64, "--batch-size", 8,
                  "--num-epochs", 1, "--float-epochs", 1, "--seed", 3, "--lr", 1e-3)
     done = run(TOOL, *arguments, "--save-dir", tmp_path / "asq")
     assert done.returncode == 0, done.stderr

@@ -10,8 +10,9 @@ import numpy as np
 from ... import __version__
 from ...files import InputError
 from ...integer import Graph, pack, plan, stages, unpack
+from ..folder import Export
 
-__all__ = ["TOOL", "REPORT", "emit", "read_arrays", "read_weights"]
+__all__ = ["emit", "read_arrays", "read_weights"]
 
 TOOL = "gluon_etinynet export_c"
 REPORT = "report.json"
@@ -40,8 +41,8 @@ def emit(graph, prefix="etinynet"):
 
     Returns
     -------
-    dict from str to str
-        Path -> text. The same graph and prefix give the same text.
+    Export
+        The same graph and prefix give the same text. Its manifest, report.json, says what the network takes.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def emit(graph, prefix="etinynet"):
     report.update(tool=TOOL, version=__version__, network=graph.name, sha256=digest, prefix=prefix,
                   files=sorted([*files, REPORT]))
     files[REPORT] = json.dumps(report, indent=2, sort_keys=True) + "\n"
-    return files
+    return Export(files, REPORT)
 
 
 def _runtime():
@@ -112,10 +113,10 @@ def _plain(name):
 
 def _check_prefix(prefix):
     if not re.match(r"[A-Za-z][A-Za-z0-9_]*\Z", prefix) or prefix in _KEYWORDS:
-        raise InputError(f"--prefix {prefix} is no C identifier; take letters, digits and underscores, "
+        raise InputError(f"prefix {prefix} is no C identifier; take letters, digits and underscores, "
                          "a letter first")
     if prefix.lower() in ("etn", "main") or prefix.lower().startswith("etn_"):
-        raise InputError(f"--prefix {prefix} is taken by the runtime; choose another")
+        raise InputError(f"prefix {prefix} is taken by the runtime; choose another")
 
 
 def _check_stages(graph, found):

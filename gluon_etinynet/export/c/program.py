@@ -1,14 +1,65 @@
-"""Building and running exported C: the demo on this computer or on a Cortex-M under QEMU, and its trace."""
+"""Building and running exported C: the demo on this computer or on a microcontroller under QEMU, and its trace."""
 
 import os
+import re
 import shutil
 import subprocess
+from pathlib import Path
+from typing import List, NamedTuple
 
 import numpy as np
 
 from ...files import InputError
 
-__all__ = ["call", "make", "need", "raw", "logits", "detection_lines", "read_trace", "split_trace"]
+__all__ = ["MCUS", "Mcu", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "sizes", "simulate",
+           "simulated_output", "logits", "detection_lines", "read_trace", "split_trace"]
+
+
+class Mcu(NamedTuple):
+    """A microcontroller: QEMU's machine and its processor; bytes of flash and RAM, as its linker script has them."""
+
+    machine: str
+    processor: str
+    flash: int
+    ram: int
+
+
+class Sizes(NamedTuple):
+    """Bytes of flash (code, constants, initial values), and of RAM without the stack, which the arena is a part of."""
+
+    flash: int
+    ram: int
+
+
+class Inference(NamedTuple):
+    """What an inference printed of its result; instructions executed; the most bytes of stack in use."""
+
+    lines: List[str]
+    instructions: int
+    stack: int
+
+
+class DoesNotFit(InputError):
+    """A microcontroller's memory does not hold the program; `reason` has the linker's words for it."""
+
+    def __init__(self, folder, mcu, reason):
+        super().__init__(f"{folder} does not fit {mcu}: {reason}")
+        self.reason = reason
+
+
+def _mcu(name, machine, processor):
+    script = Path(__file__).with_name("demo") / "cortex_m" / f"{name}.ld"
+    lengths = dict(re.findall(r"(FLASH|RAM) .*LENGTH = (\d+[KM])", script.read_text()))
+    units = {"K": 1 << 10, "M": 1 << 20}
+    return Mcu(machine, processor, *(int(lengths[memory][:-1]) * units[lengths[memory][-1]]
+                                     for memory in ("FLASH", "RAM")))
+
+
+MCUS = {name: _mcu(name, *board) for name, board in {
+    "stm32f412": ("mps2-an386", "Cortex-M4"),
+    "stm32f746": ("mps2-an500", "Cortex-M7"),
+    "stm32h743": ("mps2-an500", "Cortex-M7"),
+}.items()}
 
 _OUTER = ("MAKEFLAGS", "MAKELEVEL", "CFLAGS", "LDFLAGS", "CC")  # not meant for the exported folder
 
@@ -45,6 +96,76 @@ def make(folder, *arguments, stdin=None):
     """Run ``make`` in an exported folder; return its standard output, bytes. Errors as `call`."""
     environment = {key: value for key, value in os.environ.items() if key not in _OUTER}
     return call(["make", "-s", "-C", folder, *arguments], stdin, env=environment)
+
+
+def sizes(folder, mcu, cflags="-O2"):
+    """Build the demo of an exported folder for a microcontroller, and read what it takes of its memory.
+
+    Parameters
+    ----------
+    folder : str or Path
+    mcu : str
+        One of MCUS.
+    cflags : str
+        The compiler's optimisation.
+
+    Returns
+    -------
+    Sizes
+
+    Raises
+    ------
+    DoesNotFit
+        If the flash or RAM of `mcu` is too small, 4 KiB of it being the stack's.
+    InputError
+        As `call`.
+    """
+    flags = [*_target(mcu), f"CFLAGS={cflags}"]
+    try:
+        make(folder, "elf", *flags)
+    except InputError as error:
+        said = getattr(error.__cause__, "stderr", b"").decode(errors="replace").splitlines()
+        reasons = [line.split(": ")[-1] for line in said if "overflowed" in line or "left for the stack" in line]
+        if not reasons:
+            raise
+        raise DoesNotFit(folder, mcu, "; ".join(reasons)) from error
+    lines = make(folder, "size", *flags).decode().splitlines()
+    sections = {line.split()[0]: int(line.split()[1]) for line in lines if line.startswith(".")}
+    return Sizes(sections[".text"] + sections.get(".ARM.exidx", 0) + sections[".data"],
+                 sections[".data"] + sections[".bss"])
+
+
+def simulate(folder, mcu, image, cflags="-O2"):
+    """One inference of an exported folder's demo on a simulated microcontroller.
+
+    Parameters
+    ----------
+    folder, mcu, cflags
+        As of `sizes`.
+    image : bytes
+        As `raw` makes them.
+
+    Returns
+    -------
+    Inference
+        Its instructions are exact: the same image gives the same number.
+
+    Raises
+    ------
+    InputError
+        As `call`.
+    """
+    *lines, instructions, stack = simulated_output(folder, mcu, image, f"CFLAGS={cflags}").decode().splitlines()
+    return Inference(lines, int(instructions.split()[1]), int(stack.split()[1]))
+
+
+def simulated_output(folder, mcu, image, *arguments):
+    """Standard output, bytes, of the demo on a simulated microcontroller; further `arguments` are for ``make``."""
+    return make(folder, "qemu", *_target(mcu), *arguments, stdin=image)
+
+
+def _target(mcu):
+    return f"MACHINE={MCUS[mcu].machine}", f"MCU={mcu}"
 
 
 def raw(image):

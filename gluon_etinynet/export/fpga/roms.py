@@ -13,9 +13,10 @@ import numpy as np
 
 from ... import __version__
 from ...files import InputError
+from ..folder import Export
 
 __all__ = ["WORD_CHANNELS", "OUTPUTS", "ADDRESS_MAP", "CHECKSUMS", "emit", "read", "read_address_map",
-           "verify", "TOOL"]
+           "verify"]
 
 WORD_CHANNELS = (8, 24, 32)
 OUTPUTS = 8  # output channels of a pointwise word, and channels of a requantise or bias word
@@ -41,9 +42,9 @@ def emit(graph, word_channels):
 
     Returns
     -------
-    dict of str to str
-        Text by file name: each memory as `.mem`, `.coe` and `.mif`; `rom.v`,
-        `etinynet_roms.v` and `.vh`; the address map `etinynet_roms.json`; `SHA256SUMS` over all of them.
+    Export
+        Each memory as `.mem`, `.coe` and `.mif`; `rom.v`, `etinynet_roms.v` and `.vh`; the address map
+        `etinynet_roms.json`, which is its manifest; `SHA256SUMS` over all of them.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def emit(graph, word_channels):
     address_map["files"] = sorted([*files, ADDRESS_MAP, CHECKSUMS])
     files[ADDRESS_MAP] = json.dumps(address_map, indent=1) + "\n"
     files[CHECKSUMS] = "".join(f"{_sha256(files[name])}  {name}\n" for name in sorted(files))
-    return files
+    return Export(files, ADDRESS_MAP)
 
 
 def read(folder):

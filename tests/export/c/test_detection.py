@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.program import detection_lines, split_trace
+from gluon_etinynet.export.c.program import detection_lines, simulate, split_trace
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import SCHEDULES, Node, QuantParams, first_difference, plan
 from gluon_etinynet.integer import run as interpret
@@ -79,12 +79,11 @@ def test_few_and_many_classes(sanitized, classes):
 
 
 def test_the_tables_in_c_are_those_of_python():
-    text = (c.FIRMWARE / "src" / "etn_decode.c").read_text()
+    files = c.emit(ssd_graph("tiny", 33))
     for name, expected in (("coarse", EXP_COARSE), ("fine", EXP_FINE)):
-        body = re.search(rf"uint16_t {name}\[64\] = \{{([^}}]*)\}}", text).group(1)
+        body = re.search(rf"uint16_t {name}\[64\] = \{{([^}}]*)\}}", files["src/etn_decode.c"]).group(1)
         assert [int(word) for word in body.replace(",", " ").split()] == expected.tolist()
-    header = (c.FIRMWARE / "src" / "etn_ranking.h").read_text()
-    assert f"#define ETN_CANDIDATE_BYTES {CANDIDATE_BYTES}\n" in header
+    assert f"#define ETN_CANDIDATE_BYTES {CANDIDATE_BYTES}\n" in files["src/etn_ranking.h"]
 
 
 @pytest.fixture(scope="module")
@@ -158,13 +157,11 @@ def test_the_papers_detector_within_an_stm32h743(tmp_path):
     needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
     graph = ssd_graph()
     folder, image = export(graph, tmp_path / "network"), images(graph)[0]
-    output = make(folder, "qemu", "MACHINE=mps2-an500", "MCU=stm32h743", stdin=raw(image))
-    output = output.decode().splitlines()
-    assert output[:-2] == detection_lines(interpret(graph, image[None])[0])
-    said = dict(line.split() for line in output[-2:])
+    inference = simulate(folder, "stm32h743", raw(image))
+    assert inference.lines == detection_lines(interpret(graph, image[None])[0])
     report = json.loads((folder / "report.json").read_text())
-    assert 2 * report["macs"] < int(said["instructions"]) < 5 * report["macs"]
-    assert int(said["stack_bytes"]) < 4096
+    assert 2 * report["macs"] < inference.instructions < 5 * report["macs"]
+    assert inference.stack < 4096
 
 
 def test_memory_of_the_papers_detector():
@@ -172,7 +169,7 @@ def test_memory_of_the_papers_detector():
     graph = ssd_graph()
     assert plan(graph, "blocks").arena_bytes / 1024 == pytest.approx(206.3, abs=0.06)
     assert plan(graph, "rows").arena_bytes / 1024 == pytest.approx(157.5, abs=0.06)
-    report = json.loads(c.emit(graph)["report.json"])
+    report = c.emit(graph).manifest
     assert report["arena_bytes"]["stored"] < 208 * 1024
 
 

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from gluon_etinynet.export import c
-from gluon_etinynet.export.folder import write_folder
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import weight_limit
+from gluon_etinynet.integer.random_graphs import etinynet_graph
 
 ROOT = Path(__file__).resolve().parents[3]
-from gluon_etinynet.integer.random_graphs import etinynet_graph
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +63,20 @@ def test_generated_files_say_where_they_come_from(graph):
     for path in ("include/net.h", "src/net.c", "src/etn_prefix.h", "demo/main.c", "Makefile",
                  "CMakeLists.txt", "README.md"):
         head = files[path][:400]
-        assert c.TOOL in head and graph.sha256()[:16] in head and "Do not edit" in head, path
-    for path in c.FIRMWARE.rglob("*.[ch]"):
-        assert files[path.relative_to(c.FIRMWARE).as_posix()] == path.read_text()
+        assert files.manifest["tool"] in head and graph.sha256()[:16] in head and "Do not edit" in head, path
+
+
+def test_the_other_sources_are_as_in_the_package(graph):
+    """The runtime and its kernels lie in one folder of the export, the header for the user in another."""
+    package, files = Path(c.__file__).parent, c.emit(graph, "net")
+    sources = [path for room in ("runtime", "kernels/portable") for path in (package / room).iterdir()]
+    kept = {f"{'include' if path.name == 'etn.h' else 'src'}/{path.name}": path for path in sources}
+    kept.update({path.relative_to(package).as_posix(): path for path in (package / "demo").rglob("*.*")})
+    assert {name: files[name] for name in kept} == {name: path.read_text() for name, path in kept.items()}
 
 
 def test_report(graph):
-    report = json.loads(c.emit(graph, "net")["report.json"])
+    report = c.emit(graph, "net").manifest
     flash = report["flash_bytes"]
     assert flash["total"] == sum(flash[key] for key in ("weights", "biases", "multipliers", "offsets"))
     text = c.emit(graph, "net")["src/net.c"]
@@ -87,7 +93,7 @@ def test_report(graph):
 
 def test_macs_of_the_paper():
     """113.71 M without batch normalisation."""
-    report = json.loads(c.emit(etinynet_graph("1.0", 224))["report.json"])
+    report = c.emit(etinynet_graph("1.0", 224)).manifest
     assert round(report["macs"] / 1e6, 2) == 113.71
 
 
@@ -107,7 +113,7 @@ def test_what_the_runtime_has_no_place_for_is_named(graph, name, change, message
 
 @pytest.mark.parametrize("prefix", ["", "2net", "a-b", "int", "class", "etn", "ETN_x", "é", "_", "x\n"])
 def test_a_prefix_that_is_no_identifier(graph, prefix):
-    with pytest.raises(InputError, match="--prefix"):
+    with pytest.raises(InputError, match="prefix"):
         c.emit(graph, prefix)
 
 
@@ -125,9 +131,9 @@ def test_the_tool(graph, tmp_path, capsys):
 
 def test_an_earlier_export_is_replaced_and_no_file_of_the_user_lost(graph, tmp_path):
     out = tmp_path / "out"
-    write_folder(out, c.emit(graph, "old"), c.REPORT, c.TOOL)
+    c.emit(graph, "old").write(out)
     (out / "notes.txt").write_text("mine")
-    write_folder(out, c.emit(graph, "young"), c.REPORT, c.TOOL)
+    c.emit(graph, "young").write(out)
     assert (out / "notes.txt").read_text() == "mine"
     assert not (out / "src" / "old.c").exists() and (out / "src" / "young.c").is_file()
 
@@ -139,7 +145,7 @@ def test_a_folder_that_is_not_ours(graph, tmp_path, capsys):
     (out / "thesis.tex").write_text("mine")
     arguments = ["--graph", tmp_path / "model.npz", "--out", out]
     status, _, complaint = export_c(capsys, *arguments)
-    assert status == 2 and "--force" in complaint and complaint.count("\n") == 1
+    assert status == 2 and "use force" in complaint and complaint.count("\n") == 1
     assert [p.name for p in out.iterdir()] == ["thesis.tex"]
     assert export_c(capsys, *arguments, "--force")[0] == 0
     assert (out / "thesis.tex").read_text() == "mine" and (out / "Makefile").is_file()
@@ -147,12 +153,12 @@ def test_a_folder_that_is_not_ours(graph, tmp_path, capsys):
 
 def test_a_manifest_cannot_name_files_outside(graph, tmp_path):
     out = tmp_path / "out"
-    write_folder(out, c.emit(graph, "net"), c.REPORT, c.TOOL)
+    c.emit(graph, "net").write(out)
     (tmp_path / "precious").write_text("mine")
     report = json.loads((out / "report.json").read_text())
     report["files"] += ["../precious", str(tmp_path / "precious")]
     (out / "report.json").write_text(json.dumps(report))
-    write_folder(out, c.emit(graph, "net"), c.REPORT, c.TOOL)
+    c.emit(graph, "net").write(out)
     assert (tmp_path / "precious").read_text() == "mine"
 
 
@@ -173,4 +179,4 @@ def test_a_prefix_refused_writes_nothing(graph, tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ["--graph", tmp_path / "model.npz", "--out", out, "--prefix", "1st"]
     status, _, complaint = export_c(capsys, *arguments)
-    assert status == 2 and "--prefix 1st" in complaint and not out.exists()
+    assert status == 2 and "prefix 1st" in complaint and not out.exists()

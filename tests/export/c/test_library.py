@@ -9,6 +9,8 @@ import pytest
 from c_export import SANITIZE, call, etinynet_graph, export, images, logits, make, needs, raw, ssd_graph
 
 from gluon_etinynet.export import c
+from gluon_etinynet.export.c.program import MCUS, DoesNotFit, sizes
+from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import run as interpret
 
 HERE = Path(__file__).resolve().parent
@@ -94,7 +96,7 @@ ARENA_KIB = {"1.0": (165, 128), "0.75": (160, 96)}
 @pytest.mark.parametrize("width", ARENA_KIB)
 @pytest.mark.parametrize("bits", [8, 4])
 def test_arena_of_the_papers_networks(width, bits):
-    report = json.loads(c.emit(etinynet_graph(width, 224, bits))["report.json"])
+    report = c.emit(etinynet_graph(width, 224, bits)).manifest
     stored, pushed = ARENA_KIB[width]
     assert report["arena_bytes"]["stored"] <= stored * 1024
     assert report["arena_bytes"]["pushed"] <= pushed * 1024
@@ -106,10 +108,8 @@ def test_flash_of_the_papers_networks(width, bits, kib, tmp_path):
     """From the ELF: code and constants of the demo, its start-up included."""
     needs("make", "arm-none-eabi-gcc")
     folder = export(etinynet_graph(width, 224, bits), tmp_path / "network")
-    said = make(folder, "size").decode().splitlines()
-    sections = dict(line.split()[:2] for line in said if line.startswith("."))
+    flash = sizes(folder, "stm32f412").flash
     report = json.loads((folder / "report.json").read_text())
-    flash = int(sections[".text"]) + int(sections[".data"])
     assert report["flash_bytes"]["total"] < flash < report["flash_bytes"]["total"] + 16 * 1024
     assert flash <= kib * 1024
     if (width, bits) == ("0.75", 4):
@@ -122,4 +122,49 @@ def test_what_does_not_fit_does_not_link(tmp_path):
     folder = export(etinynet_graph("1.0", 224, 8, classes=1200), tmp_path / "network")
     done = subprocess.run(["make", "-s", "-C", str(folder), "elf"], capture_output=True)
     assert done.returncode and b"region `FLASH' overflowed" in done.stderr
-    make(folder, "elf", "MACHINE=mps2-an500", "MCU=stm32h743")
+    with pytest.raises(DoesNotFit, match=r"network does not fit stm32f412: region `FLASH' overflowed by \d+ bytes$"):
+        sizes(folder, "stm32f412")
+    assert 1 << 20 < sizes(folder, "stm32h743").flash < 2 << 20
+
+
+def test_sizes_are_those_of_the_image_that_is_flashed(tmp_path):
+    needs("make", "arm-none-eabi-gcc", "arm-none-eabi-objcopy")
+    folder, image = export(etinynet_graph("tiny", 33, classes=5), tmp_path / "network"), tmp_path / "image.bin"
+    flash, ram = sizes(folder, "stm32f412")
+    call(["arm-none-eabi-objcopy", "-O", "binary", folder / "build" / "cortex-m4-stm32f412" / "net.elf", image])
+    assert flash <= image.stat().st_size < flash + 8
+    arena = json.loads((folder / "report.json").read_text())["arena_bytes"]["stored"]
+    assert arena < ram < arena + 1024
+
+
+def test_objects_of_other_flags_are_made_anew(tmp_path):
+    needs("make", "arm-none-eabi-gcc")
+    folder = export(etinynet_graph("tiny", 33, classes=5), tmp_path / "network")
+    small, large = (sizes(folder, "stm32f412", cflags) for cflags in ("-Os", "-O3"))
+    assert small.flash < large.flash
+    assert sizes(folder, "stm32f412", "-Os") == small
+    unchanged = [path.stat().st_mtime_ns for path in sorted(folder.rglob("*.o"))]
+    sizes(folder, "stm32f412", "-Os")
+    assert [path.stat().st_mtime_ns for path in sorted(folder.rglob("*.o"))] == unchanged
+
+
+def test_the_memory_of_the_microcontrollers():
+    """As their data sheets have it."""
+    assert {name: (mcu.processor, mcu.flash // 1024, mcu.ram // 1024) for name, mcu in MCUS.items()} == {
+        "stm32f412": ("Cortex-M4", 1024, 256), "stm32f746": ("Cortex-M7", 1024, 320),
+        "stm32h743": ("Cortex-M7", 2048, 512)}
+
+
+def test_a_program_too_large_for_ram_and_one_that_does_not_compile(tmp_path):
+    needs("make", "arm-none-eabi-gcc")
+    folder = export(etinynet_graph("tiny", 33, classes=5), tmp_path / "network")
+    main = folder / "demo" / "main.c"
+    main.write_text(main.read_text() + "\nvolatile char more[260000];\nint use(void) { return more[0]; }\n")
+    script = folder / "demo" / "cortex_m" / "stm32f412.ld"
+    script.write_text(script.read_text() + "EXTERN(use)\n")
+    with pytest.raises(DoesNotFit, match="RAM are left for the stack|region `RAM' overflowed"):
+        sizes(folder, "stm32f412")
+    main.write_text(main.read_text() + "no C")
+    with pytest.raises(InputError, match="error:") as caught:
+        sizes(folder, "stm32f412")
+    assert not isinstance(caught.value, DoesNotFit)

@@ -4,7 +4,6 @@ import contextlib
 import copy
 import hashlib
 import io
-import json
 import re
 import runpy
 import shutil
@@ -24,7 +23,8 @@ from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import Graph, Node, QuantParams, Tensor
 
 ROOT = Path(__file__).resolve().parents[3]
-RTL = ROOT / "gluon_etinynet" / "export" / "fpga" / "rtl"
+FPGA = ROOT / "gluon_etinynet" / "export" / "fpga"
+ROM, ROM_TB = FPGA / "rtl" / "rom.v", FPGA / "testbench" / "rom_tb.v"
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import bram
@@ -110,7 +110,7 @@ def test_every_value_is_in_its_place_and_is_read_back(tmp_path_factory, seed, v,
                 np.testing.assert_array_equal(got, expected)
     assert ("bias.mem" in files) == biased
 
-    # The layout of docs/roms.md, computed by cutting each array into words from the outside in.
+    # The layout of docs/rom.md, computed by cutting each array into words from the outside in.
     expected = {"pointwise": [], "depthwise": [], "requantise": [], "bias": []}
     for node in graph.nodes:
         weight = node.attrs.get("weight")
@@ -130,7 +130,7 @@ def test_every_value_is_in_its_place_and_is_read_back(tmp_path_factory, seed, v,
             m, o = (node.attrs[key][first:first + 8] for key in ("multiplier", "offset"))
             lanes = [(int(mm) & 0xffff) + ((int(oo) & 0xfffff) << 16) for mm, oo in zip(m, o)]
             expected["requantise"].append(word_of(lanes, 36))
-            bits_of_bias = json.loads(files[roms.ADDRESS_MAP])["field_bits"]["bias"]
+            bits_of_bias = files.manifest["field_bits"]["bias"]
             expected["bias"].append(0 if bias is None else word_of(bias[first:first + 8], bits_of_bias))
     for memory in ("pointwise", "depthwise", "requantise") + (("bias",) if biased else ()):
         assert [int(line, 16) for line in files[f"{memory}.mem"].splitlines()] == expected[memory], memory
@@ -154,7 +154,7 @@ def test_the_example_of_the_documentation():
 def test_views_hold_the_same_words_and_the_header_their_sizes():
     files = roms.emit(etinynet_graph("tiny", 32, 4, 10), 8)
     header = dict(re.findall(r"localparam (\w+) = (\d+);", files["etinynet_roms.vh"]))
-    for name, memory in json.loads(files[roms.ADDRESS_MAP])["memories"].items():
+    for name, memory in files.manifest["memories"].items():
         words = files[f"{name}.mem"].split("\n")
         assert words.pop() == "" and len(words) == memory["depth"] == int(header[f"{name.upper()}_DEPTH"])
         assert {len(word) for word in words} == {-(-memory["width"] // 4)}
@@ -176,7 +176,7 @@ def test_extreme_values_are_held(tmp_path, offset, bits):
     attrs["shift"], attrs["bias"][:2] = 0, (1 << 30, -(1 << 30))
     files = roms.emit(graph, 8)
     roms.verify(written(tmp_path / "rom", files), graph)
-    fields = json.loads(files[roms.ADDRESS_MAP])["field_bits"]
+    fields = files.manifest["field_bits"]
     assert fields == {"weight": 4, "multiplier": 16, "offset": bits, "bias": 32}
 
 
@@ -185,7 +185,7 @@ def test_networks_of_the_paper_have_the_words_that_were_sized():
                 ("1.0", 32): ((3568, 1024), (1152, 128), (910, 288))}
     for (width, v), sizes in expected.items():
         graph = etinynet_graph(width, bits=4)
-        memories = json.loads(roms.emit(graph, v)[roms.ADDRESS_MAP])["memories"]
+        memories = roms.emit(graph, v).manifest["memories"]
         assert tuple((memories[name]["depth"], memories[name]["width"])
                      for name in ("pointwise", "depthwise", "requantise")) == sizes
         assert bram.activation_words(graph, v) == 3920
@@ -210,7 +210,7 @@ def small():
 
 def test_a_changed_weight_is_named(small, tmp_path):
     graph, files = small
-    layers = {layer["name"]: layer for layer in json.loads(files[roms.ADDRESS_MAP])["layers"]}
+    layers = {layer["name"]: layer for layer in files.manifest["layers"]}
     base = layers["pw"]["weight_base"]
     value = graph.nodes[2].attrs["weight"][8, 8, 0, 0]
     # Output 8 is lane group 0 of the second row of words, input 8 lane 0 of the second word of that row.
@@ -354,25 +354,25 @@ def simulate(folder, top, sources, **parameters):
 def test_every_word_read_through_the_rom_is_the_packers(tmp_path, width, v, bits):
     files = roms.emit(etinynet_graph(width, 64, bits), v)
     folder = written(tmp_path / "rom", files)
-    for name, memory in json.loads(files[roms.ADDRESS_MAP])["memories"].items():
-        seen = simulate(folder, "rom_tb", [folder / "rom.v", RTL.parent / "testbench" / "rom_tb.v"], PATH=memory["file"],
-                        WIDTH=memory["width"], DEPTH=memory["depth"])
+    for name, memory in files.manifest["memories"].items():
+        seen = simulate(folder, "rom_tb", [folder / "rom.v", ROM_TB], PATH=memory["file"], WIDTH=memory["width"],
+                        DEPTH=memory["depth"])
         assert seen == files[memory["file"]].splitlines(), name
 
 
 @simulated
 def test_a_rom_of_one_word(tmp_path):
-    (tmp_path / "roms.mem").write_text("2a\n")
-    assert simulate(tmp_path, "rom_tb", [RTL / "rom.v", RTL.parent / "testbench" / "rom_tb.v"], WIDTH=7, DEPTH=1) == ["2a"]
+    (tmp_path / "rom.mem").write_text("2a\n")
+    assert simulate(tmp_path, "rom_tb", [ROM, ROM_TB], WIDTH=7, DEPTH=1) == ["2a"]
 
 
 @simulated
 @pytest.mark.parametrize("lines", [None, ["1", "2"]])
 def test_a_missing_or_short_file_stops_the_simulation(tmp_path, lines):
     if lines:
-        (tmp_path / "roms.mem").write_text("\n".join(lines) + "\n")
-    seen = simulate(tmp_path, "rom_tb", [RTL / "rom.v", RTL.parent / "testbench" / "rom_tb.v"], WIDTH=8, DEPTH=3)
-    assert seen[-1] == f"rom: roms.mem does not hold word {len(lines or [])} of 3"
+        (tmp_path / "rom.mem").write_text("\n".join(lines) + "\n")
+    seen = simulate(tmp_path, "rom_tb", [ROM, ROM_TB], WIDTH=8, DEPTH=3)
+    assert seen[-1] == f"rom: rom.mem does not hold word {len(lines or [])} of 3"
 
 
 @simulated
@@ -381,7 +381,7 @@ def test_the_module_that_holds_all_roms_reads_each(tmp_path, biased):
     graph = small_graph(np.random.default_rng(3), (9, 10, 11), 4, biased)
     files = roms.emit(graph, 8)
     folder = written(tmp_path / "rom", files)
-    names = list(json.loads(files[roms.ADDRESS_MAP])["memories"])
+    names = list(files.manifest["memories"])
     ports = ", ".join(f".{n}_enable(1'b1), .{n}_data({n}), "
                       f".{n}_address(address[$clog2({n.upper()}_DEPTH)-1:0])"
                       for n in names)
@@ -401,7 +401,7 @@ def test_the_module_that_holds_all_roms_reads_each(tmp_path, biased):
 @synthesised
 def test_yosys_maps_a_rom_to_block_ram_and_nothing_else(tmp_path):
     files = roms.emit(etinynet_graph("tiny", 32, 4, 10), 8)
-    memory = json.loads(files[roms.ADDRESS_MAP])["memories"]["depthwise"]
+    memory = files.manifest["memories"]["depthwise"]
     assert (memory["depth"], memory["width"]) == (117, 32)
     assert bram.block_rams(written(tmp_path / "rom", files), memory) == 0.5  # 512 x 36
 
@@ -425,7 +425,7 @@ def test_roms_of_etinynet_0_75_leave_room_within_the_papers_576_kb(tmp_path):
     files = roms.emit(etinynet_graph("0.75", bits=4), 24)
     folder = written(tmp_path / "rom", files)
     counts = {name: bram.block_rams(folder, memory)
-              for name, memory in json.loads(files[roms.ADDRESS_MAP])["memories"].items()}
+              for name, memory in files.manifest["memories"].items()}
     print(f"BRAM36: {counts}, sum {sum(counts.values())}; paper: {bram.PAPER}")
     assert counts["pointwise"] == 75 and counts["depthwise"] == 4 and counts["requantise"] == 8
     # 22 hold the activations, 6 the line buffers.
