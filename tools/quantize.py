@@ -63,7 +63,7 @@ def parse_args():
     add("--scheme", default="asq", choices=["asq", "dorefa", "linear"], help="default: asq")
     add("--weight-bits", type=int, choices=range(2, 9), help="default: 4; linear has 8")
     add("--per-channel", action="store_true", help="a lambda for each output channel (the paper: each layer)")
-    add("--no-levelling", action="store_true",
+    add("--no-balancing", action="store_true",
         help="leave the channels of a layer as different in size as they are, as the paper does")
     add("--seed", type=int, default=0, help="default: 0")
     add("--val-dir", nargs="+", default=[], metavar="DIR",
@@ -130,8 +130,8 @@ def check(parser, args):
             setattr(args, name, default)
     if photographs and args.num_epochs is not None or not photographs and args.num_images is not None:
         parser.error("--num-epochs goes with labels, --num-images with --photographs")
-    if linear and (args.lr is not None or args.per_channel or args.no_levelling):
-        parser.error("--lr, --per-channel and --no-levelling are for asq and dorefa")
+    if linear and (args.lr is not None or args.per_channel or args.no_balancing):
+        parser.error("--lr, --per-channel and --no-balancing are for asq and dorefa")
     if photographs and args.num_gpus:
         parser.error("--photographs runs on the CPU: no --num-gpus")
     if learnt and (args.crops < 0 or args.steps < 1 or args.distil_epochs < 0 or args.damping < 0):
@@ -232,7 +232,7 @@ def from_photographs(args):
 
 def form(args):
     """The options of `prepare_qat` that are not the paper's, where they are wanted."""
-    return {"per_channel": args.per_channel, "level_channels": not args.no_levelling}
+    return {"per_channel": args.per_channel, "balance_channels": not args.no_balancing}
 
 
 def shares(count, parts):

@@ -38,7 +38,7 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
         None leaves the feature maps in float, for ASQ and DoReFa only.
     batch_size : int
     **options
-        Of `reconstruct`, and ``per_channel`` and ``level_channels`` of `prepare_qat`.
+        Of `reconstruct`, and ``per_channel`` and ``balance_channels`` of `prepare_qat`.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
     if scheme == "linear" and (weight_bits, act_bits) != (8, 8):
         raise ValueError(f"linear quantisation is of weights and maps of 8 bits, not {weight_bits} and {act_bits}")
     if learns:
-        prepared = {name: options.pop(name) for name in ("per_channel", "level_channels") if name in options}
+        prepared = {name: options.pop(name) for name in ("per_channel", "balance_channels") if name in options}
         float_net = copied(net)
         prepare_qat(net, scheme, weight_bits, **prepared)
         reconstruct(float_net, net, images, batch_size=batch_size, **options)

@@ -97,7 +97,7 @@ def test_few_unlabelled_photographs(photographs, tmp_path):
     assert (tmp_path / "a" / "net.params").stat().st_size > 4 * 680_000
     again = run(TOOL, *arguments, "--save-dir", tmp_path / "a")
     assert "features.1.0" not in again.stdout and "features.1.0" in done.stdout
-    for flag in (("--crops", 0), ("--no-levelling",)):
+    for flag in (("--crops", 0), ("--no-balancing",)):
         assert_one_line(run(TOOL, *arguments, *flag, "--save-dir", tmp_path / "a"), "other settings")
         assert run(TOOL, *arguments, *flag, "--save-dir", tmp_path / flag[0]).returncode == 0
         assert result_of(tmp_path / flag[0])["losses"] != result["losses"]
