@@ -183,7 +183,8 @@ def detectors(shapes, tmp_path_factory):
     net.initialize()
     for heads in (net.class_predictors, net.box_predictors):
         heads.initialize(mx.init.Normal(0.1), force_reinit=True)
-    reestimate_batch_norm(net, [data for data, _ in DetectionSource(read_voc(shapes, "train", SHAPES), Loading(4, 256, classes=4)).epoch()])
+    source = DetectionSource(read_voc(shapes, "train", SHAPES), Loading(4, 256, classes=4))
+    reestimate_batch_norm(net, [data for data, _ in source.epoch()])
     (work / "float").mkdir()
     net.save_parameters(str(work / "float" / "net.params"))
     (work / "float" / "classes.txt").write_text("".join(f"{name}\n" for name in SHAPES))
