@@ -35,6 +35,7 @@ setup(
         "demo": ["scikit-learn"],  # the handwritten digits of the quickstart
         "onnx": ["onnx>=1.13.1,<=1.16.2", "protobuf==3.20.3"],  # the versions MXNet's exporter works with
         "tensorboard": ["tensorboardX==2.6.2.2", "protobuf==3.20.3"],  # training logs; newer ones want numpy 2
-        "test": ["pytest>=7", "pytest-xdist", "ruff", "clang-format==14.0.6", "hypothesis", "scikit-learn", "tensorboardX==2.6.2.2", "protobuf==3.20.3"],
+        "test": ["pytest>=7", "pytest-xdist", "hypothesis", "ruff", "clang-format==14.0.6",
+                 "scikit-learn", "tensorboardX==2.6.2.2", "protobuf==3.20.3"],
     },
 )

@@ -1,8 +1,8 @@
 """The one door to MXNet: ``from ._mxnet import mx``.
 
-MXNet 1.9.1 reads ``np.bool``, which NumPy removed in 1.24, and its import and some of its
-operators print deprecation warnings that say nothing to our users. Both are dealt with here,
-before MXNet is imported; GluonCV must be imported after this module too.
+MXNet 1.9.1 and GluonCV print deprecation warnings that say nothing to our users, at import and in some operators:
+they are filtered here. MXNet also reads ``np.bool``, which NumPy removed in 1.24: the package's ``__init__`` gives it
+back, so where NumPy is newer (Python 3.12) ``import gluon_etinynet`` must come before ``import mxnet``.
 """
 
 import os
@@ -48,9 +48,6 @@ def _show_in_one_line(error):
 
     sys.excepthook = hook
 
-
-if "bool" not in vars(np):
-    np.bool = bool
 
 _quieten()
 try:

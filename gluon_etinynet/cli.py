@@ -1,5 +1,6 @@
 """What the command line tools share: how they end, what they print, how they show progress."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -8,7 +9,7 @@ from tqdm import tqdm
 
 from .files import InputError
 
-__all__ = ["run", "progress", "table"]
+__all__ = ["run", "open_log", "progress", "table"]
 
 
 def run(main):
@@ -33,6 +34,28 @@ def run(main):
         # The interpreter would complain once more when it flushes standard output at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
+
+
+@contextlib.contextmanager
+def open_log(path=None):
+    """Yield a function that prints a line, and appends it to the file at `path` if there is one.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    try:
+        file = open(path, "a") if path else None
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another log file") from error
+
+    def log(line):
+        for stream in filter(None, (sys.stdout, file)):
+            print(line, file=stream, flush=True)
+
+    with file or contextlib.nullcontext():
+        yield log
 
 
 def progress(iterable=None, **options):

@@ -14,7 +14,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-__all__ = ["InputError", "atomic_path", "write_json", "write_csv", "classes_beside", "sha256", "download"]
+__all__ = ["InputError", "atomic_path", "atomic_folder", "write_json", "write_csv", "read_record", "classes_beside",
+           "sha256", "download"]
 
 
 class InputError(ValueError):
@@ -26,11 +27,11 @@ class InputError(ValueError):
 
 @contextlib.contextmanager
 def atomic_path(path):
-    """Yield a temporary path beside `path`; rename it to `path` if the block succeeds.
+    """Yield a temporary path beside `path`; rename what was written there to `path` if the block succeeds.
 
     A reader sees the old file or the new one, never half of it, and a failed or killed writer
-    leaves `path` as it was. The temporary file keeps the extension of `path`, because
-    matplotlib and OpenCV choose the format by it.
+    leaves `path` as it was. The temporary file has the name of `path` (in a folder of its own), because
+    matplotlib and OpenCV choose the format by the extension.
 
     Parameters
     ----------
@@ -43,28 +44,54 @@ def atomic_path(path):
         If the folder cannot be written, or the disk is full.
     """
     path = Path(path)
-    temporary = None
+    with _staged(path) as temporary:
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def atomic_folder(path):
+    """Yield a temporary folder beside `path`; rename it to `path` if the block succeeds.
+
+    The folder appears whole or not at all. One that is there already is removed just before.
+
+    Parameters, errors
+    ------------------
+    As for `atomic_path`.
+    """
+    path = Path(path)
+    with _staged(path) as temporary:
+        temporary.mkdir()
+        yield temporary
+        for written in temporary.rglob("*"):
+            if written.is_file():
+                _flush(written)
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+        _flush(path.parent)
+
+
+@contextlib.contextmanager
+def _staged(path):
+    """Yield the name of `path` in a temporary folder beside it; OSError within becomes InputError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.suffix)
-        os.close(handle)
-        yield Path(temporary)
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
+            yield Path(folder) / path.name
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}; "
                          "choose another folder or free some space") from error
+
+
+def _flush(path):
+    """Wait until a file, or the list of a folder's files, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
     finally:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        os.close(handle)
 
 
 def write_json(path, value):
@@ -79,6 +106,41 @@ def write_csv(path, header, rows):
         writer = csv.writer(out)
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def read_record(path, settings):
+    """Read what an earlier run has left, so that it can be taken up again.
+
+    Parameters
+    ----------
+    path : str or Path
+        JSON with "settings" in it.
+    settings : dict
+        Those of this run, ready for JSON.
+
+    Returns
+    -------
+    dict or None
+        None if there is no such file.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or of a run with other settings; names the first that differs.
+    """
+    try:
+        record = json.loads(Path(path).read_text())
+        there = record["settings"]
+        differing = [name for name in {**settings, **there} if settings.get(name) != there.get(name)]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged ({type(error).__name__}); delete it to begin again") from error
+    if differing:
+        name = differing[0]
+        raise InputError(f"{path} belongs to a run with other settings: {name} was {there.get(name)}, now it is "
+                         f"{settings.get(name)}; choose another folder, or delete it to begin again")
+    return record
 
 
 def classes_beside(path):

@@ -6,7 +6,6 @@
 #
 # CIFAR10.npz holds x_train, y_train, x_test, y_test (uint8 RGB and integers) and classes.
 # On 8000 pictures at 64 x 64 about an hour on 2 cores. The paper, on ImageNet: -2.4 and -0.8 points.
-extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 python benchmarks/ablations.py "$@"

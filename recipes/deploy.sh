@@ -19,7 +19,6 @@
 # Interrupted at any point, the same command goes on, and what is finished is not repeated. Ten classes of 250 pictures
 # at 224 x 224 take some minutes of training on 2 cores, and as long again for the rest.
 from=$PWD
-extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 tool=$PWD/tools/deploy.py
 cd "$from" # the paths in the arguments are the caller's

@@ -7,7 +7,6 @@
 # downloaded once (--params FILE takes others); options given here override those below. Classes called by their
 # ImageNet wnid start with the released classifier's weights for them, others at zero. On Imagenette (2,500
 # pictures, 2 epochs, some minutes on 2 cores) 96 to 97 % of the validation pictures.
-extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 exec python tools/train_imagenet.py --params released --lr 0.002 --features-lr-mult 0.1 --warmup-epochs 0.5 \

@@ -8,7 +8,6 @@
 # once; --params FILE starts from another, or from a whole detector. Then mAP per class and a contact sheet of
 # detections on validation pictures in --save-dir (runs/finetune_ssd), and the same at 8 bits in its folder int8.
 # --resume goes on. On to a microcontroller: recipes/deploy.sh --params runs/finetune_ssd/train/best.params.
-extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 save_dir=runs/finetune_ssd root="" network=etinynet1.0 split=train data=(--dataset custom) speed=() all=()

@@ -7,7 +7,6 @@
 # PREFIX.rec, PREFIX.idx and PREFIX.lst, checked, or nothing; shuffled, so that any run of records holds all
 # classes. About 200 pictures a second on each core for ImageNet.
 from=$PWD
-extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 tool=$PWD/tools/make_rec.py
 cd "$from" # the paths in the arguments are the caller's

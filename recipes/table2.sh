@@ -9,7 +9,6 @@
 #                                                         1024; options of tools/train_imagenet.py), then the table
 #
 # Expected on ImageNet's 50,000 validation pictures: 65.5 / 86.2 for EtinyNet-1.0.
-extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 train=false model=etinynet1.0 save_dir=runs/table2 gpus=0 rec_val="" val_dir="" all=()

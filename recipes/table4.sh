@@ -13,7 +13,6 @@
 # five a second. Needs make, arm-none-eabi-gcc with newlib and qemu-system-arm (Debian and Ubuntu:
 # gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm). The paper: 64.7 (STM32F412) and 65.8
 # (STM32F746). Result: runs/table4/.
-extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 python benchmarks/table4.py "$@"

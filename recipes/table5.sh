@@ -13,7 +13,6 @@
 #
 # VOC is looked for in ~/.mxnet/datasets/voc (VOC2007 and VOC2012, as GluonCV's scripts/datasets/pascal_voc.py
 # unpacks them) or in --dataset-root DIR. Paper: 56.4 % mAP at 8 bits.
-extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 train=false demo=false save_dir=runs/table5 network=etinynet1.0 data=() speed=() all=()

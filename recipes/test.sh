@@ -8,7 +8,6 @@
 #
 # Tests on the released weights and on photographs look for them in ETINYNET_TEST_WEIGHTS and
 # ETINYNET_TEST_DATA, and are skipped where these are not set.
-extras=demo,test
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 export OMP_NUM_THREADS=1 # tests are repeatable at one thread, and many small nets are not faster with more

@@ -9,7 +9,6 @@
 # place; --save-dir must be a folder that all of them see. --batch-size is that of all workers together.
 # When a process dies the others are ended too; the same command with --resume after the `--` goes on.
 # The processes trust whoever reaches their ports: use a private network.
-extras=demo
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 launch=()

@@ -1,4 +1,4 @@
-"""What tests need of the outside: command lines run within the process, programs that may be missing."""
+"""What tests need of the outside: scripts run within the process, programs that may be missing."""
 
 import contextlib
 import io
@@ -23,12 +23,20 @@ def run(script, *arguments):
         returncode, stdout, stderr.
     """
     out, err = io.StringIO(), io.StringIO()
-    path = ROOT / script
-    argv = [str(path), *map(str, arguments)]
-    with mock.patch.object(sys, "argv", argv), mock.patch.object(sys, "path", [str(path.parent)] + sys.path), \
-            contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(path), run_name="__main__")
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        _run_path(ROOT / script, arguments, "__main__")
     return SimpleNamespace(returncode=ended.value.code or 0, stdout=out.getvalue(), stderr=err.getvalue())
+
+
+def load(script):
+    """What a script of the repository defines, as attributes; it does not run as `__main__`."""
+    return SimpleNamespace(**_run_path(ROOT / script, [], Path(script).stem))
+
+
+def _run_path(path, arguments, name):
+    argv = [str(path), *map(str, arguments)]
+    with mock.patch.object(sys, "argv", argv), mock.patch.object(sys, "path", [str(path.parent)] + sys.path):
+        return runpy.run_path(str(path), run_name=name)
 
 
 def needs(*programs):

@@ -1,11 +1,14 @@
 """What a user meets first: the choice of a Python, quiet imports, and the message where MXNet is missing."""
 
+import itertools
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,8 +48,19 @@ def test_package_does_not_load_mxnet():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("names", list(itertools.permutations(["mxnet", "gluoncv", "gluon_etinynet"])))
+def test_imports_in_any_order_are_quiet(names):
+    """Where NumPy is 1.24 or newer, MXNet's own traceback comes first unless this package was imported before."""
+    done = python("".join(f"import {name}\n" for name in names) +
+                  "from gluon_etinynet import get_model\nget_model('etinynet1.0')")
+    if names[0] == "gluon_etinynet" or np.lib.NumpyVersion(np.__version__) < "1.24.0":
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    else:
+        assert "has no attribute 'bool'" in done.stderr
+
+
 def test_numpy_alias():
-    done = python("from gluon_etinynet import _mxnet; import numpy as np; assert np.bool is bool")
+    done = python("import gluon_etinynet, numpy as np; assert np.bool is bool")
     assert done.returncode == 0, done.stderr
 
 
@@ -71,70 +85,171 @@ def test_absent_mxnet_can_be_caught():
     assert "Traceback" in done.stderr and "ZeroDivisionError" in done.stderr
 
 
-# A program that answers as this interpreter would if it were version {version}, without the module {lacks}.
+# A program that answers as this interpreter would if it were version {version}, without the module {lacks}. With
+# `-m venv` it makes an environment of itself, with `-m pip` it notes how it was called and does what $PIP says.
 IMPOSTOR = """#!/bin/sh
+case "$1 $2" in
+    "-m venv") mkdir -p "$3/bin" && exec cp "$0" "$3/bin/python" ;;
+    "-m pip") echo "pip $*" >>"$HOME/calls"; eval "$PIP"; exit ;;
+    "-m pytest") echo "$0 $*" >>"$HOME/calls"; exit ;;
+    "-c import gluon_etinynet"*) eval "$IMPORTS"; exit ;;
+esac
 shift
 exec '{python}' -c "import sys
 sys.version_info = {version}
 sys.modules['{lacks}'] = None
 exec(sys.argv.pop(1))" "$@"
 """
+PROGRAMS = ("sh", "bash", "basename", "dirname", "env", "ls", "cat", "rm", "sha256sum", "flock", "mkdir", "cp", "tail",
+            "touch", "sleep")
 
 
 @pytest.fixture
 def machine(tmp_path):
-    """A machine with the recipes and the programs they call, but no Python; returns its `bin` and a runner."""
+    """A machine with the recipes and the programs they call, but no Python.
+
+    Returns a function that puts an impostor on its PATH, one that runs ``recipes/test.sh``, which returns status and
+    standard error, and one that says what pip and pytest were called with since it was asked last.
+    """
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name in ("sh", "bash", "basename", "dirname", "env", "ls", "cat", "rm", "sha256sum", "flock"):
+    for name in PROGRAMS:
         (programs / name).symlink_to(shutil.which(name))
     clone = tmp_path / "a clone"
     shutil.copytree(ROOT / "recipes", clone / "recipes")
     shutil.copy(ROOT / "setup.py", clone)
 
+    def start(*arguments, **variables):
+        script = os.path.relpath(run.clone / "recipes" / "test.sh", tmp_path)
+        return subprocess.Popen(["bash", script, *arguments], cwd=tmp_path, stderr=subprocess.PIPE,
+                                env=dict(variables, PATH=str(programs), HOME=str(tmp_path)), universal_newlines=True)
+
     def run(*arguments, **variables):
-        done = subprocess.run(["bash", "a clone/recipes/test.sh", *arguments], cwd=tmp_path,
-                              env=dict(variables, PATH=str(programs), HOME=str(tmp_path)), timeout=60,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
-        assert not list(clone.glob(".venv*/*")), "an environment was made"
-        assert done.stderr.count("\n") == 1 and done.stderr.startswith("test.sh: error: "), done.stderr
-        return done.returncode, done.stderr
+        process = start(*arguments, **variables)
+        message = process.communicate(timeout=60)[1]
+        return process.returncode, message
 
     def install(name, **impostor):
         program = programs / name
         program.write_text(IMPOSTOR.format(python=sys.executable, **impostor) if impostor else "#!/bin/sh\nexit 127\n")
         program.chmod(0o755)
 
-    return install, run
+    def calls():
+        log = tmp_path / "calls"
+        lines = log.read_text().splitlines() if log.exists() else []
+        log.write_text("")
+        return lines
+
+    run.start, run.clone = start, clone
+    return install, run, calls
+
+
+def refused(run, *arguments, **variables):
+    """Run the recipe, which must end with one line and make nothing; return that line."""
+    status, message = run(*arguments, **variables)
+    assert not list(run.clone.glob(".venv*/*")), "an environment was made"
+    assert status == 2 and message.count("\n") == 1 and message.startswith("test.sh: error: "), message
+    return message
 
 
 def test_no_python_that_serves(machine):
-    install, run = machine
+    install, run, _ = machine
     for name in ("python3.13", "python3", "python"):
         install(name, version=(3, 13, 0), lacks="none")
     install("python3.12")  # does not start, like the pyenv shim of a version that is not selected
-    status, message = run()
-    assert status == 2 and "3.8 to 3.12" in message and "ETINYNET_PYTHON" in message
-    status, message = run(ETINYNET_PYTHON="python3.13")
-    assert status == 2 and "3.8 to 3.12" in message
-    status, message = run("--python", "3.9")
-    assert status == 2 and "no Python 3.9 found" in message
+    message = refused(run)
+    assert "3.8 to 3.12" in message and "ETINYNET_PYTHON" in message
+    assert "3.8 to 3.12" in refused(run, ETINYNET_PYTHON="python3.13")
+    assert "3.8 to 3.12" in refused(run, ETINYNET_PYTHON="/no/such")
+    assert "no Python 3.9 found" in refused(run, "--python", "3.9")
 
 
 def test_python_without_venv(machine):
-    install, run = machine
+    install, run, _ = machine
     install("python3.12")
     install("python3", version=(3, 10, 0), lacks="ensurepip")
-    status, message = run()
-    assert status == 2 and "apt-get install -y python3.10-venv" in message
+    assert "apt-get install -y python3.10-venv" in refused(run)
 
 
 @pytest.mark.parametrize("arguments", [("--python", "3.13"), ("--python=3.7",), ("--python",), ("--python", "")])
 def test_version_that_does_not_serve(machine, arguments):
-    install, run = machine
+    install, run, _ = machine
     install("python3.13", version=(3, 13, 0), lacks="none")
-    status, message = run(*arguments)
-    assert status == 2 and "--python" in message
+    assert "--python" in refused(run, *arguments)
+
+
+def test_second_run_installs_nothing_and_changed_setup_does(machine):
+    install, run, calls = machine
+    install("python3.11", version=(3, 11, 0), lacks="none")
+    assert run("-k", "a b")[0] == 0
+    *pip, pytest_call = calls()
+    assert len(pip) == 2 and "-e .[demo,test,cpu]" in pip[1]
+    assert pytest_call == f"{run.clone}/.venv/bin/python -m pytest -k a b"
+    assert run() == (0, "") and len(calls()) == 1
+    (run.clone / "setup.py").write_text("# other requirements")
+    (run.clone / ".venv" / "mine").touch()
+    assert run()[0] == 0 and len(calls()) == 3
+    assert (run.clone / ".venv" / "mine").exists(), "what a user has added is kept"
+    assert run() == (0, "") and len(calls()) == 1
+
+
+def test_choices_are_kept(machine):
+    install, run, calls = machine
+    for name, version in (("python3.11", (3, 11, 0)), ("python3.9", (3, 9, 0)), ("mine", (3, 10, 0))):
+        install(name, version=version, lacks="none")
+    assert run("--python", "3.9", ETINYNET_MXNET="mxnet-cu112")[0] == 0
+    assert "-e .[demo,test] mxnet-cu112" in calls()[1]
+    assert run("--python=3.9") == (0, "") and f"{run.clone}/.venv-3.9/bin/python " in calls()[0]
+    assert run("--python=3.9", ETINYNET_MXNET="mxnet")[0] == 0 and len(calls()) == 3
+    assert run(ETINYNET_PYTHON="mine")[0] == 0 and len(calls()) == 3
+    assert run() == (0, "") and run(ETINYNET_PYTHON="mine") == (0, "")
+    assert run(ETINYNET_PYTHON="python3.11")[0] == 0 and len(calls()) == 5
+
+
+def test_moved_clone_is_installed_anew(machine, tmp_path):
+    """The scripts in .venv/bin hold the folder's path."""
+    install, run, calls = machine
+    install("python3.11", version=(3, 11, 0), lacks="none")
+    assert run()[0] == 0 and len(calls()) == 3
+    run.clone = run.clone.rename(tmp_path / "moved")
+    assert run()[0] == 0 and len(calls()) == 3
+
+
+@pytest.mark.parametrize("variables, messages", [
+    ({"PIP": "echo resolving; echo 'no network'; exit 1"}, ["no network", "pip could not install"]),
+    ({"IMPORTS": "echo 'ImportError: libGL.so.1: no such file' >&2; exit 1"}, ["libGL.so.1", "apt-get install"]),
+])
+def test_failure_is_told_and_next_run_repairs_it(machine, variables, messages):
+    install, run, calls = machine
+    install("python3.11", version=(3, 11, 0), lacks="none")
+    for _ in range(2):
+        status, said = run(**variables)
+        assert status == 2 and "pytest" not in "".join(calls())
+        assert all(message in said for message in messages) and said.splitlines()[-1].startswith("test.sh: error: ")
+    assert run()[0] == 0 and calls()
+    assert run() == (0, "")
+
+
+def test_interrupted_installation_is_repeated(machine):
+    install, run, calls = machine
+    install("python3.11", version=(3, 11, 0), lacks="none")
+    process = run.start(PIP="kill -9 $PPID")
+    process.communicate()
+    assert process.returncode == -9 and len(calls()) == 1
+    assert run()[0] == 0 and len(calls()) == 3
+
+
+def test_two_recipes_do_not_install_at_once(machine):
+    install, run, calls = machine
+    install("python3.11", version=(3, 11, 0), lacks="none")
+    first = run.start(PIP="sleep 1")
+    deadline = time.monotonic() + 30
+    while not (run.clone / ".venv" / "install.log").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    status, said = run()
+    assert status == 0 and said == "Waiting for another recipe that is installing\n"
+    first.communicate()
+    assert first.returncode == 0 and sum(" pip " in call for call in calls()) == 2
 
 
 SUITE = """

@@ -90,7 +90,7 @@ def test_other_settings_are_refused_and_change_nothing(chain):
     out, steps, log, files = chain
     run_steps(out, steps(), {"bits": 8, "size": 224})
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    with pytest.raises(InputError, match=r"begun with another bits \(8, not 4\)"):
+    with pytest.raises(InputError, match=r"other settings: bits was 8, now it is 4"):
         run_steps(out, steps(), {"bits": 4, "size": 224})
     assert before == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
@@ -120,6 +120,14 @@ def test_another_folder_a_file_and_a_damaged_record_are_refused(chain, tmp_path)
     with pytest.raises(InputError, match="steps.json is damaged"):
         run_steps(out, steps(), {})
     assert log.read_text() == ""
+
+
+def test_an_interruption_while_the_record_was_first_written_is_mended(chain):
+    out, steps, log, files = chain
+    (out / "work" / ".partial-abc").mkdir(parents=True)
+    (out / "work" / ".partial-abc" / "steps.json").write_text("{")
+    run_steps(out, steps(), {})
+    assert log.read_text() == "abc"
 
 
 INTERRUPTED = """

@@ -29,7 +29,7 @@ from gluon_etinynet.data.augment import views
 from gluon_etinynet.data.datasets import cifar_npz, digits, imagenet_classes
 from gluon_etinynet.data.images import index_folder, photographs_below
 from gluon_etinynet.data.sources import ArraySource, FolderSource, RecordSource
-from gluon_etinynet.files import InputError, atomic_path, classes_beside, sha256, write_json
+from gluon_etinynet.files import InputError, atomic_path, classes_beside, read_record, sha256, write_json
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
@@ -63,7 +63,7 @@ def parse_args():
     add("--scheme", default="asq", choices=["asq", "dorefa", "linear"], help="default: asq")
     add("--weight-bits", type=int, choices=range(2, 9), help="default: 4; linear has 8")
     add("--per-channel", action="store_true", help="a lambda for each output channel (the paper: each layer)")
-    add("--no-levelling", action="store_true",
+    add("--no-balancing", action="store_true",
         help="leave the channels of a layer as different in size as they are, as the paper does")
     add("--seed", type=int, default=0, help="default: 0")
     add("--val-dir", nargs="+", default=[], metavar="DIR",
@@ -131,8 +131,8 @@ def check(parser, args):
             setattr(args, name, default)
     if photographs and args.num_epochs is not None or not photographs and args.num_images is not None:
         parser.error("--num-epochs goes with labels, --num-images with --photographs")
-    if linear and (args.lr is not None or args.per_channel or args.no_levelling):
-        parser.error("--lr, --per-channel and --no-levelling are for asq and dorefa")
+    if linear and (args.lr is not None or args.per_channel or args.no_balancing):
+        parser.error("--lr, --per-channel and --no-balancing are for asq and dorefa")
     if photographs and args.num_gpus:
         parser.error("--photographs runs on the CPU: no --num-gpus")
     if learnt and (args.crops < 0 or args.steps < 1 or args.distil_epochs < 0 or args.damping < 0):
@@ -165,12 +165,7 @@ def main():
     settings["validation"] = [Path(path).name for path in [*args.val_dir, args.rec_val] if path]
     settings["validation size"] = args.val_size
     settings = json.loads(json.dumps(settings))
-    if (save_dir / "result.json").is_file():
-        result = json.loads((save_dir / "result.json").read_text())
-        if result.get("settings") != settings:
-            raise InputError(f"{save_dir} holds a result of other settings or data; choose another --save-dir")
-    else:
-        result = run(args, task, params, settings, save_dir)
+    result = read_record(save_dir / "result.json", settings) or run(args, task, params, settings, save_dir)
     for name, found in result["quantised"].items():
         print(f"{args.scheme}, {args.weight_bits} bits: top-1 {found['top1']:.2f} on {name}, float "
               f"{result['float'][name]['top1']:.2f}, KL {found['divergence']:.3f}", flush=True)
@@ -242,7 +237,7 @@ def from_photographs(args):
 
 def form(args):
     """The options of `prepare_qat` that are not the paper's, where they are wanted."""
-    return {"per_channel": args.per_channel, "level_channels": not args.no_levelling}
+    return {"per_channel": args.per_channel, "balance_channels": not args.no_balancing}
 
 
 def shares(count, parts):

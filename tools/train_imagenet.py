@@ -8,15 +8,13 @@ decay 1e-4, a cosine from learning rate 0.1, 224 pixels, random resized crop and
 """
 
 import argparse
-import contextlib
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.cli import run
+from gluon_etinynet.cli import open_log, run
 from gluon_etinynet.data.datasets import imagenet_classes
 from gluon_etinynet.data.images import index_folder
 from gluon_etinynet.data.sources import FolderSource, RecordSource
@@ -158,22 +156,6 @@ def copy_known_classes(output, arrays, names):
         parameter.initialize(mx.init.Zero())
         parameter.set_data(mx.nd.array(array))
     return len(known)
-
-
-@contextlib.contextmanager
-def open_log(path):
-    """A function that prints a line, and appends it to the file at `path` if there is one."""
-    try:
-        file = open(path, "a") if path else None
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; choose another --logging-file") from error
-
-    def log(line):
-        for stream in filter(None, (sys.stdout, file)):
-            print(line, file=stream, flush=True)
-
-    with file or contextlib.nullcontext():
-        yield log
 
 
 def main():

@@ -14,8 +14,6 @@ import argparse
 import os
 from pathlib import Path
 
-from train_imagenet import open_log
-
 from gluon_etinynet import cli
 from gluon_etinynet.detection.augment import AUGMENTATIONS
 from gluon_etinynet.detection.dataset import DetectionSource
@@ -87,7 +85,7 @@ def main():
         epochs=args.epochs, lr=args.lr, lr_mode=args.lr_mode, warmup_epochs=args.lr_warmup,
         momentum=args.momentum, wd=args.wd, features_lr_mult=args.features_lr_mult, mode=args.mode, seed=args.seed)
     ctx = training.contexts(args.num_gpus)
-    with open_log(args.logging_file) as log:
+    with cli.open_log(args.logging_file) as log:
         classes, (train, val) = read_dataset(args, "train", "val")
         common = {"batch_size": args.batch_size, "classes": len(classes), "threads": args.num_workers}
         source = DetectionSource(train, train=True, seed=args.seed, augmentation=args.augmentation, **common)

@@ -79,7 +79,8 @@ def cifar_npz(path):
         If the file is missing, damaged, or not of that form.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # np.load would leave a file open that it has opened itself and that is no archive.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in LabelledArrays._fields if key in archive.files}
     except Exception as error:  # zipfile, zlib, numpy and the file system each raise their own
         raise InputError(f"cannot read {path}: {error}; it must be an .npz archive") from error

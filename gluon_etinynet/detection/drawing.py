@@ -11,6 +11,7 @@ from ..files import atomic_path
 __all__ = ["draw_detections", "contact_sheet", "write_image"]
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue
 SMALLEST = 480  # pixels of the longer side: labels on a smaller picture could not be read
 
 
@@ -40,16 +41,18 @@ def draw_detections(image, detections, classes):
     image = cv2.resize(image, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC).copy()
     size = max(image.shape[:2]) / SMALLEST
     width, scale = max(2, round(2 * size)), 0.45 * size
-    for found in reversed(detections):  # the best on top
-        left, top, right, bottom = (int(round(value * enlarged)) for value in found["box"])
-        rgb = colour(list(classes).index(found["class"]), len(classes))
+    boxes = [[int(round(value * enlarged)) for value in found["box"]] for found in detections]
+    colours = [colour(list(classes).index(found["class"]), len(classes)) for found in detections]
+    for (left, top, right, bottom), rgb in reversed(list(zip(boxes, colours))):  # the best on top
         cv2.rectangle(image, (left, top), (right, bottom), rgb, width)
+    for found, (left, top, *_), rgb in reversed(list(zip(detections, boxes, colours))):
         text = f"{found['class']} {100 * found['score']:.0f}"
         (text_width, text_height), base = cv2.getTextSize(text, FONT, scale, 1)
         x = max(0, min(left, image.shape[1] - text_width - 4))
         y = top if top >= text_height + base + 4 else top + text_height + base + 4
+        ink = (0, 0, 0) if np.dot(rgb, LUMINANCE) > 100 else (255, 255, 255)
         cv2.rectangle(image, (x, y - text_height - base - 4), (x + text_width + 4, y), rgb, -1)
-        cv2.putText(image, text, (x + 2, y - base - 1), FONT, scale, (0, 0, 0), max(1, round(size)), cv2.LINE_AA)
+        cv2.putText(image, text, (x + 2, y - base - 1), FONT, scale, ink, max(1, round(size)), cv2.LINE_AA)
     return image
 
 
@@ -65,7 +68,8 @@ def contact_sheet(pictures, captions, columns=4, side=400):
         left = gap + index % columns * (side + gap) + (side - small.shape[1]) // 2
         sheet[top:top + small.shape[0], left:left + small.shape[1]] = small
         corner = gap + index % columns * (side + gap) + 2, top + small.shape[0] + strip - 8
-        cv2.putText(sheet, caption, corner, FONT, 0.5, (60, 60, 60), 1, cv2.LINE_AA)
+        scale = min(0.5, 0.5 * (side - 4) / cv2.getTextSize(caption, FONT, 0.5, 1)[0][0])  # a long one would run over
+        cv2.putText(sheet, caption, corner, FONT, scale, (60, 60, 60), 1, cv2.LINE_AA)
     return sheet
 
 

@@ -4,15 +4,13 @@ One to four circles, squares, triangles and stars of any colour, size and turn l
 photographs that come with scikit-learn. A picture depends on the seed and its own number alone.
 """
 
-import shutil
-import tempfile
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
 
-from ..files import InputError
+from ..files import InputError, atomic_folder
 
 __all__ = ["SHAPES", "write_shapes"]
 
@@ -47,28 +45,18 @@ def write_shapes(folder, train=480, val=160, seed=0):
     if folder.exists():
         raise InputError(f"{folder} exists already; remove it, or choose another folder")
     photographs = _photographs()
-    temporary = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
+    names = [f"{number:06d}" for number in range(train + val)]
+    with atomic_folder(folder) as whole:
         for within in ("JPEGImages", "Annotations", "ImageSets/Main"):
-            (temporary / within).mkdir(parents=True)
-        names = [f"{number:06d}" for number in range(train + val)]
+            (whole / within).mkdir(parents=True)
         for number, name in enumerate(names):
             image, objects = draw(photographs, np.random.RandomState([seed, number]))
             _, encoded = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-            (temporary / "JPEGImages" / f"{name}.jpg").write_bytes(encoded.tobytes())
+            (whole / "JPEGImages" / f"{name}.jpg").write_bytes(encoded.tobytes())
             text = annotation(f"{name}.jpg", image.shape, objects)
-            (temporary / "Annotations" / f"{name}.xml").write_text(text)
+            (whole / "Annotations" / f"{name}.xml").write_text(text)
         for split, part in (("train", names[:train]), ("val", names[train:])):
-            (temporary / f"ImageSets/Main/{split}.txt").write_text("".join(f"{name}\n" for name in part))
-        temporary.chmod(0o755)
-        temporary.rename(folder)
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror or error}; choose another folder") from error
-    finally:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
+            (whole / f"ImageSets/Main/{split}.txt").write_text("".join(f"{name}\n" for name in part))
 
 
 def _photographs():

@@ -1,6 +1,4 @@
-"""What can be lowered: networks of the very blocks whose integer arithmetic is known, with finite numbers."""
-
-import numpy as np
+"""What can be lowered: networks of the very blocks whose integer arithmetic is known."""
 
 from .._mxnet import mx
 from ..files import InputError
@@ -8,7 +6,7 @@ from ..networks.etinynet import DLB, LB, EtinyNet, ExtraLevel, Stem
 from ..networks.layers import chain
 from ..quantize.qat import original_class
 
-__all__ = ["check_network", "check_numbers", "is_detector"]
+__all__ = ["check_network", "is_detector"]
 
 nn = mx.gluon.nn
 
@@ -58,11 +56,3 @@ def _require(block, classes, label):
     if found not in classes:
         raise InputError(f"{label} is of class {found.__name__}, which has no integer form: only EtinyNet "
                          "and EtinyNet-SSD with LB and DLB and without clip can be exported")
-
-
-def check_numbers(net):
-    """Refuse a network with parameters that are not finite; InputError names the first."""
-    for name, parameter in net._collect_params_with_prefix().items():
-        if not np.isfinite(parameter.data().asnumpy()).all():
-            raise InputError(f"{name} holds values that are not finite; the network is damaged, or its "
-                             "training diverged")

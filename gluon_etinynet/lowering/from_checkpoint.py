@@ -45,7 +45,7 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_
     """
     from ..loading import load_checkpoint
     from ..quantize.ptq import quantise
-    from .checks import check_network, check_numbers
+    from .checks import check_network
     from .network import lower
 
     if input_size is not None and input_size < 3:
@@ -62,7 +62,6 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_
         raise InputError(f"{path} holds {kind}; for weights of {weight_bits} bits, quantise it first: "
                          f"tools/quantize.py --scheme asq --weight-bits {weight_bits}")
     check_network(net)
-    check_numbers(net)
     input_size = input_size or getattr(net, "size", 224)
     pictures = None
     if calib_digits:
@@ -120,5 +119,5 @@ def _squeeze(image, size):
 def _evenly(total, count):
     """Indices of at most `count` of `total` pictures."""
     if count < 2:
-        raise InputError(f"--num-images {count}: ranges need at least two pictures, better a few hundred")
+        raise InputError(f"num_images {count}: ranges need at least two pictures, better a few hundred")
     return np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))

@@ -10,8 +10,9 @@ import numpy as np
 from ..files import InputError
 from ..integer import Graph, Node, QuantParams, Tensor, accumulator_bound, requantise_params
 from ..networks.batch_norm import slope_and_offset
+from ..networks.parameters import check_finite
 from ..quantize.qat import QuantisedConvolution
-from .checks import check_network, check_numbers, is_detector
+from .checks import check_network, is_detector
 
 __all__ = ["lower"]
 
@@ -44,7 +45,7 @@ def lower(net, image_size, name="etinynet"):
         integers' range, feature maps without quantiser or range.
     """
     check_network(net)
-    check_numbers(net)
+    check_finite(net)
     graph = Graph(name, Tensor("image", (3, *map(int, image_size)), QuantParams(1.0)))
     detector = None
     if is_detector(net):

@@ -25,14 +25,14 @@ fully connected layer; norm_elements : output elements of a BN.
 """
 
 
-class Complexity(namedtuple("Complexity", "layers units input_bytes")):
+class Complexity(namedtuple("Complexity", "layers parts input_bytes")):
     """Counts of one network at one input size.
 
     Attributes
     ----------
     layers : list of Layer
         In order of execution.
-    units : list of (str, int, int)
+    parts : list of (str, int, int)
         Name, bytes in and bytes out (at 8 bits) of each part that the paper's schedule runs in one go.
     input_bytes : int
         Bytes of the picture at 8 bits.
@@ -67,7 +67,7 @@ class Complexity(namedtuple("Complexity", "layers units input_bytes")):
         A detector's taps and predictions wait for their use beside later parts, which is not counted:
         those parts are far from the peak, which is at the stem.
         """
-        return max(bytes_in + bytes_out for _, bytes_in, bytes_out in self.units)
+        return max(bytes_in + bytes_out for _, bytes_in, bytes_out in self.parts)
 
 
 def measure(net, size=224, channels=3):
@@ -103,11 +103,11 @@ def measure(net, size=224, channels=3):
     shapes = [shape[1:] for shape in maps.infer_shape(data=(1, channels, height, width))[1]]
     calls = [(block, shapes[2 * i], shapes[2 * i + 1]) for i, (block, _, _) in enumerate(calls)]
 
-    parts = list(_parts(net))
-    units = [(names[block], prod(x), 0 if _works_in_place(block, x, y) else prod(y))
-             for block, x, y in calls if block in parts]
+    found = list(_parts(net))
+    parts = [(names[block], prod(x), 0 if _works_in_place(block, x, y) else prod(y))
+             for block, x, y in calls if block in found]
     layers = [_layer(names[block], block, x, y) for block, x, y in calls if isinstance(block, COUNTED)]
-    return Complexity(layers, units, channels * height * width)
+    return Complexity(layers, parts, channels * height * width)
 
 
 def _name_blocks(block, prefix, names):

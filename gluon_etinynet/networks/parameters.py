@@ -2,11 +2,14 @@
 
 from collections import namedtuple
 
+import numpy as np
+
 from .._mxnet import mx
 from ..files import InputError
 from .params_file import read_params
 
-__all__ = ["load_parameters", "load_features", "structural_names", "Contents", "contents_of"]
+__all__ = ["load_parameters", "load_features", "structural_names", "Contents", "contents_of",
+           "check_finite"]
 
 # Arrays of a whole network that its backbone has no use for.
 HEADS = ("output.", "extra.", "class_predictors.", "box_predictors.", "anchor_generators.")
@@ -136,3 +139,11 @@ def contents_of(arrays, path):
     scheme = "asq" if lambdas else "linear" if found(".weight_quantiser.limit") else "dorefa" if bits else None
     return Contents(detector, classes, scheme, min(bits, default=None), any(array.size > 1 for array in lambdas),
                     bool(found("quantiser.scale")))
+
+
+def check_finite(net):
+    """Refuse a network with parameters that are not finite; InputError names the first."""
+    for name, parameter in net._collect_params_with_prefix().items():
+        if not np.isfinite(parameter.data().asnumpy()).all():
+            raise InputError(f"{name} holds values that are not finite; the network is damaged, or its "
+                             "training diverged")

@@ -213,12 +213,13 @@ class _AsqProperties(mx.operator.CustomOpProp):
 
     def __init__(self, bits="4", per_channel="False"):
         super().__init__(need_top_grad=True)
-        self._options = _checked(int(bits)), str(per_channel) in ("True", "1")
+        self._options = int(bits), str(per_channel) in ("True", "1")
 
     def list_arguments(self):
         return ["weight", "lam"]
 
     def infer_shape(self, in_shape):
+        _checked(self._options[0])  # here, because MXNet dies of an error in the constructor
         return [in_shape[0], [in_shape[0][0]] if self._options[1] else [1]], [in_shape[0]], []
 
     def create_operator(self, ctx, shapes, dtypes):

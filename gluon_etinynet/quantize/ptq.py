@@ -3,8 +3,12 @@
 The methods lie beside this module, a file each; here they are put in order.
 """
 
+import numpy as np
+
 from .._mxnet import mx
+from ..files import InputError
 from ..networks.blocks import copied
+from ..networks.parameters import check_finite
 from .equalise import equalise
 from .qat import feature_map_quantisers, prepare_qat, quantised_convolutions
 from .reconstruct import reconstruct
@@ -34,7 +38,7 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
         None leaves the feature maps in float, for ASQ and DoReFa only.
     batch_size : int
     **options
-        Of `reconstruct`, and ``per_channel`` and ``level_channels`` of `prepare_qat`.
+        Of `reconstruct`, and ``per_channel`` and ``balance_channels`` of `prepare_qat`.
 
     Returns
     -------
@@ -43,16 +47,22 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
 
     Raises
     ------
+    InputError
+        If a parameter is not finite.
     ValueError
         As `prepare_qat` and `reconstruct`; for `options` without a scheme that learns.
     """
+    check_finite(net)
+    for name, conv in quantised_convolutions(net).items():
+        if not np.isfinite(conv.quantised_weight()).all():
+            raise InputError(f"{name}: its quantised weights are not finite; train or quantise the network anew")
     learns = scheme != "linear" and not quantised_convolutions(net)
     if options and not learns:
         raise ValueError(f"{', '.join(options)}: nothing is learnt; these are options of asq and dorefa")
     if scheme == "linear" and (weight_bits, act_bits) != (8, 8):
         raise ValueError(f"linear quantisation is of weights and maps of 8 bits, not {weight_bits} and {act_bits}")
     if learns:
-        prepared = {name: options.pop(name) for name in ("per_channel", "level_channels") if name in options}
+        prepared = {name: options.pop(name) for name in ("per_channel", "balance_channels") if name in options}
         float_net = copied(net)
         prepare_qat(net, scheme, weight_bits, **prepared)
         reconstruct(float_net, net, images, batch_size=batch_size, **options)

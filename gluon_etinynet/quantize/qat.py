@@ -22,7 +22,7 @@ __all__ = ["prepare_qat", "quantise_convolution", "FakeQuantise", "QuantisedConv
 nn = mx.gluon.nn
 
 
-def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_channel=False, level_channels=True):
+def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_channel=False, balance_channels=True):
     """Turn a network into its fake-quantised form, in place.
 
     A network whose parameters are initialised keeps computing what it did as far as the scheme
@@ -30,7 +30,7 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
     absorbs it: its running mean is multiplied by s and its variance v becomes s^2 (v + eps) - eps,
     which undoes s exactly (but for a nearly dead channel whose s^2 (v + eps) is below eps, only possible
     when s < 1: it gets variance 0). That serves twice. First all output channels of a layer, which
-    share one scale and one lambda, are given weights of the same root mean square (`level_channels`). Then the factor
+    share one scale and one lambda, are given weights of the same root mean square (`balance_channels`). Then the factor
     between W and Q, which lies in [-1, 1], is the one that fits Q to s W best (least squares).
     A convolution without BN, such as a classifier's final one, which the paper says nothing about,
     multiplies its input by one more trainable number, `scale`, which starts at the least-squares fit of
@@ -54,7 +54,7 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
         Where every lambda starts ("We initialize lambda as 2").
     per_channel : bool
         Quantise every output channel by itself, with its own lambda; not in the paper.
-    level_channels : bool
+    balance_channels : bool
         Give the channels weights of one size first; not in the paper.
 
     Returns
@@ -78,7 +78,7 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
         SCHEMES[scheme](weight_bits, 1)  # refuses unsupported bits before anything changes
     rounded = [layer.rounded for layer in _told_layers(net) if layer.rounded] if act_bits else []
     for conv, bn in _convolutions(net) if scheme is not None else []:
-        quantise_convolution(conv, bn, scheme, weight_bits, lam, per_channel, level_channels)
+        quantise_convolution(conv, bn, scheme, weight_bits, lam, per_channel, balance_channels)
     for block in dict.fromkeys(block for block, _ in rounded):
         _extend(block, QuantisedShortcuts if isinstance(block, DLB) else QuantisedOutput)
         block._add_quantisers()
@@ -86,7 +86,7 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
     return net
 
 
-def quantise_convolution(conv, bn=None, scheme="linear", bits=8, lam=2.0, per_channel=False, level_channels=True):
+def quantise_convolution(conv, bn=None, scheme="linear", bits=8, lam=2.0, per_channel=False, balance_channels=True):
     """Give one convolution a quantiser of its weights, in place.
 
     Parameters
@@ -94,7 +94,7 @@ def quantise_convolution(conv, bn=None, scheme="linear", bits=8, lam=2.0, per_ch
     conv : Conv2D
     bn : BatchNorm or None
         What follows it and undoes its scale; None gives the convolution a `scale` of its own.
-    scheme, bits, lam, per_channel, level_channels
+    scheme, bits, lam, per_channel, balance_channels
         As for `prepare_qat`.
     """
     channels = conv.weight.shape[0]
@@ -114,9 +114,9 @@ def quantise_convolution(conv, bn=None, scheme="linear", bits=8, lam=2.0, per_ch
     if "scale" in conv._reg_params:
         conv.scale.initialize(ctx=conv.weight.list_ctx())
     if scheme != "linear":
-        if bn is not None and level_channels:
-            conv._level_channels(bn)
-        conv._fit(bn)
+        if bn is not None and balance_channels:
+            conv._balance_channels(bn)
+        conv._match_scale(bn)
 
 
 class QuantisedConvolution:
@@ -167,7 +167,7 @@ class QuantisedConvolution:
             levels, scales = -levels, -scales
         return levels, scales, self.weight_quantiser.bits
 
-    def _level_channels(self, bn):
+    def _balance_channels(self, bn):
         """Give every output channel's weights the layer's root mean square; the BN behind undoes it."""
         weight = self.weight.data().asnumpy().astype(np.float64)
         power = np.mean(np.square(weight).reshape(len(weight), -1), axis=1)
@@ -176,7 +176,7 @@ class QuantisedConvolution:
         self.weight.set_data(mx.nd.array(weight * factor.reshape(-1, 1, 1, 1)))
         self._undo(factor, bn)
 
-    def _fit(self, bn):
+    def _match_scale(self, bn):
         """Let the BN behind, or else `scale`, undo the factor between W and Q."""
         rows = (self.weight.shape[0], -1) if self.weight_quantiser.per_channel and bn is not None else (1, -1)
         weight = self.weight.data().asnumpy().astype(np.float64).reshape(rows)

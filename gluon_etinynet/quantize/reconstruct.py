@@ -7,7 +7,6 @@ back. `distil` trains the whole on the float network's class probabilities, whic
 pictures that it was not trained on. The paper has neither.
 """
 
-import json
 import math
 import zlib
 from pathlib import Path
@@ -16,17 +15,17 @@ import numpy as np
 
 from .._mxnet import mx
 from ..cli import progress
-from ..files import InputError, atomic_path, write_json
+from ..files import InputError, atomic_path, read_record, write_json
 from ..networks.batch_norm import frozen_batch_norm, reestimate_batch_norm
 from ..networks.layers import chain
 from .qat import quantised_convolutions
 
-__all__ = ["reconstruct", "distil", "units"]
+__all__ = ["reconstruct", "distil", "parts"]
 
 UNDAMPED = 0.25  # part of the steps in which weights move freely between levels
 
 
-def units(net):
+def parts(net):
     """Return the parts of an EtinyNet that are reconstructed one at a time.
 
     Returns
@@ -44,10 +43,10 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
                 seed=0, state_dir=None, report=print):
     """Fit a quantised network to its float original, block by block.
 
-    Each unit gets what the quantised units before it put out, and is trained with Adam (cosine
+    Each part gets what the quantised parts before it put out, and is trained with Adam (cosine
     schedule) so that its output approaches the float network's at the same place: weights, lambda,
     `scale`, and gamma and beta of BN. The loss is the mean squared difference over the variance of
-    the target. When a unit is done, its BN statistics are re-estimated over all images.
+    the target. When a part is done, its BN statistics are re-estimated over all images.
 
     Straight-through gradients drive a weight whose best value lies between two levels to the very boundary
     between them: without more ado half of the depthwise weights end within a hundredth of a step of it, their
@@ -65,7 +64,7 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
         pictures, or of another size, undo part of the fit. Three feature maps of every image are held in memory
         as float16: 4.6 GB with 10,000 images of 160 pixels.
     steps : int
-        Updates of each unit.
+        Updates of each part.
     lr : float
         Learning rate of Adam at the start, relative: an update moves a parameter by about this part of its
         root mean square over the layer. Weights differ from layer to layer by a factor of ten, and no
@@ -73,19 +72,19 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
     lambda_lr : float
         The learning rate of lambda and `scale` as a multiple of `lr`.
     damping : float
-        Weight of the mean squared distance from the levels, in steps, summed over the unit's layers.
+        Weight of the mean squared distance from the levels, in steps, summed over the part's layers.
     seed : int
         Of the order of the images.
     state_dir : str or Path, optional
-        Where the network is kept after each unit; a run that was interrupted goes on from there, given `net` as
+        Where the network is kept after each part; a run that was interrupted goes on from there, given `net` as
         it was at first, and ends with the same network.
     report : callable
-        Called with a line of text for each unit.
+        Called with a line of text for each part.
 
     Returns
     -------
     dict of str to (float, float)
-        For each unit the loss of its first and of its last tenth of steps.
+        For each part the loss of its first and of its last tenth of steps.
 
     Raises
     ------
@@ -99,11 +98,11 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
     state = _State(state_dir, net, images, settings)
     losses = state.content["losses"]
     float_maps = maps = images
-    for number, ((name, teacher), (_, student)) in enumerate(zip(units(float_net), units(net))):
+    for number, ((name, teacher), (_, student)) in enumerate(zip(parts(float_net), parts(net))):
         float_maps = _outputs(teacher, float_maps, batch_size)
         if number >= state.content["done"]:
             rng = np.random.RandomState([seed, number])
-            losses[name] = _fit(student, maps, float_maps, steps, batch_size, lr, lambda_lr, damping, rng, name)
+            losses[name] = _learn(student, maps, float_maps, steps, batch_size, lr, lambda_lr, damping, rng, name)
             reestimate_batch_norm(student, _batches(maps, batch_size))
             state.save(number + 1)
             report(f"{name}: loss {losses[name][0]:.4f} -> {losses[name][1]:.4f}")
@@ -111,18 +110,18 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
     return {name: tuple(pair) for name, pair in losses.items()}
 
 
-def _fit(unit, inputs, targets, steps, batch_size, lr, lambda_lr, damping, rng, name):
-    trainer = _trainer(unit, lr, lambda_lr)
-    unit.hybridize(static_alloc=True, static_shape=True)
+def _learn(part, inputs, targets, steps, batch_size, lr, lambda_lr, damping, rng, name):
+    trainer = _trainer(part, lr, lambda_lr)
+    part.hybridize(static_alloc=True, static_shape=True)
     variance = float(np.var(targets[:256], dtype=np.float64)) + 1e-12
-    convolutions = list(quantised_convolutions(unit).values())
+    convolutions = list(quantised_convolutions(part).values())
     losses = []
     for step in progress(range(steps), desc=name):
         trainer.set_learning_rate(_cosine(lr, step, steps))
         picked = rng.choice(len(inputs), batch_size, replace=False)
         x, target = _to_mxnet(inputs[picked]), _to_mxnet(targets[picked])
         with mx.autograd.record():
-            loss = mx.nd.mean(mx.nd.square(unit(x) - target)) / variance
+            loss = mx.nd.mean(mx.nd.square(part(x) - target)) / variance
             factor = damping * max(0, (step / steps - UNDAMPED) / (1 - UNDAMPED))
             total = loss + sum(factor * conv.rounding_error() for conv in convolutions) if factor else loss
         total.backward()
@@ -220,15 +219,15 @@ def _batches(maps, batch_size):
     return (_to_mxnet(maps[start:start + batch_size]) for start in range(0, len(maps), batch_size))
 
 
-def _outputs(unit, inputs, batch_size):
-    """What a unit puts out for all inputs, as float16: rounding 50 times finer than 4 bits'."""
-    unit.hybridize()
+def _outputs(part, inputs, batch_size):
+    """What a part puts out for all inputs, as float16: rounding 50 times finer than 4 bits'."""
+    part.hybridize()
     outputs = None
     for start, batch in zip(range(0, len(inputs), batch_size), _batches(inputs, batch_size)):
-        part = unit(batch).asnumpy()
+        made = part(batch).asnumpy()
         if outputs is None:
-            outputs = np.empty((len(inputs), *part.shape[1:]), np.float16)
-        outputs[start:start + len(part)] = part
+            outputs = np.empty((len(inputs), *made.shape[1:]), np.float16)
+        outputs[start:start + len(made)] = made
     return outputs
 
 
@@ -248,15 +247,9 @@ class _State:
         settings = dict(settings, images=list(images.shape), checksum=zlib.crc32(np.ascontiguousarray(images)),
                         network=network)
         self.content = {"settings": settings, "done": 0, "losses": {}}
-        if self.folder is None or not self._index().is_file():
+        found = read_record(self._index(), settings) if self.folder is not None else None
+        if found is None:
             return
-        try:
-            found = json.loads(self._index().read_text())
-        except ValueError as error:
-            raise InputError(f"{self._index()} is damaged; delete it to begin again") from error
-        if found.get("settings") != settings:
-            raise InputError(f"{self._index()} belongs to a run with other settings, images or network; choose "
-                             "another folder, or delete it to begin again")
         self.content = found
         arrays = mx.nd.load(str(self._arrays(found["done"])))
         net.load_parameters(str(self._arrays(found["done"])), ignore_extra=True)

@@ -27,9 +27,9 @@ __all__ = ["fit_to_rounding", "round_weights"]
 
 LIMIT = weight_limit(8)
 MOMENT_VALUES = 60_000_000  # of a layer's inputs, from which second moments are taken
-DAMPING = 0.01  # of second moments: their mean is added to the diagonal, times this
-FEW_DAMPING = 0.1  # where a layer sees a single position of each picture
-RIDGE = 1e-6  # of least squares, in terms of the mean variance: what hardly varies keeps its slope
+MOMENT_RIDGE = 0.01  # of second moments: their mean is added to the diagonal, times this
+FEW_MOMENT_RIDGE = 0.1  # where a layer sees a single position of each picture
+SLOPE_RIDGE = 1e-6  # of least squares, in terms of the mean variance: what hardly varies keeps its slope
 
 
 def fit_to_rounding(net, images, batch_size=32):
@@ -66,12 +66,12 @@ def fit_to_rounding(net, images, batch_size=32):
 def _fit_predictor(conv, maps, batch_size, limits):
     """Round a layer whose output is not rounded. A bias takes up what the rounding shifts."""
     exact, rounded = maps
-    damping = FEW_DAMPING if rounded.shape[2:] == (1, 1) else DAMPING
+    ridge = FEW_MOMENT_RIDGE if rounded.shape[2:] == (1, 1) else MOMENT_RIDGE
     if conv.bias is None:
-        _round_if_float(conv, rounded, False, damping, limits)
+        _round_if_float(conv, rounded, False, ridge, limits)
         return
     wanted = _run(conv, exact, batch_size)
-    _round_if_float(conv, rounded, True, damping, limits)
+    _round_if_float(conv, rounded, True, ridge, limits)
     shift = (wanted - _run(conv, rounded, batch_size)).mean(axis=(0, 2, 3))
     conv.bias.set_data(conv.bias.data() + mx.nd.array(shift))
 
@@ -81,7 +81,7 @@ def _fit_layer(layer, maps, shortcut, batch_size, limits):
     conv, bn, relu = layer.conv, layer.norm, layer.relu
     slope, offset = slope_and_offset(bn)
     exact = _by_channel(_run(conv, maps[0], batch_size, relu), slope, offset)
-    _round_if_float(conv, maps[1], not relu, DAMPING, limits)
+    _round_if_float(conv, maps[1], not relu, MOMENT_RIDGE, limits)
     made = _run(conv, maps[1], batch_size, relu)
     if shortcut:
         exact += shortcut[0]
@@ -121,7 +121,7 @@ def _least_squares(x, target, slope):
     count = x.size / len(mean)
     variance = np.maximum(np.einsum("nchw,nchw->c", x, x, dtype=np.float64) / count - mean ** 2, 0)
     covariance = np.einsum("nchw,nchw->c", x, target, dtype=np.float64) / count - mean * target_mean
-    ridge = RIDGE * variance.mean() + np.finfo(np.float32).tiny
+    ridge = SLOPE_RIDGE * variance.mean() + np.finfo(np.float32).tiny
     slope = (covariance + ridge * slope) / (variance + ridge)
     return slope, target_mean - slope * mean
 
@@ -140,7 +140,7 @@ def _round_map(quantiser, x):
 
 # ---- Weights ----
 
-def _round_if_float(conv, inputs, centred, damping, limits):
+def _round_if_float(conv, inputs, centred, ridge, limits):
     """Round the weights, and enter the largest of every channel in `limits`.
 
     `centred`: the mean of the layer's output is free, because what follows without a ReLU restores it.
@@ -155,12 +155,12 @@ def _round_if_float(conv, inputs, centred, damping, limits):
     weight = conv.weight.data().asnumpy().astype(np.float64)
     # A depthwise convolution has one row for each matrix of moments, others all rows for a single one.
     rows = weight.reshape((len(weight), 1, -1) if depthwise else (1, len(weight), -1))
-    levels, scale = round_weights(rows, moments, damping)
+    levels, scale = round_weights(rows, moments, ridge)
     conv.weight.set_data(mx.nd.array((levels * scale).reshape(weight.shape)))
     limits[conv] = scale.ravel() * LIMIT
 
 
-def round_weights(weight, moments, damping=DAMPING):
+def round_weights(weight, moments, ridge=MOMENT_RIDGE):
     """Round rows of weights so that their products with the inputs change little.
 
     Parameters
@@ -168,7 +168,7 @@ def round_weights(weight, moments, damping=DAMPING):
     weight : numpy.ndarray, shape (groups, rows, inputs)
     moments : numpy.ndarray, shape (groups, inputs, inputs)
         Means of products of two inputs.
-    damping : float
+    ridge : float
         Added to the diagonal, in terms of its mean: how far the moments are mistrusted.
 
     Returns
@@ -183,7 +183,7 @@ def round_weights(weight, moments, damping=DAMPING):
     largest = np.abs(weight).max(axis=2, keepdims=True)
     scale = np.where(largest > 0, largest / LIMIT, 1.0)
     size = np.trace(moments, axis1=1, axis2=2)[:, None, None] / inputs
-    damped = moments + np.where(size > 0, damping * size, 1.0) * np.eye(inputs)
+    damped = moments + np.where(size > 0, ridge * size, 1.0) * np.eye(inputs)
     # Row j of `upper`: how the inputs after j best stand in for input j.
     upper = np.linalg.cholesky(np.linalg.inv(damped)).transpose(0, 2, 1)
     levels = np.empty_like(weight)

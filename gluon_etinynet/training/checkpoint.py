@@ -10,18 +10,15 @@ It is written under another name and renamed when all of it is on the disk. MXNe
 ``Trainer.save_states`` is a pickle, which can run code when it is loaded: it is not used.
 """
 
-import contextlib
 import errno
 import json
-import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from .._mxnet import mx
-from ..files import InputError, sha256
+from ..files import InputError, atomic_folder, sha256
 from ..networks.params_file import read_params
 
 __all__ = ["save_checkpoint", "newest_checkpoint", "check_fits", "restore", "architecture"]
@@ -55,12 +52,18 @@ def save_checkpoint(save_dir, net, trainer, names, record):
         If the folder cannot be written or the disk is full; earlier checkpoints stay as they are.
     """
     path = Path(save_dir) / f"epoch-{record['epoch']:04d}"
-    with _atomic_folder(path) as folder:
-        save_net(net, folder / NET)
-        np.savez(folder / OPTIMIZER, **_optimizer_arrays(trainer, names))
-        record = dict(record, architecture=architecture(net),
-                      files={name: sha256(folder / name) for name in (NET, OPTIMIZER)})
-        (folder / RECORD).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+    earlier = [str(folder) for folder in _folders(save_dir) if folder != path]
+    try:
+        # Where there is one already, it is a damaged one that the resumed training has come to again.
+        with atomic_folder(path) as folder:
+            save_net(net, folder / NET)
+            np.savez(folder / OPTIMIZER, **_optimizer_arrays(trainer, names))
+            record = dict(record, architecture=architecture(net),
+                          files={name: sha256(folder / name) for name in (NET, OPTIMIZER)})
+            (folder / RECORD).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+    except InputError as error:
+        raise InputError(f"{error}; then resume from the last checkpoint "
+                         f"({earlier[0] if earlier else 'there is none yet'})") from error
     for old in _folders(save_dir)[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
 
@@ -72,38 +75,6 @@ def save_net(net, path):
         read_params(path)  # on a full disk MXNet leaves half a file and says nothing
     except (mx.base.MXNetError, InputError) as error:
         raise OSError(errno.EIO, "the weights did not get whole onto the disk, which may be full") from error
-
-
-@contextlib.contextmanager
-def _atomic_folder(path):
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".partial-"))
-        yield temporary
-        for file in temporary.iterdir():
-            with open(file, "rb") as written:
-                os.fsync(written.fileno())
-        os.chmod(temporary, 0o755)
-        if path.exists():  # a damaged one that the resumed training has come to again
-            shutil.rmtree(path)
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        whole = [str(folder) for folder in _folders(path.parent) if folder != path]
-        raise InputError(f"cannot write {path}: {error.strerror or error}; free some space or mend the folder, then "
-                         f"resume from the last checkpoint ({whole[0] if whole else 'there is none yet'})") from error
-    finally:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _sync_folder(folder):
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _folders(save_dir):
@@ -149,11 +120,11 @@ def check_fits(folder, record, net, settings):
     for name in list(here) + [name for name in there if name not in here]:
         if here.get(name) != there.get(name):
             raise InputError(f"checkpoint {folder} is of another architecture: {name} has shape {_shape(there, name)} "
-                             f"there and {_shape(here, name)} here; give the same --model, or another --save-dir")
+                             f"there and {_shape(here, name)} here; give the same network, or another save_dir")
     for name, value in settings.items():
         if record["settings"].get(name) != value:
             raise InputError(f"checkpoint {folder} was trained with {name}={record['settings'].get(name)} and not "
-                             f"{value}; give the same value, or another --save-dir")
+                             f"{value}; give the same value, or another save_dir")
 
 
 def _shape(shapes, name):
@@ -166,7 +137,7 @@ def restore(folder, net, trainer, names):
     for name, parameter in net._collect_params_with_prefix().items():
         parameter.set_data(mx.nd.array(arrays[name], dtype=arrays[name].dtype))
     try:
-        with np.load(folder / OPTIMIZER, allow_pickle=False) as archive:
+        with open(folder / OPTIMIZER, "rb") as file, np.load(file, allow_pickle=False) as archive:
             states = dict(archive)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {folder / OPTIMIZER}: {error}; remove that checkpoint") from error

@@ -44,7 +44,7 @@ def draw_curves(path, history):
                 axes.plot(*zip(*points), label=f"{name}: {points[-1][1]:.4g}", marker="." if len(points) < 40 else None)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend(fontsize=9, title="last epoch", title_fontsize=9)

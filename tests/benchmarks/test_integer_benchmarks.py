@@ -2,23 +2,18 @@
 
 import csv
 import json
-import sys
 from unittest import mock
 
 import cv2
 import numpy as np
 import pytest
-from running import ROOT, assert_one_line, needs, run
+from running import assert_one_line, load, needs, run
 
 from gluon_etinynet.export import c
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-import table4
-from paper import load, verdict
-
 from gluon_etinynet.integer.random_graphs import etinynet_graph
 
+table4 = load("benchmarks/table4.py")
+paper = load("benchmarks/paper.py")
 
 @pytest.fixture
 def work(tmp_path):
@@ -92,10 +87,10 @@ def test_table_4_memory(tmp_path):
                           for quantity in ("flash_kb", "ram_kb")}
     assert 165 < found["EtinyNet-1.0 STM32F412", "ram_kb"] < 180
     assert 980 < found["EtinyNet-1.0 STM32F412", "flash_kb"] <= 1024
-    entries = {entry.key: entry for entry in load()}
+    entries = {entry.key: entry for entry in paper.load()}
     for measurement in metrics["measurements"]:
         entry = entries["4", measurement["row"], measurement["quantity"]]
-        assert verdict(entry, measurement) == "agrees"
+        assert paper.verdict(entry, measurement) == "agrees"
 
 
 @pytest.mark.slow

@@ -5,19 +5,15 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from running import ROOT, load
 
 from gluon_etinynet.files import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-import paper
-
+paper = load("benchmarks/paper.py")
 HEADER = "table,row,quantity,value,unit,agreement,recipe\n"
 
 

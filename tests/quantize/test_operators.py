@@ -110,10 +110,10 @@ def gradients(operator, *arrays, head):
 def test_asq_gradient_is_the_derivative_of_the_smooth_part(seed, shape, lam, sign, scale):
     rng = np.random.RandomState(seed)
     weight, head, lam = rng.randn(*shape) * scale + 0.2 * scale, rng.randn(*shape), np.array([lam * sign])
-    by_weight, by_lambda = gradients(lambda w, l: asq(w, l, 4), weight, lam, head=head)
+    by_weight, by_lambda = gradients(lambda w, lam: asq(w, lam, 4), weight, lam, head=head)
     expected = numerical_gradient(lambda w: np.sum(head * reference_asq(w, lam[0], 4)[0]), weight, 1e-6 * scale)
     np.testing.assert_allclose(by_weight, expected, rtol=1e-3, atol=2e-4 * np.abs(expected).max() + 1e-5)
-    expected = numerical_gradient(lambda l: np.sum(head * reference_asq(weight, l[0], 4)[0]), lam)
+    expected = numerical_gradient(lambda value: np.sum(head * reference_asq(weight, value[0], 4)[0]), lam)
     np.testing.assert_allclose(by_lambda, expected, rtol=1e-3, atol=2e-4 * np.abs(head).sum())
 
 
@@ -159,7 +159,7 @@ def test_per_channel_is_per_tensor_on_each_slice():
         np.testing.assert_allclose(together[1][piece], dorefa(weight[piece], 4).asnumpy(), atol=1e-6)
 
 
-@pytest.mark.parametrize("operator", [asq, lambda w, l, bits: dorefa(w, bits)], ids=["asq", "dorefa"])
+@pytest.mark.parametrize("operator", [asq, lambda w, lam, bits: dorefa(w, bits)], ids=["asq", "dorefa"])
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_symbol_equals_ndarray(operator, bits):
     weight, lam = mx.nd.random.normal(shape=(8, 4, 3, 3)), mx.nd.array([1.5])

@@ -12,7 +12,7 @@ from gluon_etinynet.networks.parameters import load_parameters
 from gluon_etinynet.networks.params_file import read_params
 from gluon_etinynet.quantize.qat import FakeQuantise, prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.ranges import calibrate
-from gluon_etinynet.quantize.reconstruct import distil, reconstruct, units
+from gluon_etinynet.quantize.reconstruct import distil, reconstruct, parts
 
 nn = mx.gluon.nn
 
@@ -61,7 +61,7 @@ def test_every_convolution_is_quantised(name):
     assert {f"{name}.weight" for name in quantised_convolutions(net)} == layers
     added = set(net._collect_params_with_prefix()) - before
     assert before < set(net._collect_params_with_prefix())
-    each = {f"{name}.{new}" for name in quantised_convolutions(net) for new in ("weight_quantiser.lam", "weight_quantiser.bits")}
+    each = {f"{name}.weight_quantiser.{new}" for name in quantised_convolutions(net) for new in ("lam", "bits")}
     assert added == each | {"output.scale"}
     net.initialize()
     assert net(mx.nd.zeros((2, 3, 64, 64))).shape == (2, 7)
@@ -94,16 +94,16 @@ def test_function_is_preserved_at_8_bits(scheme, per_channel, factor, bound):
     assert difference(quantised, net, images()) > 2 * bound
 
 
-@pytest.mark.parametrize("level_channels", [True, False])
-def test_channels_start_with_one_size_on_request(level_channels):
+@pytest.mark.parametrize("balance_channels", [True, False])
+def test_channels_start_with_one_size_on_request(balance_channels):
     net = small_net()
     weight = net.features[1][0].pw.weight
     weight.set_data(weight.data() * mx.nd.array(np.geomspace(0.1, 10, len(weight.data()))).reshape((-1, 1, 1, 1)))
     before = weight.data().asnumpy()
-    quantised = prepare_qat(copy_of(net), "asq", 8, lam=16, level_channels=level_channels)
+    quantised = prepare_qat(copy_of(net), "asq", 8, lam=16, balance_channels=balance_channels)
     after = quantised.features[1][0].pw.weight.data().asnumpy()
     sizes = np.sqrt(np.mean(after ** 2, axis=(1, 2, 3)))
-    if level_channels:
+    if balance_channels:
         np.testing.assert_allclose(sizes, sizes[0], rtol=1e-5)
         np.testing.assert_allclose(after / sizes[:, None, None, None],
                                    before / np.sqrt(np.mean(before ** 2, axis=(1, 2, 3), keepdims=True)), rtol=1e-4)
@@ -288,12 +288,12 @@ def pixels(count):
     return images(count).asnumpy().astype(np.int8)
 
 
-def test_units_make_up_the_network():
+def test_parts_make_up_the_network():
     net = small_net()
     x = images(4)
     out = x
-    for _, unit in units(net):
-        out = unit(out)
+    for _, part in parts(net):
+        out = part(out)
     np.testing.assert_allclose(out.asnumpy(), net(x).asnumpy(), rtol=1e-5, atol=1e-5)
 
 
@@ -304,7 +304,7 @@ def test_reconstruction_brings_the_network_back_and_can_be_taken_up_again(tmp_pa
     reestimate_batch_norm(started, [images(64)])
     whole = prepare_qat(copy_of(net), "asq", 2)
     losses = reconstruct(net, whole, pixels(64), **options)
-    assert list(losses) == [name for name, _ in units(net)]
+    assert list(losses) == [name for name, _ in parts(net)]
     assert sum(last < first for first, last in losses.values()) >= 5
     assert difference(whole, net, images(16, 5)) < difference(started, net, images(16, 5))
 
@@ -324,11 +324,12 @@ def test_reconstruction_brings_the_network_back_and_can_be_taken_up_again(tmp_pa
     assert len(lines) == len(losses) - 3
     np.testing.assert_array_equal(resumed(images()).asnumpy(), whole(images()).asnumpy())
     with pytest.raises(ValueError, match="other settings"):
-        reconstruct(net, prepare_qat(copy_of(net), "asq", 2), pixels(64), state_dir=tmp_path, **{**options, "steps": 31})
-    # Only the network differs: its first units would be those of the kept run.
-    unlevelled = prepare_qat(copy_of(net), "asq", 2, level_channels=False)
+        reconstruct(net, prepare_qat(copy_of(net), "asq", 2), pixels(64), state_dir=tmp_path,
+                    **{**options, "steps": 31})
+    # Only the network differs: its first parts would be those of the kept run.
+    unbalanced = prepare_qat(copy_of(net), "asq", 2, balance_channels=False)
     with pytest.raises(ValueError, match="network"):
-        reconstruct(net, unlevelled, pixels(64), state_dir=tmp_path, **options)
+        reconstruct(net, unbalanced, pixels(64), state_dir=tmp_path, **options)
     with pytest.raises(ValueError, match="fewer than one batch"):
         reconstruct(net, resumed, pixels(8), **options)
 

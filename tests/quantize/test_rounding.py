@@ -64,7 +64,7 @@ def test_the_fit_brings_a_rounded_network_nearer():
     widths = [(8,), (12,), (16, 16), (24,)]  # random layers amplify errors; hence few of them
     images = pictures(64, 3)
     expected = small_net(widths)(batch(images)).asnumpy()
-    plain = prepare_qat(small_net(widths), scheme=None, act_bits=8)
+    plain = prepare_qat(small_net(widths), "linear", 8, act_bits=8)
     calibrate(plain, [batch(pictures(64, 9))])
     fitted = lowered(small_net(widths), pictures(64, 9))
     assert snr(fitted) > snr(lower(plain, (SIZE, SIZE))) + 2

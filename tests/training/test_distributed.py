@@ -14,7 +14,7 @@ import pytest
 from gluon_etinynet.networks.params_file import read_params
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKER = [sys.executable, str(ROOT / "tests" / "distributed_worker.py")]
+WORKER = [sys.executable, str(Path(__file__).with_name("distributed_worker.py"))]
 LAUNCH = [sys.executable, str(ROOT / "tools" / "launch.py"), "--num-workers", "2", "--num-servers", "2"]
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("DMLC_")}
 ENVIRONMENT.update(PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1", PYTHONUNBUFFERED="1")

@@ -488,7 +488,9 @@ def test_killed_at_any_moment_and_resumed(tmp_path):
     for name in ("epoch-0011/net.params", "epoch-0010/net.params", "best.params"):
         a, b = (read_params(tmp_path / run / name) for run in ("whole", "killed"))
         assert_same_bits(a, b)
-    assert_same_bits(*[dict(np.load(tmp_path / run / "epoch-0011" / "optimizer.npz")) for run in ("whole", "killed")])
+    with np.load(tmp_path / "whole" / "epoch-0011" / "optimizer.npz") as a, \
+            np.load(tmp_path / "killed" / "epoch-0011" / "optimizer.npz") as b:
+        assert_same_bits(dict(a), dict(b))
     rows = [[json.loads(line) for line in (tmp_path / run / "metrics.jsonl").read_text().splitlines()]
             for run in ("whole", "killed")]
     for a, b in zip(*rows):

@@ -1,4 +1,4 @@
-"""tools/plot_histograms.py as a user runs it."""
+"""benchmarks/histograms.py as a user runs it."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from gluon_etinynet._mxnet import mx
 from gluon_etinynet.networks.etinynet import EtinyNet
 from gluon_etinynet.quantize.qat import prepare_qat
 
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "plot_histograms.py"
+TOOL = Path(__file__).resolve().parents[2] / "benchmarks" / "histograms.py"
 
 
 def plot(*arguments):

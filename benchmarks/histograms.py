@@ -1,8 +1,8 @@
 """Draw figures 3 and 4 of the paper for any checkpoint and layer, and two of our own.
 
-    python tools/plot_histograms.py --params FILE --figure 3
-    python tools/plot_histograms.py --params FILE --list-layers
-    python tools/plot_histograms.py --params FILE --figure 4 --layer features.3.1.pw --bits 3
+    python benchmarks/histograms.py --params FILE --figure 3
+    python benchmarks/histograms.py --params FILE --list-layers
+    python benchmarks/histograms.py --params FILE --figure 4 --layer features.3.1.pw --bits 3
 
 Figure 3: a layer's weights before and after DoReFa. Figure 4: ASQ's re-scaled weights for several
 lambda, and J and E against lambda. `layers`: DoReFa and ASQ on every layer. `lambda`: the lambda that
@@ -54,45 +54,7 @@ EXPLAINED = {
 }
 
 
-def main():
-    arguments = parse_arguments()
-    path = arguments.params or released_checkpoint("etinynet1.0")
-    arrays = structural_names(read_params(path))
-    layers = {name[:-len(".weight")]: array for name, array in arrays.items()
-              if name.endswith(".weight") and array.ndim == 4}
-    if not layers:
-        raise InputError(f"{path} holds no convolution's weights; give a network's checkpoint")
-    if arguments.list_layers:
-        print(table(["layer", "shape", "std", "largest"],
-                    [[name, shape_of(weight), f"{weight.std():.4f}", f"{np.abs(weight).max():.3f}"]
-                     for name, weight in layers.items()]))
-        return
-    lambdas = {name: arrays[f"{name}.lam"] for name in layers if f"{name}.lam" in arrays}
-    wanted = [arguments.figure] if arguments.figure else ["3", "4", "layers"] + ["lambda"] * bool(lambdas)
-    if "lambda" in wanted and not lambdas:
-        raise InputError(f"{path} holds no lambda; --figure lambda needs a network quantised by ASQ")
-    numbers = []
-    out = Path(arguments.save_dir)
-    plt.switch_backend("Agg")
-    with plt.rc_context(STYLE):
-        if "3" in wanted:
-            chosen = [(name, weights_of(layers, name, path)) for name in arguments.layer or PAPER_LAYERS]
-            numbers += figure3(chosen, arguments.bits, out)
-        if "4" in wanted:
-            name = (arguments.layer or ["layer3.2"])[-1]
-            numbers += figure4(name, weights_of(layers, name, path), arguments.bits, out)
-        if "layers" in wanted:
-            figure_layers(layers, lambdas, arguments.bits, out)
-        if "lambda" in wanted:
-            figure_lambda(layers, lambdas, arguments.bits, out)
-    write_json(out / "metrics.json", {"params": Path(path).name, "bits": arguments.bits, "numbers": numbers,
-                                      "measurements": papers_own(numbers, path, arguments.bits)})
-    if numbers:
-        print(table(["figure", "layer", "quantity", "measured"], [number.values() for number in numbers]))
-    print(f"Figures and numbers are in {out}")
-
-
-def parse_arguments():
+def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--params", help="checkpoint to read (default: the released EtinyNet-1.0)")
     parser.add_argument("--figure", choices=["3", "4", "layers", "lambda"], help="draw only this one")
@@ -102,6 +64,45 @@ def parse_arguments():
     parser.add_argument("--bits", type=int, default=4, choices=range(2, 9), help="of a weight (default: 4)")
     parser.add_argument("--save-dir", default="runs/histograms", help="default: %(default)s")
     return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    path = args.params or released_checkpoint("etinynet1.0")
+    arrays = structural_names(read_params(path))
+    layers = {name[:-len(".weight")]: array for name, array in arrays.items()
+              if name.endswith(".weight") and array.ndim == 4}
+    if not layers:
+        raise InputError(f"{path} holds no convolution's weights; give a network's checkpoint")
+    if args.list_layers:
+        print(table(["layer", "shape", "std", "largest"],
+                    [[name, shape_of(weight), f"{weight.std():.4f}", f"{np.abs(weight).max():.3f}"]
+                     for name, weight in layers.items()]))
+        return
+    learned = {name: f"{name}.weight_quantiser.lam" for name in layers}
+    lambdas = {name: arrays[lam] for name, lam in learned.items() if lam in arrays}
+    wanted = [args.figure] if args.figure else ["3", "4", "layers"] + ["lambda"] * bool(lambdas)
+    if "lambda" in wanted and not lambdas:
+        raise InputError(f"{path} holds no lambda; --figure lambda needs a network quantised by ASQ")
+    numbers = []
+    out = Path(args.save_dir)
+    plt.switch_backend("Agg")
+    with plt.rc_context(STYLE):
+        if "3" in wanted:
+            chosen = [(name, weights_of(layers, name, path)) for name in args.layer or PAPER_LAYERS]
+            numbers += figure3(chosen, args.bits, out)
+        if "4" in wanted:
+            name = (args.layer or ["layer3.2"])[-1]
+            numbers += figure4(name, weights_of(layers, name, path), args.bits, out)
+        if "layers" in wanted:
+            figure_layers(layers, lambdas, args.bits, out)
+        if "lambda" in wanted:
+            figure_lambda(layers, lambdas, args.bits, out)
+    write_json(out / "metrics.json", {"params": Path(path).name, "bits": args.bits, "numbers": numbers,
+                                      "measurements": papers_own(numbers, path, args.bits)})
+    if numbers:
+        print(table(["figure", "layer", "quantity", "measured"], [number.values() for number in numbers]))
+    print(f"Figures and numbers are in {out}")
 
 
 def weights_of(layers, name, path):
@@ -155,7 +156,7 @@ def figure3(chosen, bits, out):
     levels = np.arange(-a, a + 1, 2) / a
     centred_levels = np.arange(-(a // 2 + 1), a // 2 + 2) * step
     rows, measurements = [], []
-    figure, axes = plt.subplots(1, len(chosen), figsize=(3.6 * len(chosen), 2.7), squeeze=False)
+    figure, axes = plt.subplots(1, len(chosen), figsize=(3.6 * len(chosen), 3.3), squeeze=False)
     for position, (axis, (name, weight)) in enumerate(zip(axes[0], chosen)):
         clamped, quantised = by_dorefa(weight, bits)
         original = np.histogram(clamped, fine)[0] / clamped.size
@@ -168,18 +169,17 @@ def figure3(chosen, bits, out):
 
         # A fine bin's share is drawn as if the bin were a whole step wide, so that all areas are equal.
         axis.bar(levels, shares, width=step * 0.9, color=ORANGE, alpha=0.45, linewidth=0,
-                 label="Quan., equation 5")
+                 label=f"Quan., equation 5: {used} of {a + 1} levels,\n{100 * beside_zero:.0f} % of weights at "
+                       f"$\\pm${step / 2:.3f}")
         axis.stairs(original * 8, fine, fill=True, color=BLUE, alpha=0.75, linewidth=0, label="Ori.")
         axis.stairs(centred, edges, color="black", linewidth=0.8, linestyle=(0, (2, 1)),
-                    label="Quan., with a level at 0")
+                    label=f"Quan., with a level at 0: {100 * zeros:.0f} % there,\n{valid} levels hold "
+                          f"{100 * VALID_SHARE:g} % of weights or more")
         axis.set(xlim=(-1 - step / 2, 1 + step / 2), xticks=(-1, -0.5, 0, 0.5, 1),
                  xlabel=r"$\tanh(W)\,/\,\max|\tanh(W)|$ and $Q$",
                  title=f"({chr(97 + position)}) {name}, {shape_of(weight)}, std {weight.std():.3f}")
-        axis.text(0.99, 0.70, f"equation 5: {used} of {a + 1} levels,\n{100 * beside_zero:.0f} % of weights at "
-                  f"$\\pm${step / 2:.3f}\n\nwith a level at 0: {100 * zeros:.0f} %\n"
-                  f"of weights there, {valid} levels\nhold {100 * VALID_SHARE:g} % or more",
-                  transform=axis.transAxes, ha="right", va="top", fontsize=7, linespacing=1.35)
-        axis.legend(loc="upper right", handlelength=1.4, labelspacing=0.3, borderaxespad=0, fontsize=7)
+        axis.legend(loc="upper left", bbox_to_anchor=(0, -0.2), handlelength=1.4, labelspacing=0.4,
+                    borderaxespad=0, fontsize=7)
         for kind, places, values in (("Ori.", fine[:-1] + step / 16, original), ("Quan.", levels, shares),
                                      ("Quan. with a level at 0", centred_levels, centred)):
             rows += [[name, kind, f"{place:.6g}", f"{value:.6g}"] for place, value in zip(places, values)]
@@ -195,7 +195,7 @@ def figure3(chosen, bits, out):
                          measurement("fig3", scheme, "beside_zero_by_equation_5",
                                      round(100 * float(beside_zero), 1)),
                          measurement("fig3", scheme, "entropy", round(entropy(quantised), 3))]
-    axes[0, 0].set_ylabel("share of the weights in a step of $Q$")
+    axes[0, 0].set_ylabel("share of the weights for each step of $Q$")
     save(figure, out / "fig3")
     write_csv(out / "fig3.csv", ["layer", "distribution", "position", "share"], rows)
     return measurements
@@ -223,7 +223,8 @@ def figure4(name, weight, bits, out):
         axis.scatter(LAMBDAS, [values[lam] for lam in LAMBDAS], c=LAMBDA_COLOURS, s=22, zorder=2)
         axis.set(xlabel=r"$\lambda$", ylabel=label, xticks=LAMBDAS, title=f"({letter}) {label.split(' $')[0]}")
     axes[1].set_ylim(0, 1.15 * max(j.values()))
-    draw_limit(axes[2], 5.5, 2 * asq_steps(bits) + 1)
+    levels = 2 * asq_steps(bits) + 1
+    draw_line(axes[2], np.log(levels), f"ln {levels}")
     save(figure, out / "fig4")
     write_csv(out / "fig4.csv", ["lambda", "spread", "J", "E", "levels_used"], [
         [f"{lam:g}", f"{spread[lam]:.6g}", f"{j[lam]:.6g}", f"{e[lam]:.6g}", len(np.unique(results[lam][1]))]
@@ -237,10 +238,10 @@ def figure4(name, weight, bits, out):
     return found
 
 
-def draw_limit(axis, right, levels):
-    """The entropy of that many levels used equally often."""
-    axis.axhline(np.log(levels), color=GREY, linewidth=0.7, linestyle=":")
-    axis.text(right, np.log(levels), f"ln {levels}", ha="right", va="bottom", fontsize=7, color=GREY)
+def draw_line(axis, height, label):
+    """A level to compare with, named on the right of the axes."""
+    axis.axhline(height, color=GREY, linewidth=0.7, linestyle=":")
+    axis.text(1.01, height, label, transform=axis.get_yaxis_transform(), va="center", fontsize=7, color=GREY)
 
 
 def trend(values):
@@ -283,7 +284,7 @@ def figure_layers(layers, lambdas, bits, out):
         axis.grid(axis="y", linewidth=0.4, color="#E4E4E4")
         axis.set_axisbelow(True)
     axes[0].set(ylabel="entropy $E$ (nat)", ylim=(0, np.log(2 ** bits) * 1.08))
-    draw_limit(axes[0], len(names) - 0.2, 2 ** bits)
+    draw_line(axes[0], np.log(2 ** bits), f"ln {2 ** bits}")
     axes[0].legend(loc="lower left", ncol=2, handletextpad=0.2)
     axes[1].set(ylabel=r"$J\,/\,\Vert\widetilde{W}\Vert^2$", yscale="log")
     label_layers(axes[1], names)
@@ -310,8 +311,7 @@ def figure_lambda(layers, lambdas, bits, out):
         axis.set_ylabel(label)
         axis.grid(axis="y", linewidth=0.4, color="#E4E4E4")
         axis.set_axisbelow(True)
-    axes[0].axhline(2, color=GREY, linewidth=0.7, linestyle=":")
-    axes[0].text(len(names) - 0.2, 2, "start", ha="right", va="bottom", fontsize=7, color=GREY)
+    draw_line(axes[0], 2, "start")
     axes[0].legend(loc="upper center", bbox_to_anchor=(0.5, 1.22), ncol=3, handletextpad=0.2)
     label_layers(axes[2], names)
     save(figure, out / "lambda")
