@@ -65,9 +65,8 @@ def run_steps(out, steps, settings):
 
 def _begin(out, record, settings):
     """What is finished, step by step."""
-    earlier = read_record(record, settings)
-    if earlier is not None:
-        return earlier["finished"]
+    if record.is_file():
+        return read_record(record, settings)["finished"]
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose a folder")
     if any(path.is_file() and ".partial-" not in str(path) for path in out.rglob("*")):  # a record half written
