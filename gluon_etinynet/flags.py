@@ -139,7 +139,8 @@ def add_checkpoint_arguments(parser):
                             help="checkpoint, float or quantised by ASQ (default: the released one)"),
         parser.add_argument("--calib-dir", metavar="DIR",
                             help="folder of photographs, labelled or not, from which the feature maps' ranges "
-                                 "are taken; a few hundred are enough"),
+                                 "are taken; a few hundred are enough (or a list in Pascal VOC's layout, "
+                                 "ROOT/ImageSets/Main/train.txt)"),
         parser.add_argument("--calib-digits", action="store_const", const=True,
                             help="take them from scikit-learn's handwritten digits, for a network trained on these"),
         parser.add_argument("--num-images", type=int, help="how many pictures to look at (default: 128)"),

@@ -1,7 +1,6 @@
 """A chain of commands that make one folder: interrupted, it goes on; what is finished is not done again."""
 
 import contextlib
-import json
 import shlex
 import shutil
 import signal
@@ -9,7 +8,7 @@ import subprocess
 import sys
 from collections import namedtuple
 
-from .files import InputError, sha256, write_json
+from .files import InputError, read_record, sha256, write_json
 
 __all__ = ["Step", "run_steps"]
 
@@ -67,18 +66,10 @@ def run_steps(out, steps, settings):
 def _begin(out, record, settings):
     """What is finished, step by step."""
     if record.is_file():
-        try:
-            earlier = json.loads(record.read_text())
-        except ValueError as error:
-            raise InputError(f"{record} is damaged ({error}); remove {out}, or choose another folder") from error
-        for name, value in settings.items():
-            if earlier["settings"].get(name) != value:
-                raise InputError(f"{out} was begun with another {name} ({earlier['settings'].get(name)}, not {value}); "
-                                 "give the same, or choose another folder")
-        return earlier["finished"]
+        return read_record(record, settings)["finished"]
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose a folder")
-    if any(path.is_file() and not path.name.startswith(".partial-") for path in out.rglob("*")):
+    if any(path.is_file() and ".partial-" not in str(path) for path in out.rglob("*")):  # a record half written
         raise InputError(f"{out} holds other files; choose another folder")
     write_json(record, {"settings": settings, "finished": {}})
     return {}

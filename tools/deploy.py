@@ -183,11 +183,12 @@ class Detector:
         from gluon_etinynet.detection.dataset import classes_of, read_voc
 
         self.args, self.classes = args, classes_of(args.dataset_root, "train,val")
-        self.train, val = (read_voc(args.dataset_root, part, self.classes) for part in ("train", "val"))
-        if len(self.train) < LEAST:
+        train, val = (read_voc(args.dataset_root, part, self.classes) for part in ("train", "val"))
+        self.count = len(train)
+        if self.count < LEAST:
             raise InputError(f"{args.dataset_root} holds a single training picture; {MORE}")
         self.digest = digest((part, item.path.name, item.path.stat().st_size, self.classes, item.boxes.tolist())
-                             for part, found in (("train", self.train), ("val", val)) for item in found)
+                             for part, found in (("train", train), ("val", val)) for item in found)
 
     def steps(self, out, training):
         args, work, graph = self.args, out / "work", out / "network.npz"
@@ -196,7 +197,7 @@ class Detector:
         params = args.params or work / "train" / "best.params"
         if not args.params:
             yield Step("training", [
-                TOOLS / "train_ssd.py", "--batch-size", min(BATCH_SSD, len(self.train)), *TRAINING_SSD, *training,
+                TOOLS / "train_ssd.py", "--batch-size", min(BATCH_SSD, self.count), *TRAINING_SSD, *training,
                 "--network", args.model, *data, "--save-dir", params.parent, "--resume"], [params])
 
         def accuracy(form, *detector):
@@ -208,22 +209,13 @@ class Detector:
         quantised = work / "rounding" / "net.params"
         yield Step("quantisation", [
             TOOLS / "quantize.py", *net, "--params", params, "--scheme", "linear", "--photographs",
-            self.link_pictures(work / "photographs"), "--save-dir", quantised.parent],
+            Path(args.dataset_root) / "ImageSets" / "Main" / "train.txt", "--save-dir", quantised.parent],
             [quantised, quantised.with_name("result.json")])
         yield accuracy("quantised", "--params", quantised)
         yield Step("integer network", [
             TOOLS / "make_graph.py", *net, "--params", quantised, "--out", graph], [graph])
         yield accuracy("integer", "--graph", graph)
         yield export(graph, out)
-
-    def link_pictures(self, folder):
-        """A folder of the training pictures alone: the quantisation must not see those of the validation."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for item in self.train:
-            link = folder / item.path.name
-            if not link.is_symlink():
-                link.symlink_to(item.path.resolve())
-        return folder
 
     def accuracy(self, work):
         found = [read(work / form / "metrics.json") for form in Accuracy._fields[1:4]]

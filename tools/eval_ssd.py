@@ -16,6 +16,7 @@ from gluon_etinynet import InputError, cli
 from gluon_etinynet.data import Loading
 from gluon_etinynet.detection.dataset import DetectionSource
 from gluon_etinynet.detection.evaluation import GraphDetector, average_precisions, class_names, write_contact_sheet
+from gluon_etinynet.detection.shapes_dataset import SHAPES
 from gluon_etinynet.detection.training import load_detector
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.flags import add_dataset_arguments, given_classes, read_dataset
@@ -60,7 +61,7 @@ def main():
     write_json(save_dir / "metrics.json", {
         "detector": args.params or args.graph, "data": args.dataset_root, "n": len(annotated), "map": percent["mAP"],
         "classes": {name: None if math.isnan(percent[name]) else percent[name] for name in classes},
-        "measurements": []})
+        "measurements": measurements(classes, percent["mAP"], args)})
     print(f"map={percent['mAP']:.2f} n={len(annotated)}")
 
 
@@ -74,6 +75,14 @@ def check(args):
             raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)}: it must be positive")
     if not 0 <= args.threshold <= 1:
         raise InputError(f"--threshold {args.threshold}: it must be from 0 to 1")
+
+
+def measurements(classes, value, args):
+    """What benchmarks/check.py reads: the drawn shapes of tools/make_shapes.py have a floor."""
+    if classes != list(SHAPES):
+        return []
+    return [{"table": "floors", "row": "EtinyNet-SSD on drawn shapes", "quantity": "map", "value": value,
+             "comparable": True, "note": args.params or args.graph}]
 
 
 def load(args, ctx):

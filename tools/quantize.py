@@ -30,7 +30,7 @@ from gluon_etinynet.data.augment import views
 from gluon_etinynet.data.datasets import cifar_npz, digits, imagenet_classes
 from gluon_etinynet.data.images import index_folder, pictures_below
 from gluon_etinynet.data.sources import ArraySource, FolderSource, Loading, RecordSource
-from gluon_etinynet.files import InputError, atomic_path, read_record, sha256, write_json
+from gluon_etinynet.files import InputError, atomic_path, classes_beside, read_record, sha256, write_json
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
@@ -81,7 +81,8 @@ def parse_args():
     add("--save-dir", default="runs/quantize", help="default: %(default)s")
 
     add = parser.add_argument_group("from unlabelled photographs").add_argument
-    add("--photographs", nargs="+", metavar="DIR", help="every picture below these folders")
+    add("--photographs", nargs="+", metavar="DIR", help="every picture below these folders, or of lists in Pascal "
+                                                               "VOC's layout (ROOT/ImageSets/Main/train.txt)")
     add("--num-images", type=int, help="use so many of them, chosen by chance (default: all; 256 with linear)")
     add("--crops", type=int, help="random parts of each picture that are learnt from beside its centre (default: 4)")
     add("--steps", type=int, help="updates of each block (default: 1000)")
@@ -184,6 +185,10 @@ def run(args, task, params, settings, save_dir):
     losses = task.learn(float_net, net)
     with atomic_path(save_dir / "net.params") as temporary:
         net.save_parameters(str(temporary))
+    names = classes_beside(params)
+    if names:
+        with atomic_path(save_dir / "classes.txt") as temporary:
+            temporary.write_text("".join(f"{name}\n" for name in names))
     result = {"scheme": args.scheme, "seed": args.seed, "settings": settings, "losses": losses,
               "float": {name: accuracies(found) for name, (found, _) in before.items()}, "quantised": {},
               "layers": layers_of(net), "sizes": sizes(net), "seconds": time.time() - started}

@@ -130,14 +130,29 @@ def read_inputs(files, size, crop_ratio=0.875):
 
 
 def pictures_below(folder):
-    """List every picture file below a folder, sorted.
+    """List picture files, sorted.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Every picture in it and the folders in it; or a list in Pascal VOC's layout, ROOT/ImageSets/Main/NAME.txt: the
+        pictures that it names.
 
     Raises
     ------
     InputError
-        If there is none.
+        If there is none, or the list cannot be read.
     """
-    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+    folder, named = Path(folder), None
+    found = folder.rglob("*")
+    if folder.suffix == ".txt":
+        try:
+            named = {line.split()[0] for line in folder.read_text().splitlines() if line.strip()}
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot read {folder}: {getattr(error, 'strerror', None) or error}") from error
+        found = (folder.parent.parent.parent / "JPEGImages").glob("*")
+    found = sorted(path for path in found if path.suffix.lower() in EXTENSIONS and path.is_file()
+                   and (named is None or path.stem in named))
     if not found:
         raise InputError(f"{folder} holds no pictures ({', '.join(EXTENSIONS)})")
     return found
