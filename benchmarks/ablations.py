@@ -15,10 +15,10 @@ from paper import comparison
 
 from gluon_etinynet import cli, get_model
 from gluon_etinynet.data.datasets import cifar_npz
-from gluon_etinynet.data.sources import ArraySource
+from gluon_etinynet.data.sources import ArraySource, Loading
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.networks.complexity import measure
-from gluon_etinynet.training.loop import Config, contexts, train
+from gluon_etinynet.training import Config, contexts, train
 
 PAPER_ROWS = {"bottleneck": "EtinyNet with inverted bottlenecks", "nonlinear": "EtinyNet with ReLU after depthwise"}
 SHIFT = 4  # pixels of the original pictures, with mirroring the usual augmentation of CIFAR-10
@@ -78,9 +78,9 @@ def main():
 
 def train_one(args, data, name, seed, folder):
     """Train one network, or go on with it; return its test accuracy in per cent."""
-    train_source = ArraySource(data.x_train, data.y_train, args.batch_size, size=args.input_size, train=True, seed=seed,
-                               shift=SHIFT, flip=True)
-    test_source = ArraySource(data.x_test, data.y_test, 100, size=args.input_size)
+    loading = Loading(args.batch_size, args.input_size, train=True, seed=seed)
+    train_source = ArraySource(data.x_train, data.y_train, loading, shift=SHIFT, flip=True)
+    test_source = ArraySource(data.x_test, data.y_test, Loading(100, args.input_size))
     print(f"{name}, seed {seed}")
     history = train(get_model(name, classes=len(data.classes)), train_source, test_source,
                     Config(epochs=args.num_epochs, lr=args.lr, seed=seed), folder, ctx=contexts(args.num_gpus),

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_etinynet import cli
-from gluon_etinynet.data.images import photographs_below, preprocess, read_image
+from gluon_etinynet.data.images import pictures_below, preprocess, read_image
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.program import MCUS, call, logits, make, need, raw, read_trace, simulated_output
 from gluon_etinynet.files import write_csv, write_json
@@ -50,7 +50,7 @@ def parse_args():
 def main():
     args = parse_args()
     need("make", "cc", *["arm-none-eabi-gcc", "qemu-system-arm"] * bool(args.cortex_m))
-    files = photographs_below(args.data_dir)[:args.num_images]
+    files = pictures_below(args.data_dir)[:args.num_images]
     rows = []
     for name, graph in networks(args):
         started = time.time()
@@ -83,7 +83,7 @@ def networks(args):
 
 
 def network_input(path, graph):
-    return np.ascontiguousarray(preprocess(read_image(path), graph.image.shape[1]).transpose(2, 0, 1))
+    return preprocess(read_image(path), graph.image.shape[1])
 
 
 class Comparison:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_etinynet import cli
-from gluon_etinynet.data.images import photographs_below, preprocess, read_image
+from gluon_etinynet.data.images import pictures_below, read_inputs
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.lowering.compare import compare_layers, same_class, with_integer_constants
@@ -50,13 +50,13 @@ def parse_args():
 
 def main():
     args = parse_args()
-    files = photographs_below(args.data_dir)
+    files = pictures_below(args.data_dir)
     net = quantise(load_checkpoint(args.model, args.params).net,
                    calibration_pictures(args.calib_dir, args.num_images, args.input_size))
     graph = lower(net, (args.input_size, args.input_size), args.model)
-    same = np.concatenate([same_class(net, graph, pictures(batch, args.input_size))
+    same = np.concatenate([same_class(net, graph, read_inputs(batch, args.input_size))
                            for batch in cli.progress(batches(files, 8), desc="classes")])
-    parts = [pictures(batch, args.input_size) for batch in batches(files[:args.layers_on], 4)]
+    parts = [read_inputs(batch, args.input_size) for batch in batches(files[:args.layers_on], 4)]
     fed, alone = compare_layers(net, graph, parts, fed=True), compare_layers(net, graph, parts, fed=False)
     with_integer_constants(net, graph)
     constants = compare_layers(net, graph, parts, fed=True)
@@ -76,11 +76,6 @@ def main():
 
 def batches(files, size):
     return [files[start:start + size] for start in range(0, len(files), size)]
-
-
-def pictures(files, size):
-    """int8, shape (n, 3, size, size)."""
-    return np.stack([preprocess(read_image(path), size).transpose(2, 0, 1) for path in files])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.files import write_csv, write_json
-from gluon_etinynet.training.loop import contexts
+from gluon_etinynet.training import contexts
 
 NETWORKS = ("etinynet1.0", "etinynet0.75")
 

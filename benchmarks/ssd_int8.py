@@ -62,6 +62,7 @@ def main():
 
 def measure_accuracy(args):
     """Graph, validation pictures (int8), the interpreter's detections, and mAP of both networks."""
+    from gluon_etinynet.data import Loading
     from gluon_etinynet.detection.dataset import DetectionSource
     from gluon_etinynet.detection.evaluation import GraphDetector, average_precisions
     from gluon_etinynet.detection.training import load_detector
@@ -72,9 +73,10 @@ def measure_accuracy(args):
     net = load_detector(args.params, given_classes(args))
     _, (train, val) = read_dataset(args, "train", "val", classes=net.classes)
     net.hybridize()
-    source = DetectionSource(val, 32, len(net.classes))
+    loading = Loading(32, net.size, classes=len(net.classes))
+    source = DetectionSource(val, loading)
     values = {"mAP, float": average_precisions(net, source)["mAP"]}
-    batches = DetectionSource(train[:args.num_images], 32, len(net.classes)).epoch(0)
+    batches = DetectionSource(train[:args.num_images], loading).epoch(0)
     calibration = np.concatenate([data.asnumpy() for data, _ in batches]).astype(np.int8)
     graph = lower(quantise(net, calibration), (net.size, net.size), "ssd_256_etinynet")
     images, found = [], []

@@ -20,10 +20,10 @@ from paper import load, side_by_side
 from gluon_etinynet import cli, get_model
 from gluon_etinynet.data.datasets import imagenet_classes
 from gluon_etinynet.data.images import index_folder
-from gluon_etinynet.data.sources import FolderSource, RecordSource
+from gluon_etinynet.data.sources import FolderSource, Loading, RecordSource
 from gluon_etinynet.files import atomic_path, write_csv, write_json
 from gluon_etinynet.networks.complexity import measure
-from gluon_etinynet.training.loop import contexts, evaluate
+from gluon_etinynet.training import contexts, evaluate
 
 OURS = {"EtinyNet-1.0": "etinynet1.0", "EtinyNet-0.75": "etinynet0.75"}
 COLUMNS = {"size_mb": "size, MB", "madds": "MAdds, M", "top1": "top-1, %", "top5": "top-5, %"}
@@ -97,12 +97,12 @@ def costs(row, name, bits):
 
 def accuracy(args):
     wnids, _ = imagenet_classes()
-    options = {"classes": len(wnids), "threads": args.num_workers}
+    loading = Loading(args.batch_size, size=224, threads=args.num_workers, classes=len(wnids))
     if args.use_rec:
-        source, data = RecordSource(args.rec_val, args.rec_val_idx, args.batch_size, **options), args.rec_val
+        source, data = RecordSource(args.rec_val, loading, args.rec_val_idx), args.rec_val
     else:
         files, _ = index_folder(args.data_dir, wnids)
-        source, data = FolderSource(files, args.batch_size, strict=True, **options), args.data_dir
+        source, data = FolderSource(files, loading, strict=True), args.data_dir
     ctx = contexts(args.num_gpus)
     net = get_model(args.model, pretrained=args.params or True, ctx=ctx)
     net.hybridize(static_alloc=True, static_shape=True)

@@ -17,6 +17,7 @@ from paper import load, side_by_side
 
 from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
+from gluon_etinynet.data.sources import Loading
 from gluon_etinynet.detection.dataset import DetectionSource
 from gluon_etinynet.detection.evaluation import average_precisions
 from gluon_etinynet.detection.training import load_detector, round_to_8_bits
@@ -28,7 +29,7 @@ from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
 from gluon_etinynet.networks.complexity import measure
 from gluon_etinynet.quantize.ptq import quantise
 from gluon_etinynet.quantize.qat import feature_map_quantisers
-from gluon_etinynet.training.loop import contexts
+from gluon_etinynet.training import contexts
 
 ROW = "EtinyNet-SSD"
 MODEL, SIZE = "ssd_256_etinynet1.0_voc", 256
@@ -102,14 +103,14 @@ def accuracy(args, save_dir):
     net = load_detector(args.params, given_classes(args))
     net.collect_params().reset_ctx(ctx)
     classes, (val,) = read_dataset(args, "val", classes=net.classes)
-    common = {"batch_size": args.batch_size, "classes": len(classes), "threads": args.num_workers}
-    source = DetectionSource(val, **common)
+    loading = Loading(args.batch_size, net.size, classes=len(classes), threads=args.num_workers)
+    source = DetectionSource(val, loading)
     whole = args.dataset == "voc" and not args.val_split and len(val) == VOC_TEST_PICTURES
     as_loaded = "8 bit" if feature_map_quantisers(net) else "float"
     found = {as_loaded: precisions(net, source, ctx)}
     if args.int8 and as_loaded == "float":
         _, (train,) = read_dataset(args, "train", classes=net.classes)
-        pictures = DetectionSource(train[:CALIBRATION_PICTURES], **common)
+        pictures = DetectionSource(train[:CALIBRATION_PICTURES], loading)
         round_to_8_bits(net, [data.as_in_context(ctx[0]) for data, _ in pictures.epoch()])
         found["8 bit"] = precisions(net, source, ctx)
     header = ["class"] + [f"{name}, %" for name in found]

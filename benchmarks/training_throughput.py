@@ -18,9 +18,9 @@ from pathlib import Path
 from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data.images import index_folder
-from gluon_etinynet.data.sources import FolderSource
+from gluon_etinynet.data.sources import FolderSource, Loading
 from gluon_etinynet.files import InputError, write_csv, write_json
-from gluon_etinynet.training.loop import Config, contexts, cross_entropy, train
+from gluon_etinynet.training import Config, contexts, cross_entropy, train
 
 CONFIG = Config(epochs=2, lr=1e-3)  # the first epoch warms up, the second is timed
 
@@ -50,8 +50,8 @@ def main():
     files = files[::len(files) // wanted][:wanted]
     rows = []
     for size in args.input_size:
-        source = FolderSource(files, args.batch_size, size=size, train=True, threads=args.num_workers,
-                              classes=len(classes))
+        source = FolderSource(files, Loading(args.batch_size, size, train=True, threads=args.num_workers,
+                                             classes=len(classes)))
         ways = (loop, model, plain)
         rounds = [[way(args.model, source, ctx) for way in ways] for _ in range(args.rounds)]
         speeds = [statistics.median(column) for column in zip(*rounds)]

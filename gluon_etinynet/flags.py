@@ -11,16 +11,16 @@ SHOWN = 10
 def add_picture_arguments(parser):
     """Give a parser the flags that `labelled_pictures` reads."""
     parser.add_argument("--data-dir",
-                        help="folder with labels.csv, or with one folder of photographs for each class")
+                        help="folder with labels.csv, or with one folder of pictures for each class")
     parser.add_argument("--use-rec", action="store_true", help="read --rec-val instead of --data-dir")
     parser.add_argument("--rec-val", help="validation .rec file")
     parser.add_argument("--rec-val-idx", help="its .idx file (default: beside it)")
     parser.add_argument("--crop-ratio", type=float, default=0.875,
                         help="side of the crop as a part of the resized short side (default: 0.875)")
-    parser.add_argument("--batch-size", type=int, default=32, help="photographs at a time (default: 32)")
+    parser.add_argument("--batch-size", type=int, default=32, help="pictures at a time (default: 32)")
     parser.add_argument("-j", "--num-workers", type=int, default=2,
-                        help="threads that read photographs (default: 2)")
-    parser.add_argument("--strict", action="store_true", help="stop at a photograph that cannot be read")
+                        help="threads that read pictures (default: 2)")
+    parser.add_argument("--strict", action="store_true", help="stop at a picture that cannot be read")
 
 
 def labelled_pictures(args, size, classes):
@@ -33,7 +33,7 @@ def labelled_pictures(args, size, classes):
     size : int
         Side of the network's input.
     classes : int
-        Of the network. 1000 are ImageNet's, others the sorted names of the folders.
+        Those of the network. 1000 are ImageNet's, others the sorted names of the folders.
 
     Raises
     ------
@@ -42,23 +42,23 @@ def labelled_pictures(args, size, classes):
     """
     from .data.datasets import digits, imagenet_classes
     from .data.images import index_folder
-    from .data.sources import ArraySource, FolderSource, RecordSource
+    from .data.sources import ArraySource, FolderSource, Loading, RecordSource
 
     of_digits = getattr(args, "digits", False)
     if args.use_rec != bool(args.rec_val) or args.use_rec + bool(args.data_dir) + of_digits != 1:
         raise InputError("give one of --data-dir DIR, --use-rec with --rec-val FILE" +
                          (", --digits" if hasattr(args, "digits") else ""))
+    loading = Loading(args.batch_size, size, threads=args.num_workers, classes=classes)
     if of_digits:
         data = digits(size)
         _check_classes("scikit-learn's digits", len(data.classes), classes)
-        return ArraySource(data.x_test, data.y_test, args.batch_size)
-    wnids, _ = imagenet_classes()
-    options = {"size": size, "crop_ratio": args.crop_ratio, "threads": args.num_workers, "classes": classes}
+        return ArraySource(data.x_test, data.y_test, loading)
     if args.use_rec:
-        return RecordSource(args.rec_val, args.rec_val_idx, args.batch_size, **options)
+        return RecordSource(args.rec_val, loading, args.rec_val_idx, crop_ratio=args.crop_ratio)
+    wnids, _ = imagenet_classes()
     files, names = index_folder(args.data_dir, wnids if classes == len(wnids) else None)
     _check_classes(args.data_dir, len(names), classes)
-    return FolderSource(files, args.batch_size, strict=args.strict, **options)
+    return FolderSource(files, loading, crop_ratio=args.crop_ratio, strict=args.strict)
 
 
 def _check_classes(where, count, classes):
@@ -67,12 +67,12 @@ def _check_classes(where, count, classes):
 
 
 def print_unreadable(source):
-    """Name the photographs that a source left out; return what was said of them, a list of str."""
+    """Name the pictures that a source left out; return what was said of them, a list of str."""
     unreadable = getattr(source, "unreadable", [])
     for complaint in unreadable[:SHOWN]:
         print(f"left out: {complaint}")
     if unreadable:
-        print(f"{len(unreadable)} of {source.samples} photographs could not be read and are not counted")
+        print(f"{len(unreadable)} of {source.samples} pictures could not be read and are not counted")
     return unreadable
 
 

@@ -8,10 +8,11 @@ from collections import namedtuple
 import pytest
 from running import ROOT
 
-ORDER = ["_mxnet files cli lazy steps", "networks integer", "data training quantize export report", "detection",
+ORDER = ["_mxnet files cli lazy steps", "networks integer", "data", "training quantize export report", "detection",
          "model_zoo flags", "loading", "lowering", "__init__", "tools benchmarks tests"]  # each imports from its left
 RANK = {wing: rank for rank, wings in enumerate(ORDER) for wing in wings.split()}
 SCRIPTS = ORDER[-1].split()
+LAST = len(ORDER) - 1
 WITHOUT_MXNET = ["integer", "export", "report"]
 LINES = 420  # of a module of the package or a script, at most
 
@@ -60,7 +61,8 @@ def may_import(path, item):
     here, there = wing(path), wing(item.file)
     if here == there:
         return here != "tools" and (here != "tests" or item.file.count("/") == 1)
-    return RANK[there] < RANK[here] or RANK[there] == RANK[here] == 0 or item.name.endswith("__")
+    above, below = RANK.get(here, LAST), RANK.get(there, LAST)
+    return below < above or below == above == 0 or item.name.endswith("__")
 
 
 def is_private(name):
@@ -78,6 +80,8 @@ def violations(files):
             yield f"{path}:{LINES}: the module goes on"
         if path in loading and here in WITHOUT_MXNET:
             yield f"{path}:1: MXNet is loaded"
+        if here not in RANK:
+            yield f"{path}:1: {here} has no place in the order"
         ours = [item for item in found[path] if item.file]
         for item in ours:
             if not may_import(path, item):
@@ -118,6 +122,7 @@ def test_the_rules_are_kept():
     ("tests/data/a.py", "import sys\nsys.path.insert(0, '')", "2: sys.path is used"),
     ("benchmarks/a.py", "import running", "1: tests/running.py is imported"),
     ("tools/a.py", "from launch import main", "1: tools/launch.py is imported"),
+    ("gluon_etinynet/a.py", "from . import files", "1: a has no place in the order"),
     ("tools/a.py", "\n" * 421, "420: the module goes on"),
 ])
 def test_a_planted_breach_is_named(path, text, breach):

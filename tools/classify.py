@@ -36,7 +36,7 @@ def main():
             unreadable += 1
             print(f"{path}\n  {error}")
             continue
-        logits = net(mx.nd.array(picture.transpose(2, 0, 1)[None]))
+        logits = net(mx.nd.array(picture[None]))
         probabilities = mx.nd.softmax(logits).asnumpy()[0]
         print(path)
         for index in np.argsort(-probabilities, kind="stable")[:TOP]:

@@ -18,7 +18,7 @@ from gluon_etinynet.files import write_json
 from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print_unreadable
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.loading import load_checkpoint
-from gluon_etinynet.training.evaluation import evaluate_graph, evaluate_net
+from gluon_etinynet.training import evaluate_graph, evaluate_net
 
 
 def parse_args():

@@ -1,6 +1,6 @@
-"""Top-1 and top-5 accuracy of a network on labelled photographs, as ImageNet counts them.
+"""Top-1 and top-5 accuracy of a network on labelled pictures, as ImageNet counts them.
 
-The photographs are a folder with a labels.csv (file,wnid,class_index), a folder of class folders named
+The pictures are a folder with a labels.csv (file,wnid,class_index), a folder of class folders named
 by wnid, or a RecordIO file. Each is classified exactly once among all 1000 classes. The last line is
 `top1=78.30 top5=92.50 n=1000`; metrics.json says the same.
 """
@@ -13,7 +13,7 @@ from gluon_etinynet import cli, get_model, model_names
 from gluon_etinynet.data.datasets import imagenet_classes
 from gluon_etinynet.files import write_json
 from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print_unreadable
-from gluon_etinynet.training.loop import contexts, evaluate
+from gluon_etinynet.training import contexts, evaluate
 
 
 def parse_args():
@@ -23,7 +23,8 @@ def parse_args():
     parser.add_argument("--input-size", type=int, default=224, help="side of the crop in pixels (default: 224)")
     parser.add_argument("--num-gpus", type=int, default=0, help="GPUs to use (default: 0, the CPU)")
     add_picture_arguments(parser)
-    parser.add_argument("--save-dir", default="runs/eval_imagenet", help="folder of metrics.json (default: %(default)s)")
+    parser.add_argument("--save-dir", default="runs/eval_imagenet",
+                        help="folder of metrics.json (default: %(default)s)")
     return parser.parse_args()
 
 
@@ -42,7 +43,8 @@ def main():
     write_json(Path(args.save_dir) / "metrics.json", {
         "model": args.model, "params": args.params or "released", "data": args.rec_val or args.data_dir,
         "input_size": args.input_size, "crop_ratio": args.crop_ratio, "top1": 100 * result["top1"],
-        "top5": 100 * result["top5"], "n": result["samples"], "unreadable": print_unreadable(source), "measurements": []})
+        "top5": 100 * result["top5"], "n": result["samples"], "unreadable": print_unreadable(source),
+        "measurements": []})
     print(f"{speed:.1f} images/s")
     print(f"top1={100 * result['top1']:.2f} top5={100 * result['top5']:.2f} n={result['samples']}")
 

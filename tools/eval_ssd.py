@@ -13,6 +13,7 @@ import math
 from pathlib import Path
 
 from gluon_etinynet import InputError, cli
+from gluon_etinynet.data import Loading
 from gluon_etinynet.detection.dataset import DetectionSource
 from gluon_etinynet.detection.evaluation import GraphDetector, average_precisions, class_names, write_contact_sheet
 from gluon_etinynet.detection.shapes_dataset import SHAPES
@@ -44,7 +45,8 @@ def main():
     ctx = contexts(args.num_gpus)
     detector = load(args, ctx)
     classes, (annotated,) = read_dataset(args, "val", classes=detector.classes)
-    source = DetectionSource(annotated, args.batch_size, len(classes), size=detector.size, threads=args.num_workers)
+    source = DetectionSource(annotated, Loading(args.batch_size, detector.size, classes=len(classes),
+                                              threads=args.num_workers))
     found = average_precisions(detector, source, ctx)
     save_dir, percent = Path(args.save_dir), {name: 100 * value for name, value in found.items()}
     header = ["class", "average precision, %", "objects"]

@@ -22,7 +22,7 @@ IM2REC = ("import gluon_etinynet._mxnet, runpy, sys; sys.argv[0] = 'im2rec'; "
 PATIENCE = 30  # seconds in which the file does not grow; the readers of im2rec wait for ever for a writer that died
 
 
-def parse_arguments():
+def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="with a labels.csv or a subfolder for each class")
     parser.add_argument("prefix", type=Path, help="of the files to make")
@@ -38,34 +38,34 @@ def parse_arguments():
     parser.add_argument("--seed", type=int, default=100, help="of the order (default: %(default)s)")
     parser.add_argument("--num-thread", type=int, default=os.cpu_count(),
                         help="processes that read and encode (default: %(default)s)")
-    arguments = parser.parse_args()
-    if arguments.resize < 0 or not 1 <= arguments.quality <= 100 or arguments.num_thread < 1:
+    args = parser.parse_args()
+    if args.resize < 0 or not 1 <= args.quality <= 100 or args.num_thread < 1:
         parser.error("--resize is at least 0, --quality from 1 to 100, --num-thread at least 1")
-    if arguments.pass_through and (arguments.resize or arguments.quality != 95):
+    if args.pass_through and (args.resize or args.quality != 95):
         parser.error("--pass-through keeps the files as they are: it goes without --resize and --quality")
-    return arguments
+    return args
 
 
 def main():
-    arguments = parse_arguments()
+    args = parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end im2rec and remove what it made, as at Ctrl-C
     try:
-        classes = arguments.classes.read_text().split() if arguments.classes else None
+        classes = args.classes.read_text().split() if args.classes else None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {arguments.classes}: {error}") from error
-    items, classes = index_folder(arguments.folder, classes)
-    check_pictures([path for path, _ in items], arguments.num_thread)
+        raise InputError(f"cannot read {args.classes}: {error}") from error
+    items, classes = index_folder(args.folder, classes)
+    check_pictures([path for path, _ in items], args.num_thread)
     # Runs of one class would make batches, and the shares of several workers, unlike the whole.
-    random.Random(arguments.seed).shuffle(items)
-    prefix = arguments.prefix
+    random.Random(args.seed).shuffle(items)
+    prefix = args.prefix
     try:
         prefix.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=prefix.parent, prefix=f".partial-{prefix.name}-") as folder:
             made = Path(folder) / prefix.name
-            write_list(f"{made}.lst", items, arguments.folder)
-            pack(made, len(items), arguments)
+            write_list(f"{made}.lst", items, args.folder)
+            pack(made, len(items), args)
             check_records(made, len(items))
-            for extension in (".lst", ".idx", ".rec"):
+            for extension in (".rec.checked", ".lst", ".idx", ".rec"):
                 os.replace(f"{made}{extension}", f"{prefix}{extension}")
     except OSError as error:
         raise InputError(f"cannot write {prefix}.rec: {error.strerror or error}; "
@@ -100,14 +100,14 @@ def write_list(path, items, folder):
             out.write(f"{number}\t{label}\t{name}\n")
 
 
-def pack(prefix, samples, arguments):
+def pack(prefix, samples, args):
     """Run im2rec on PREFIX.lst."""
-    command = [sys.executable, "-c", IM2REC, str(prefix.resolve()), str(arguments.folder.resolve()),
-               "--num-thread", str(arguments.num_thread)]
-    if arguments.pass_through:
+    command = [sys.executable, "-c", IM2REC, str(prefix.resolve()), str(args.folder.resolve()),
+               "--num-thread", str(args.num_thread)]
+    if args.pass_through:
         command += ["--pass-through"]
     else:
-        command += ["--resize", str(arguments.resize), "--quality", str(arguments.quality)]
+        command += ["--resize", str(args.resize), "--quality", str(args.quality)]
     index, rec = Path(f"{prefix}.idx"), Path(f"{prefix}.rec")
     size, since = 0, time.monotonic()
     with open(f"{prefix}.log", "w+") as log, cli.progress(total=samples, desc="packing") as bar:

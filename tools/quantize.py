@@ -19,6 +19,7 @@ import argparse
 import json
 import time
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,8 @@ from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data.augment import views
 from gluon_etinynet.data.datasets import cifar_npz, digits, imagenet_classes
-from gluon_etinynet.data.images import index_folder, photographs_below
-from gluon_etinynet.data.sources import ArraySource, FolderSource, RecordSource
+from gluon_etinynet.data.images import index_folder, pictures_below
+from gluon_etinynet.data.sources import ArraySource, FolderSource, Loading, RecordSource
 from gluon_etinynet.files import InputError, atomic_path, classes_beside, read_record, sha256, write_json
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.loading import load_checkpoint
@@ -247,7 +248,7 @@ def shares(count, parts):
 
 def chosen(folders, count):
     """Every picture below these folders, or `count` of them chosen by chance."""
-    files = [path for folder in folders for path in photographs_below(folder)]
+    files = [path for folder in folders for path in pictures_below(folder)]
     if count is None:
         return files
     if not 0 < count <= len(files):
@@ -257,13 +258,13 @@ def chosen(folders, count):
 
 def photographs_of(args, classes):
     """The validation sets of --val-dir and --rec-val, by their names."""
-    options = {"batch_size": 32, "size": args.val_size, "classes": classes, "threads": args.num_workers}
-    found = {Path(folder).name: FolderSource(labelled(folder, classes), strict=True, **options)
+    loading = Loading(32, args.val_size, threads=args.num_workers, classes=classes)
+    found = {Path(folder).name: FolderSource(labelled(folder, classes), loading, strict=True)
              for folder in args.val_dir}
     if len(found) < len(args.val_dir):
         raise InputError("two folders of --val-dir have one name, which tells results apart; rename one")
     if args.rec_val:
-        found[Path(args.rec_val).name] = RecordSource(args.rec_val, **options)
+        found[Path(args.rec_val).name] = RecordSource(args.rec_val, loading)
     return found
 
 
@@ -278,32 +279,35 @@ def labelled(folder, classes):
 
 def with_labels(args):
     """Training with labels, on ImageNet's RecordIO or a folder, or on one of the small sets."""
-    options = {"batch_size": args.batch_size, "size": args.input_size, "train": True, "seed": args.seed}
+    loading = Loading(args.batch_size, args.input_size, train=True, seed=args.seed, threads=args.num_workers)
     if args.cifar or args.digits:
         data = cifar_npz(args.cifar) if args.cifar else digits(args.input_size)
         name, classes = Path(args.cifar).name if args.cifar else "digits", len(data.classes)
         augmentation = CIFAR_AUGMENTATION if args.cifar else {}
-        source = ArraySource(data.x_train, data.y_train, classes=classes, **options, **augmentation)
-        sets = {name: ArraySource(data.x_test, data.y_test, 100, size=args.input_size, classes=classes)}
-        params = args.params or train_float(args, classes, source, sets[name])
+        small_set = ArraySource(data.x_train, data.y_train, replace(loading, classes=classes), **augmentation)
+        test_set = ArraySource(data.x_test, data.y_test, Loading(100, args.input_size, classes=classes))
+        params = args.params or train_float(args, classes, small_set, test_set)
+
+        def training_set(_):
+            return small_set
 
         def validation(_):
-            return sets
+            return {name: test_set}
     else:
         name, params = Path(args.rec_train or args.data_dir).name, args.params or released_checkpoint(args.model)
-        classes = len(imagenet_classes()[0])
-        if args.rec_train:
-            source = RecordSource(args.rec_train, classes=classes, threads=args.num_workers, **options)
-        else:
-            source = FolderSource(labelled(args.data_dir, classes), threads=args.num_workers, classes=classes,
-                                  **options)
+
+        def training_set(classes):
+            if args.rec_train:
+                return RecordSource(args.rec_train, replace(loading, classes=classes))
+            return FolderSource(labelled(args.data_dir, classes), replace(loading, classes=classes))
 
         def validation(classes):
             return photographs_of(args, classes)
 
-    def learn(_, net):
+    def learn(float_net, net):
+        classes = float_net.output.weight.shape[0]
         prepare_qat(net, args.scheme, args.weight_bits, **form(args))
-        history = train(net, source, next(iter(validation(classes).values())),
+        history = train(net, training_set(classes), next(iter(validation(classes).values())),
                         Config(epochs=args.num_epochs, lr=args.lr, seed=args.seed), Path(args.save_dir) / "training",
                         ctx=contexts(args.num_gpus), resume=True, log_interval=0)
         return {"training": [row["training_loss"] for row in history]}

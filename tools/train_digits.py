@@ -1,8 +1,8 @@
 """Train EtinyNet on scikit-learn's handwritten digits: real data that needs no download.
 
-1437 digits for training and 360 for testing, shown as 32 x 32 RGB pictures; in training moved, turned and zoomed a
-little. In the last stage a map of these pictures is a single pixel, so a batch says little about its mean and variance: the
-BN statistics are estimated anew over many batches at the end.
+1437 digits for training and 360 for testing, shown as 32 x 32 RGB pictures; in training moved, turned and zoomed
+a little. In the last stage a map of these pictures is a single pixel, so a batch says little about its mean and
+variance: the BN statistics are estimated anew over many batches at the end.
 
 Writes checkpoints, net.params (the result), metrics.json and training.png to --save-dir. Interrupted, it goes on where
 it was; a finished training is shown again and not repeated: another --save-dir starts another one.
@@ -14,10 +14,10 @@ from pathlib import Path
 
 from gluon_etinynet import cli, get_model
 from gluon_etinynet.data.datasets import digits
-from gluon_etinynet.data.sources import ArraySource
+from gluon_etinynet.data.sources import ArraySource, Loading
 from gluon_etinynet.files import atomic_path, write_json
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
-from gluon_etinynet.training.loop import Config, evaluate, train
+from gluon_etinynet.training import Config, evaluate, train
 
 SIZE = 32
 AUGMENTATION = {"shift": 1, "rotate": 10, "zoom": 0.1}  # pixels, degrees, part
@@ -40,8 +40,9 @@ def main():
     args = parse_args()
     save_dir = Path(args.save_dir)
     data = digits(SIZE)
-    train_source = ArraySource(data.x_train, data.y_train, args.batch_size, train=True, seed=args.seed, **AUGMENTATION)
-    test_source = ArraySource(data.x_test, data.y_test, 120)
+    loading = Loading(args.batch_size, train=True, seed=args.seed)
+    train_source = ArraySource(data.x_train, data.y_train, loading, **AUGMENTATION)
+    test_source = ArraySource(data.x_test, data.y_test, Loading(120))
     net = get_model(args.model, classes=len(data.classes))
 
     print(f"Training {args.model} on {train_source.samples} handwritten digits for {args.num_epochs} epochs")

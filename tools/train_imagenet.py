@@ -9,21 +9,21 @@ decay 1e-4, a cosine from learning rate 0.1, 224 pixels, random resized crop and
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from gluon_etinynet import training
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.cli import open_log, run
 from gluon_etinynet.data.datasets import imagenet_classes
 from gluon_etinynet.data.images import index_folder
-from gluon_etinynet.data.sources import FolderSource, RecordSource
+from gluon_etinynet.data.sources import FolderSource, Loading, RecordSource
 from gluon_etinynet.files import InputError, atomic_path
 from gluon_etinynet.model_zoo import get_model, model_names, released_checkpoint
 from gluon_etinynet.networks.parameters import load_features, load_parameters, structural_names
 from gluon_etinynet.networks.params_file import read_params
-from gluon_etinynet.training import loop as training
-from gluon_etinynet.training.distributed import open_kvstore
 
 RECORDS = Path("~/.mxnet/datasets/imagenet/rec")
 
@@ -80,10 +80,11 @@ def parse_args():
     return parser.parse_args()
 
 
-def make_sources(args, part_index, num_parts):
+def make_sources(args, workers):
     """Training and validation source (or None), and the class names where the data has some."""
-    if args.batch_size < 1 or args.batch_size % num_parts:
-        raise InputError(f"--batch-size {args.batch_size} must be positive and a multiple of the {num_parts} workers")
+    if args.batch_size < 1 or args.batch_size % workers.count:
+        raise InputError(f"--batch-size {args.batch_size} must be positive and a multiple of the {workers.count} "
+                         "workers")
     records = args.use_rec or args.rec_train
     if bool(records) == bool(args.data_dir):
         raise InputError("give the training data, either --rec-train (or --use-rec) or --data-dir")
@@ -96,24 +97,31 @@ def make_sources(args, part_index, num_parts):
     for name in others:
         if getattr(args, name):
             raise InputError(f"--{name.replace('_', '-')} does not go with the other data flags; leave it out")
-    common = {"batch_size": args.batch_size // num_parts, "size": args.input_size, "seed": args.seed,
-              "threads": args.num_workers}
-    part = {"part_index": part_index, "num_parts": num_parts, "jitter": args.color_jitter, "train": True}
+    loading = Loading(args.batch_size // workers.count, args.input_size, train=True, seed=args.seed,
+                      threads=args.num_workers, classes=args.classes, part_index=workers.rank,
+                      num_parts=workers.count)
+    validation, names = None, None
     if records:
-        names = None
-        train = RecordSource(_record(args.rec_train, "train.rec"), args.rec_train_idx, classes=args.classes, **common,
-                             **part)
+        train = RecordSource(_record(args.rec_train, "train.rec"), loading, args.rec_train_idx,
+                             jitter=args.color_jitter)
         rec_val = args.rec_val or args.use_rec and _record(None, "val.rec")
-        validation = rec_val and RecordSource(rec_val, args.rec_val_idx, classes=train.classes,
-                                              crop_ratio=args.crop_ratio, **common)
+        if rec_val:
+            validation = RecordSource(rec_val, _whole(loading, train.classes), args.rec_val_idx,
+                                      crop_ratio=args.crop_ratio)
     else:
         files, names = index_folder(args.data_dir)
         if args.classes is not None and args.classes < len(names):
             raise InputError(f"{args.data_dir} has {len(names)} classes, too many for --classes {args.classes}")
-        train = FolderSource(files, classes=args.classes or len(names), **common, **part)
-        validation = args.val_dir and FolderSource(index_folder(args.val_dir, names)[0], classes=train.classes,
-                                                   crop_ratio=args.crop_ratio, **common)
-    return train, validation or None, names
+        train = FolderSource(files, replace(loading, classes=args.classes or len(names)), jitter=args.color_jitter)
+        if args.val_dir:
+            validation = FolderSource(index_folder(args.val_dir, names)[0], _whole(loading, train.classes),
+                                      crop_ratio=args.crop_ratio)
+    return train, validation, names
+
+
+def _whole(loading, classes):
+    """For validation: every picture once."""
+    return replace(loading, train=False, classes=classes, part_index=0, num_parts=1)
 
 
 def _record(path, default):
@@ -169,19 +177,19 @@ def main():
     ctx = training.contexts(args.num_gpus)
     if args.dtype == "float16" and not args.num_gpus:
         raise InputError("--dtype float16 needs --num-gpus: MXNet multiplies no float16 matrices on the CPU")
-    with open_kvstore(args.kvstore) as store:
-        rank, workers = (0, 1) if isinstance(store, str) else (store.rank, store.num_workers)
-        with open_log(args.logging_file if rank == 0 else None) as log:
-            train, validation, names = make_sources(args, rank, workers)
-            net = make_net(args, train.classes, names, log if rank == 0 else lambda line: None)
+    with training.open_workers(args.kvstore) as workers:
+        first = workers.rank == 0
+        with open_log(args.logging_file if first else None) as log:
+            train, validation, names = make_sources(args, workers)
+            net = make_net(args, train.classes, names, log if first else lambda line: None)
             history = training.train(
-                net, train, validation, config, args.save_dir, ctx, kvstore=store, resume=args.resume,
-                log=log if rank == 0 else lambda line: None, log_interval=args.log_interval,
-                arguments=dict(vars(args), class_names=names), tensorboard=args.tensorboard)
-            if names and rank == 0:
+                net, train, validation, config, args.save_dir, ctx, workers=workers, resume=args.resume, log=log,
+                log_interval=args.log_interval, arguments=dict(vars(args), class_names=names),
+                tensorboard=args.tensorboard)
+            if names and first:
                 with atomic_path(Path(args.save_dir) / "classes.txt") as temporary:
                     temporary.write_text("".join(f"{name}\n" for name in names))
-            if validation and rank == 0:
+            if validation and first:
                 best = max(history, key=lambda row: row["validation_top1"])
                 log(f"best: top-1 {100 * best['validation_top1']:.2f} %, top-5 {100 * best['validation_top5']:.2f} % "
                     f"after epoch {best['epoch']}, in {args.save_dir}/best.params")

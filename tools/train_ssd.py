@@ -12,17 +12,17 @@ but for the cosine, which the paper uses for its classifiers.
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
-from gluon_etinynet import cli
+from gluon_etinynet import cli, training
+from gluon_etinynet.data import Loading
 from gluon_etinynet.detection.augment import AUGMENTATIONS
 from gluon_etinynet.detection.dataset import DetectionSource
-from gluon_etinynet.detection.evaluation import evaluate_detector
-from gluon_etinynet.detection.training import MultiBoxLoss, round_to_8_bits, start_detector
+from gluon_etinynet.detection.training import detection_task, round_to_8_bits, start_detector
 from gluon_etinynet.files import InputError, atomic_path
 from gluon_etinynet.flags import add_dataset_arguments, read_dataset
 from gluon_etinynet.model_zoo import get_model, released_checkpoint
-from gluon_etinynet.training import loop as training
 
 CALIBRATION_PICTURES = 128
 
@@ -87,26 +87,25 @@ def main():
     ctx = training.contexts(args.num_gpus)
     with cli.open_log(args.logging_file) as log:
         classes, (train, val) = read_dataset(args, "train", "val")
-        common = {"batch_size": args.batch_size, "classes": len(classes), "threads": args.num_workers}
-        source = DetectionSource(train, train=True, seed=args.seed, augmentation=args.augmentation, **common)
         log(f"{len(train)} training and {len(val)} validation pictures, {len(classes)} classes: "
             + ", ".join(classes))
         net = get_model(f"ssd_256_{args.network}_voc", classes=classes)
+        loading = Loading(args.batch_size, net.size, classes=len(classes), threads=args.num_workers)
+        source = DetectionSource(train, replace(loading, train=True, seed=args.seed), args.augmentation)
         if args.params:
             path = released_checkpoint(args.network) if args.params == "released" else args.params
             log(f"starting from {path}: {start_detector(net, path)}")
         for heads in (net.class_predictors, net.box_predictors):
             heads.collect_params().setattr("lr_mult", args.heads_lr_mult)
         if args.int8:
-            pictures = DetectionSource(train[:CALIBRATION_PICTURES], **common)
+            pictures = DetectionSource(train[:CALIBRATION_PICTURES], loading)
             round_to_8_bits(net, [data for data, _ in pictures.epoch()])
         save_dir = Path(args.save_dir)
         write_classes(save_dir / "classes.txt", classes)
         history = training.train(
-            net, source, DetectionSource(val, **common), config, save_dir, ctx, loss=MultiBoxLoss(),
-            resume=args.resume, log=log, log_interval=args.log_interval, arguments=vars(args),
-            tensorboard=args.tensorboard, validate=evaluate_detector, score="map",
-            validation_interval=args.val_interval)
+            net, source, DetectionSource(val, loading), config, save_dir, ctx, task=detection_task(),
+            resume=args.resume, log=log, log_interval=args.log_interval, validation_interval=args.val_interval,
+            arguments=vars(args), tensorboard=args.tensorboard)
         best = max((row for row in history if "validation_map" in row), key=lambda row: row["validation_map"])
         log(f"best: mAP {100 * best['validation_map']:.2f} % after epoch {best['epoch']}, in "
             f"{save_dir}/best.params")

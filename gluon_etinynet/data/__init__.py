@@ -3,7 +3,7 @@
 from ..lazy import lazily
 
 __getattr__, __dir__, __all__ = lazily(__name__, {
-    "sources": "ArraySource FolderSource RecordSource",
+    "sources": "ArraySource FolderSource Loading RecordSource",
     "datasets": "LabelledArrays cifar_npz digits imagenet_classes",
-    "images": "index_folder photographs_below preprocess read_image",
+    "images": "index_folder pictures_below preprocess read_image read_inputs",
 })

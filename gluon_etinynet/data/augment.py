@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 
 from ..cli import progress
+from ..integer import pixels_to_input
 from .images import preprocess, read_image
 
-__all__ = ["CROP_AREA", "CROP_RATIO", "augment", "turn", "views"]
+__all__ = ["CROP_AREA", "CROP_RATIO", "augment", "random_part", "turn", "views"]
 
 # "The standard data augmentations provided by MXNet" for ImageNet.
 CROP_AREA = (0.08, 1.0)
@@ -35,7 +36,7 @@ def augment(image, size, random, jitter=0.0):
     numpy.ndarray
         uint8, shape (size, size, 3).
     """
-    top, left, height, width = _random_part(*image.shape[:2], random)
+    top, left, height, width = random_part(*image.shape[:2], random)
     image = image[top:top + height, left:left + width]
     image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
     if random.randint(2):
@@ -82,15 +83,15 @@ def views(files, size, parts):
         If a file is no picture.
     """
     found = np.empty((1 + parts, len(files), 3, size, size), np.int8)
-    for index, path in enumerate(progress(files, desc="photographs")):
-        picture, random = read_image(path), np.random.RandomState(index)
-        found[0, index] = preprocess(picture, size).transpose(2, 0, 1)
+    for index, path in enumerate(progress(files, desc="pictures")):
+        image, random = read_image(path), np.random.RandomState(index)
+        found[0, index] = preprocess(image, size)
         for part in found[1:]:
-            part[index] = (augment(picture, size, random) ^ 0x80).view(np.int8).transpose(2, 0, 1)
+            part[index] = pixels_to_input(augment(image, size, random))
     return found.reshape(-1, 3, size, size)
 
 
-def _random_part(height, width, random):
+def random_part(height, width, random):
     """Top, left, height, width of a part of random area and aspect ratio that lies in the picture."""
     for _ in range(10):
         area = height * width * random.uniform(*CROP_AREA)

@@ -1,6 +1,6 @@
-"""Photographs: reading, preprocessing as the released network expects it, and labels beside them.
+"""Pictures: reading them, preprocessing as the released network expects it, and labels beside them.
 
-NumPy and OpenCV only. The result equals ``mx.io.ImageRecordIter(resize=256, mean_*=128, std_*=1)``
+NumPy and OpenCV only. What `preprocess` gives equals ``mx.io.ImageRecordIter(resize=256, mean_*=128, std_*=1)``
 to the bit.
 """
 
@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 
 from ..files import InputError
+from ..integer import pixels_to_input
 
-__all__ = ["read_image", "decode", "resize_short", "center_crop", "preprocess", "photographs_below",
+__all__ = ["read_image", "read_inputs", "decode", "resize_short", "center_crop", "preprocess", "pictures_below",
            "index_folder"]
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp")
@@ -79,15 +80,15 @@ def resize_short(image, size):
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def center_crop(image, size):
-    """Cut the `size` x `size` pixels around the centre."""
-    top = (image.shape[0] - size) // 2
-    left = (image.shape[1] - size) // 2
+def center_crop(image, size, crop_ratio):
+    """Resize the short side to `size` / `crop_ratio` pixels and cut the `size` x `size` ones in the centre."""
+    image = resize_short(image, math.ceil(size / crop_ratio))
+    top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return image[top:top + size, left:left + size]
 
 
 def preprocess(image, size=224, crop_ratio=0.875):
-    """Make the network's input of a picture: short side to size / crop_ratio, centre crop, minus 128.
+    """Make a classifier's input of a picture: its centre, minus 128.
 
     Parameters
     ----------
@@ -101,13 +102,34 @@ def preprocess(image, size=224, crop_ratio=0.875):
     Returns
     -------
     numpy.ndarray
-        int8, shape (size, size, 3), values -128..127: "8 bit signed integer with no standardization".
+        int8, shape (3, size, size), as `pixels_to_input` makes it.
     """
-    image = center_crop(resize_short(image, math.ceil(size / crop_ratio)), size)
-    return (image ^ 0x80).view(np.int8)
+    return pixels_to_input(center_crop(image, size, crop_ratio))
 
 
-def photographs_below(folder):
+def read_inputs(files, size, crop_ratio=0.875):
+    """Read picture files as a classifier's input.
+
+    Parameters
+    ----------
+    files : iterable of Path
+    size, crop_ratio
+        As for `preprocess`.
+
+    Returns
+    -------
+    numpy.ndarray
+        int8, shape (files, 3, size, size).
+
+    Raises
+    ------
+    InputError
+        If a file is no picture.
+    """
+    return np.stack([preprocess(read_image(path), size, crop_ratio) for path in files])
+
+
+def pictures_below(folder):
     """List picture files, sorted.
 
     Parameters
@@ -132,7 +154,7 @@ def photographs_below(folder):
     found = sorted(path for path in found if path.suffix.lower() in EXTENSIONS and path.is_file()
                    and (named is None or path.stem in named))
     if not found:
-        raise InputError(f"{folder} holds no photographs ({', '.join(EXTENSIONS)})")
+        raise InputError(f"{folder} holds no pictures ({', '.join(EXTENSIONS)})")
     return found
 
 
@@ -143,7 +165,8 @@ def index_folder(folder, classes=None):
     ----------
     folder : str or Path
         Either with a ``labels.csv`` (columns file, relative to the folder, and wnid; others, such as
-        class_index, follow from the wnid and are not read), or with one subfolder of pictures for each class, called by the class.
+        class_index, follow from the wnid and are not read), or with one subfolder of pictures for each
+        class, called by the class.
     classes : sequence of str, optional
         The classes in the order of the network's outputs, for example the 1000 sorted wnids. By default
         those that occur, sorted.

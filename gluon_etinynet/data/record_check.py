@@ -2,8 +2,8 @@
 
 ``mx.io.ImageRecordIter`` ends the whole process with a signal where a record is damaged: there is
 nothing to catch. Therefore every record is read and its picture decoded beforehand, by child
-processes: whatever a damaged picture does to a decoder, it does it to them. The result is kept, and
-the next start only compares size and time of the files.
+processes: whatever a damaged picture does to a decoder, it does it to them. A stamp beside the records,
+``FILE.rec.checked``, says that they are whole: the next start only compares size and time of the files.
 
 A record is ``magic, cflag << 29 | length, payload padded to 4 bytes``; where the payload itself holds
 the magic number it is split there into a begin, middle and end part (cflag 1, 2, 3) and the magic
@@ -13,7 +13,6 @@ No MXNet here.
 
 import collections
 import concurrent.futures
-import hashlib
 import json
 import os
 import re
@@ -28,14 +27,14 @@ import cv2
 import numpy as np
 
 from .. import cli
-from ..files import InputError, sha256, write_json
+from ..files import InputError, write_json
 
 __all__ = ["RecordSummary", "validate_records", "read_index", "read_record"]
 
 MAGIC = struct.pack("<I", 0xced7230a)
 HEADER = struct.Struct("<IfQQ")
 REMEDY = "make it again with recipes/make_rec.sh"
-FORMAT = 1  # of the kept results; raise it when the check becomes stricter
+FORMAT = 1  # of the stamp; raise it when the check becomes stricter
 
 RecordSummary = collections.namedtuple("RecordSummary", "samples classes")
 RecordSummary.__doc__ = "Number of records, and the largest label plus one."
@@ -72,19 +71,31 @@ def validate_records(rec, idx=None):
             raise InputError(f"{path} does not exist; {REMEDY}")
         if not path.stat().st_size:
             raise InputError(f"{path} is empty; {REMEDY}")
-    kept = _kept_result(rec, idx)
-    if kept:
-        return kept
-    stamps = _stamps(rec, idx)
+    files = [[path.stat().st_size, path.stat().st_mtime_ns] for path in (rec, idx)]
+    stamp = Path(f"{rec}.checked")
+    summary = _read_stamp(stamp, files)
+    if summary:
+        return summary
     samples = len(read_index(idx))
     largest, damages = _check_in_children(rec, idx, samples)
     if damages:
         shown = "; ".join(damages[:5]) + ("; ..." if len(damages) > 5 else "")
         raise InputError(f"{rec}: {len(damages)} of {samples} records are damaged: {shown}; {REMEDY}")
     summary = RecordSummary(samples, largest + 1)
-    if stamps == _stamps(rec, idx):
-        _keep_result(stamps, [sha256(rec), sha256(idx)], summary)
+    try:
+        write_json(stamp, {"format": FORMAT, "files": files, "summary": summary})
+    except InputError:
+        print(f"cannot write {stamp}: the records will be checked again at the next start", file=sys.stderr)
     return summary
+
+
+def _read_stamp(stamp, files):
+    """The summary of an earlier check of files of these sizes and times, or None."""
+    try:
+        content = json.loads(stamp.read_text())
+        return RecordSummary(*content["summary"]) if (content["format"], content["files"]) == (FORMAT, files) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # a damaged stamp is as good as none
 
 
 def read_index(idx):
@@ -269,45 +280,6 @@ def _listen(child, bar):
     elif status:
         raise RuntimeError(f"the check of records ended with status {status} at {last[1]}")
     return largest, damages
-
-
-def _results_folder():
-    return Path(os.environ.get("MXNET_HOME", Path.home() / ".mxnet")) / "records"
-
-
-def _stamps(rec, idx):
-    return [[path.stat().st_size, path.stat().st_mtime_ns] for path in (rec, idx)]
-
-
-def _kept_result(rec, idx):
-    """The summary of an earlier check of these files, even if they were moved or copied since, or None."""
-    stamps = _stamps(rec, idx)
-    checksums = None
-    for path in sorted(_results_folder().glob("*.json")):
-        try:
-            kept = json.loads(path.read_text())
-            summary = RecordSummary(*kept["summary"])
-            sizes = [[size for size, _ in each] for each in (kept["stamps"], stamps)]
-            if kept["format"] != FORMAT or sizes[0] != sizes[1]:
-                continue
-            if kept["stamps"] == stamps:
-                return summary
-            checksums = checksums or [sha256(rec), sha256(idx)]
-            same = kept["sha256"] == checksums
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # a damaged result is as good as none
-        if same:
-            _keep_result(stamps, checksums, summary)
-            return summary
-    return None
-
-
-def _keep_result(stamps, checksums, summary):
-    path = _results_folder() / f"{hashlib.sha256(repr(stamps).encode()).hexdigest()[:24]}.json"
-    try:
-        write_json(path, {"format": FORMAT, "stamps": stamps, "sha256": checksums, "summary": summary})
-    except InputError as error:
-        print(f"{error} (without it the records are checked again at the next start)", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ Boxes are rows of left, top, right, bottom in pixels and further columns that ar
 import cv2
 import numpy as np
 
-__all__ = ["AUGMENTATIONS", "augment_detection", "fit"]
+__all__ = ["AUGMENTATIONS", "augment_detection", "fit", "resize_square"]
 
 AUGMENTATIONS = ("ssd", "mirror", "none")
 
@@ -28,20 +28,23 @@ INTERPOLATIONS = (cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTE
 SMALLEST = 2  # pixels of the network's input: a smaller rest of a box teaches nothing
 
 
-def fit(image, boxes, size, interpolation=None):
-    """Resize a picture to a square of `size` pixels, its boxes with it; proportions are not kept.
+def resize_square(image, size, interpolation=None):
+    """Resize a picture to a square of `size` pixels; proportions are not kept.
 
     The interpolation is GluonCV's of evaluation unless given: by area when reducing, else bicubic.
     """
-    height, width = image.shape[:2]
     if interpolation is None:
-        interpolation = cv2.INTER_AREA if max(height, width) > size else cv2.INTER_CUBIC
-    if (height, width) != (size, size):
-        image = cv2.resize(image, (size, size), interpolation=interpolation)
+        interpolation = cv2.INTER_AREA if max(image.shape[:2]) > size else cv2.INTER_CUBIC
+    return image if image.shape[:2] == (size, size) else cv2.resize(image, (size, size), interpolation=interpolation)
+
+
+def fit(image, boxes, size, interpolation=None):
+    """As `resize_square`, boxes with the picture."""
+    height, width = image.shape[:2]
     boxes = np.array(boxes, np.float32)
     boxes[:, 0:4:2] *= size / width
     boxes[:, 1:4:2] *= size / height
-    return image, boxes
+    return resize_square(image, size, interpolation), boxes
 
 
 def augment_detection(image, boxes, size, random, augmentation="ssd"):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..data.images import EXTENSIONS, read_image
-from ..data.sources import FolderSource, _seed
+from ..data.sources import FolderSource, seed_of
 from ..files import InputError
 from .augment import augment_detection, fit
 
@@ -135,38 +135,30 @@ class DetectionSource(FolderSource):
     Parameters
     ----------
     annotated : list of Annotated
-    batch_size, train, seed, threads, part_index, num_parts
-        See `gluon_etinynet.data.FolderSource`.
-    size : int
-        Side of the network's input, in pixels.
-    classes : int
-        Number of classes, without the background.
+    loading : gluon_etinynet.data.Loading
+        With a size and the number of classes, without the background.
     augmentation : str
         In training: see `augment_detection`.
     """
 
-    def __init__(self, annotated, batch_size, classes, size=256, train=False, seed=0, threads=2,
-                 augmentation="ssd", part_index=0, num_parts=1):
-        super().__init__([(item.path, item) for item in annotated], batch_size, size, train, seed,
-                         threads=threads, classes=classes, strict=True, part_index=part_index,
-                         num_parts=num_parts)
+    def __init__(self, annotated, loading, augmentation="ssd"):
+        loading.require("classes")
+        super().__init__([(item.path, item) for item in annotated], loading, strict=True)
         self.augmentation = augmentation
         self.boxes = max(len(item.boxes) for item in annotated)
 
-    def _read(self, index, number):
+    def sample(self, index, number):
+        """As of `FolderSource`; the label is float32, (boxes, 6)."""
         path, item = self.files[index]
-        try:
-            image = read_image(path)
-        except InputError as error:
-            return None, None, str(error)
+        image = read_image(path)
         if image.shape[:2] != (item.height, item.width):
-            return None, None, (f"{path} has {image.shape[1]} x {image.shape[0]} pixels, its annotation says "
-                                f"{item.width:g} x {item.height:g}; correct the annotation")
-        if self.train:
-            random = np.random.RandomState(_seed(self.seed, number, index))
+            raise InputError(f"{path} has {image.shape[1]} x {image.shape[0]} pixels, its annotation says "
+                             f"{item.width:g} x {item.height:g}; correct the annotation")
+        if self.loading.train:
+            random = np.random.RandomState(seed_of(self.loading.seed, number, index))
             image, boxes = augment_detection(image, item.boxes, self.size, random, self.augmentation)
         else:
             image, boxes = fit(image, item.boxes, self.size)
         label = np.full((self.boxes, 6), -1, np.float32)
         label[:len(boxes)] = boxes
-        return image, label, None
+        return image, label

@@ -17,7 +17,7 @@ from ..data.images import read_image
 from ..files import InputError, classes_beside
 from ..integer import run
 from ..integer.detect import PIXEL, SCORE_BITS
-from .augment import fit
+from .augment import resize_square
 from .drawing import contact_sheet, draw_detections, write_image
 from .ssd import VOC_CLASSES
 
@@ -151,7 +151,7 @@ def detect(detector, path, threshold=0.3):
     """
     image = read_image(path)
     height, width = image.shape[:2]
-    data, _ = fit(image, np.zeros((0, 4)), detector.size)
+    data = resize_square(image, detector.size)
     ids, scores, boxes = (array[0].asnumpy() for array in detector(mx.nd.array(
         data.transpose(2, 0, 1)[None].astype(np.float32) - 128)))
     boxes = boxes.clip(0, detector.size) * np.array([width, height, width, height]) / detector.size

@@ -23,10 +23,11 @@ from ..networks.parameters import contents_of, load_features, load_parameters, s
 from ..networks.params_file import read_params
 from ..quantize.ptq import quantise
 from ..quantize.qat import prepare_qat
-from .evaluation import class_names
+from ..training.loop import Task
+from .evaluation import class_names, evaluate_detector
 from .ssd import STDS, ssd_256_etinynet0_75, ssd_256_etinynet1_0
 
-__all__ = ["MultiBoxLoss", "start_detector", "load_detector", "round_to_8_bits"]
+__all__ = ["MultiBoxLoss", "detection_task", "start_detector", "load_detector", "round_to_8_bits"]
 
 MATCHING_IOU = 0.5
 NEGATIVES_PER_POSITIVE = 3
@@ -52,6 +53,11 @@ class MultiBoxLoss:
                                  box_targets)
         # They are divided by the matched anchors of the whole batch; what is wanted has their sum as its mean.
         return losses[0] * len(data), None
+
+
+def detection_task():
+    """Return what `gluon_etinynet.training.train` is told to train a detector: SSD's loss, and mAP."""
+    return Task(MultiBoxLoss(), evaluate_detector, "map")
 
 
 def load_detector(path, classes=None):

@@ -159,13 +159,13 @@ class Graph:
 
     def sha256(self):
         """Hash of everything the graph holds: the same network, the same hash."""
-        return _digest(_members(self))
+        return digest_of(_members(self))
 
     def save(self, path):
         """Write a validated graph to `path` (`.npz`), atomically; the same graph gives the same bytes."""
         self.validate()
         members = _members(self)
-        members["sha256"] = np.frombuffer(_digest(members).encode(), np.uint8)
+        members["sha256"] = np.frombuffer(digest_of(members).encode(), np.uint8)
         with atomic_path(path) as temporary, open(temporary, "wb") as out:
             np.savez(out, **members)
 
@@ -185,7 +185,7 @@ class Graph:
             version = description["version"]
         except (KeyError, ValueError, TypeError) as error:
             raise InputError(f"{path} is no integer graph; make one with tools/make_graph.py") from error
-        if recorded != _digest(members):
+        if recorded != digest_of(members):
             raise InputError(f"{path} has been altered (its checksum differs); write it anew")
         if version != VERSION:
             raise InputError(f"{path} is of graph version {version}, this program reads {VERSION}; "
@@ -345,7 +345,7 @@ def _members(graph):
     return members
 
 
-def _digest(members):
+def digest_of(members):
     digest = hashlib.sha256()
     for name in sorted(members):
         array = members[name]

@@ -14,21 +14,20 @@ Difference = namedtuple("Difference", "tensor count index a b")
 
 
 def pixels_to_input(pixels):
-    """Turn RGB pixels into the network's input, exactly pixel - 128.
+    """Turn RGB pixels into a network's input, exactly pixel - 128 ("8 bit signed integer with no standardization").
 
     Parameters
     ----------
-    pixels : array of uint8, shape (N, rows, columns, 3)
+    pixels : array of uint8, shape (..., rows, columns, 3)
 
     Returns
     -------
-    array of int8, shape (N, 3, rows, columns)
+    array of int8, shape (..., 3, rows, columns)
     """
     pixels = np.asarray(pixels)
-    if pixels.dtype != np.uint8 or pixels.ndim != 4:
-        raise InputError("pixels must be uint8 of shape (N, rows, columns, 3), "
-                         f"not {pixels.dtype} {pixels.shape}")
-    return np.ascontiguousarray((pixels ^ 128).view(np.int8).transpose(0, 3, 1, 2))
+    if pixels.dtype != np.uint8 or pixels.ndim < 3 or pixels.shape[-1] != 3:
+        raise InputError(f"pixels must be uint8 of shape (..., rows, columns, 3), not {pixels.dtype} {pixels.shape}")
+    return np.ascontiguousarray(np.moveaxis((pixels ^ 128).view(np.int8), -1, -3))
 
 
 def run(graph, images, trace=False, reference=False):

@@ -283,13 +283,13 @@ def _lead(graph, stage):
     in_row, out_row = x.shape[0] * x.shape[2], y.shape[0] * y.shape[2]
     leads = []
     for row in range(y.shape[1]):
-        unread = _last_row_read(graph, stage.nodes, row) + 1
+        unread = last_row_read(graph, stage.nodes, row) + 1
         if unread < x.shape[1]:
             leads.append((row + 1) * out_row - unread * in_row)
     return max(leads, default=-x.nbytes)
 
 
-def _last_row_read(graph, nodes, row):
+def last_row_read(graph, nodes, row):
     """Last input row that output row `row` of the chain `nodes` depends on."""
     for node in reversed(nodes):
         kernel = node.attrs["kernel"] if node.op == "maxpool" else node.attrs["weight"].shape[2]

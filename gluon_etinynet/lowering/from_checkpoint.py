@@ -6,7 +6,8 @@ without it.
 
 import numpy as np
 
-from ..data.images import photographs_below, preprocess, read_image
+from ..data.images import pictures_below, read_image, read_inputs
+from ..detection.augment import resize_square
 from ..files import InputError
 from ..integer import pixels_to_input
 
@@ -101,19 +102,14 @@ def calibration_pictures(folder, count, size, whole=False):
     InputError
         If there are fewer than two, or one cannot be read.
     """
-    found = photographs_below(folder)
+    found = pictures_below(folder)
     if len(found) < 2:
         raise InputError(f"{folder} holds one photograph; the ranges of feature maps need at least two, better a few "
                          "hundred")
-    images = (read_image(found[index]) for index in _evenly(len(found), count))
-    pictures = np.stack([_squeeze(image, size) if whole else preprocess(image, size) for image in images])
-    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
-
-
-def _squeeze(image, size):
-    from ..detection.augment import fit
-
-    return (fit(image, np.zeros((0, 4)), size)[0] ^ 0x80).view(np.int8)
+    files = [found[index] for index in _evenly(len(found), count)]
+    if not whole:
+        return read_inputs(files, size)
+    return pixels_to_input(np.stack([resize_square(read_image(path), size) for path in files]))
 
 
 def _evenly(total, count):

@@ -58,7 +58,8 @@ def test_nothing_measured_disagrees_with_the_paper(measured, tmp_path):
 
 
 def test_table1_per_layer_adds_up(tmp_path):
-    done = run("benchmarks/table1.py", "--model", "etinynet0.75", "--per-layer", "--input-size", 64, "--save-dir", tmp_path)
+    done = run("benchmarks/table1.py", "--model", "etinynet0.75", "--per-layer", "--input-size", 64,
+               "--save-dir", tmp_path)
     assert done.returncode == 0
     *layers, total = csv.DictReader(open(tmp_path / "layers-etinynet0.75.csv"))
     for column in ("params", "MACs", "BN outputs"):
@@ -93,8 +94,8 @@ def test_ablations_compare_the_variants_and_resume(tmp_path):
         arrays["x_" + part] = random.randint(0, 256, (count, 32, 32, 3)).astype(np.uint8)
         arrays["y_" + part] = np.arange(count) % 2
     np.savez(tmp_path / "tiny.npz", classes=np.array(["a", "b"]), **arrays)
-    arguments = ("--data", tmp_path / "tiny.npz", "--seeds", 0, 1, "--num-epochs", 1, "--batch-size", 8, "--input-size", 32,
-                 "--save-dir", tmp_path / "out")
+    arguments = ("--data", tmp_path / "tiny.npz", "--seeds", 0, 1, "--num-epochs", 1, "--batch-size", 8,
+                 "--input-size", 32, "--save-dir", tmp_path / "out")
     done = run("benchmarks/ablations.py", *arguments)
     assert done.returncode == 0, done.stderr
     again = run("benchmarks/ablations.py", *arguments)

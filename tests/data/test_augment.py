@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from gluon_etinynet.data.augment import views
-from gluon_etinynet.data.images import preprocess, read_image
+from gluon_etinynet.data.images import preprocess, read_image, read_inputs
 
 
 def test_views_are_all_centres_then_a_part_of_every_picture(tmp_path):
@@ -16,7 +16,8 @@ def test_views_are_all_centres_then_a_part_of_every_picture(tmp_path):
         cv2.imwrite(str(files[-1]), picture.astype(np.uint8))
     found = views(files, 24, 2)
     assert found.shape == (9, 3, 24, 24) and found.dtype == np.int8
-    centres = [preprocess(read_image(path), 24).transpose(2, 0, 1) for path in files]
+    centres = read_inputs(files, 24)
+    np.testing.assert_array_equal(centres, [preprocess(read_image(path), 24) for path in files])
     np.testing.assert_array_equal(found[:3], centres)
     reds = (found[:, 0].astype(int) + 128).mean(axis=(1, 2)) // 64
     np.testing.assert_array_equal(reds, [0, 1, 2] * 3)

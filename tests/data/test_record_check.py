@@ -5,20 +5,19 @@ import os
 import struct
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
+from running import ROOT, run
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data import record_check as records
 from gluon_etinynet.data.record_check import MAGIC, read_index, read_record, validate_records
 from gluon_etinynet.files import InputError
 
-ROOT = Path(__file__).resolve().parents[2]
 COUNT = 20
 
 
@@ -44,12 +43,6 @@ def write(folder, pictures=PICTURES, labels=None):
 
 def replaced(position, picture):
     return PICTURES[:position] + [picture] + PICTURES[position + 1:]
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("MXNET_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
 
 
 def test_whole_records_pass(tmp_path):
@@ -194,7 +187,7 @@ def test_damage_is_named(tmp_path, damage, message):
     with pytest.raises(InputError, match=message) as raised:
         validate_records(rec, idx)
     assert "recipes/make_rec.sh" in str(raised.value) and "\n" not in str(raised.value)
-    assert not (tmp_path / "home").exists(), "a bad result must not be kept"
+    assert not (tmp_path / "all.rec.checked").exists(), "only whole records get a stamp"
 
 
 def test_padding_before_the_end_marker_is_no_damage(tmp_path):
@@ -213,26 +206,23 @@ def test_unprotected_iterator_is_killed_where_ours_names_the_record(tmp_path, da
     """Why the check is needed: if MXNet raised an error some day, this would tell."""
     rec, idx = write(tmp_path)
     damage(rec, idx)
-    unprotected = python(f"""
+    done = python(f"""
 from gluon_etinynet._mxnet import mx
+from gluon_etinynet.data import Loading, RecordSource
+from gluon_etinynet.files import InputError
+try:
+    RecordSource({str(rec)!r}, Loading(4, size=64))
+except InputError as error:
+    print("protected:", error, flush=True)
 files = dict(path_imgrec={str(rec)!r}, path_imgidx={str(idx)!r})
 try:
     for batch in mx.io.ImageRecordIter(data_shape=(3, 64, 64), batch_size=4, resize=72, **files):
         batch.data[0].wait_to_read()
 except Exception:
-    print("caught")
+    print("caught", flush=True)
 """)
-    assert unprotected.returncode < 0 and "caught" not in unprotected.stdout
-    protected = python(f"""
-from gluon_etinynet.data import RecordSource
-from gluon_etinynet.files import InputError
-try:
-    RecordSource({str(rec)!r}, batch_size=4, size=64)
-except InputError as error:
-    print("caught", error)
-""")
-    assert protected.returncode == 0
-    assert protected.stdout.startswith("caught") and "damaged" in protected.stdout
+    assert done.returncode < 0, done.stderr
+    assert done.stdout.startswith("protected: ") and "damaged" in done.stdout and "caught" not in done.stdout
 
 
 def test_a_child_killed_by_a_record_is_reported(tmp_path, monkeypatch):
@@ -245,44 +235,52 @@ def test_a_child_killed_by_a_record_is_reported(tmp_path, monkeypatch):
         validate_records(rec, idx)
 
 
-# Keeping the result
+# The stamp
 
 
-def test_second_check_reads_nothing(tmp_path, home, monkeypatch):
+def test_second_check_reads_nothing(tmp_path, monkeypatch):
     rec, idx = write(tmp_path)
     first = validate_records(rec, idx)
+    assert {path.name for path in tmp_path.iterdir()} == {"all.rec", "all.idx", "all.rec.checked"}
     monkeypatch.setattr(records, "_check_in_children", None)
-    assert validate_records(rec, idx) == first
-    moved = tmp_path / "moved"
-    moved.mkdir()
-    (moved / "copy.rec").write_bytes(rec.read_bytes())  # other name and time, same bytes
-    (moved / "copy.idx").write_bytes(idx.read_bytes())
-    assert validate_records(moved / "copy.rec") == first
-    kept = [json.loads(path.read_text()) for path in home.glob("records/*.json")]
-    assert len(kept) == 2 and kept[0]["sha256"] == kept[1]["sha256"]
+    assert validate_records(rec, idx) == first == (COUNT, 5)
 
 
-def test_a_change_of_the_same_size_is_checked_again(tmp_path):
+@pytest.mark.parametrize("changed", ["rec", "idx"])
+def test_a_change_of_the_same_size_is_checked_again(tmp_path, changed):
     rec, idx = write(tmp_path)
     validate_records(rec, idx)
-    flip(0, 1)(rec, idx)
-    os.utime(rec, ns=(0, 0))
-    with pytest.raises(InputError, match="record 70"):
+    flip(0, 1)(rec, idx) if changed == "rec" else index_with_a_key_twice(rec, idx)
+    os.utime(rec if changed == "rec" else idx, ns=(0, 0))
+    with pytest.raises(InputError, match="record 70" if changed == "rec" else "names a record twice"):
         validate_records(rec, idx)
 
 
-def test_a_damaged_or_unwritable_result_does_no_harm(tmp_path, home, capsys):
+def test_another_index_is_checked_again(tmp_path):
     rec, idx = write(tmp_path)
     validate_records(rec, idx)
-    for path in home.glob("records/*.json"):
-        path.write_text("{")
+    other = tmp_path / "other.idx"
+    other.write_bytes(idx.read_bytes())
+    index_without_a_record(rec, other)
+    with pytest.raises(InputError, match="record 60"):
+        validate_records(rec, other)
+
+
+@pytest.mark.parametrize("stamp", ["{", "[]", '{"format": 0, "files": [], "summary": [1, 2]}'])
+def test_a_damaged_stamp_does_no_harm(tmp_path, stamp):
+    rec, idx = write(tmp_path)
+    (tmp_path / "all.rec.checked").write_text(stamp)
     assert validate_records(rec, idx) == (COUNT, 5)
-    for path in home.glob("records/*.json"):
-        path.unlink()
-    (home / "records").rmdir()
-    (home / "records").write_text("a file where the folder should be")
+    assert json.loads((tmp_path / "all.rec.checked").read_text())["summary"] == [COUNT, 5]
+
+
+def test_where_no_stamp_can_be_written_one_line_says_so(tmp_path, capsys):
+    rec, idx = write(tmp_path)
+    (tmp_path / "all.rec.checked").mkdir()  # root may write into any folder, but not over this one
     assert validate_records(rec, idx) == (COUNT, 5)
-    assert "cannot write" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"cannot write {rec}.checked: the records will be checked again at the next start" in error
 
 
 # The format
@@ -325,9 +323,7 @@ def photographs(tmp_path):
 
 
 def make_rec(*arguments):
-    command = [sys.executable, str(ROOT / "tools" / "make_rec.py"), *map(str, arguments)]
-    return subprocess.run(command, text=True, capture_output=True, timeout=120,
-                          env=dict(os.environ, PYTHONPATH=str(ROOT)))
+    return run("tools/make_rec.py", *arguments)
 
 
 def contents(rec):
@@ -336,14 +332,17 @@ def contents(rec):
         return [read_record(file, begin, end) for begin, end in zip(begins, begins[1:])]
 
 
-def test_make_rec_packs_every_picture_with_its_class(tmp_path, photographs):
+def test_make_rec_packs_every_picture_with_its_class(tmp_path, photographs, monkeypatch):
     made = make_rec(photographs, tmp_path / "out" / "small", "--pass-through")
     assert made.returncode == 0, made.stderr
     assert "9 pictures, 3 classes" in made.stdout
     packed = contents(tmp_path / "out" / "small.rec")
     assert {(label, picture) for label, picture in packed} == {(i % 3, PICTURES[i]) for i in range(9)}
     assert [label for label, _ in packed] != sorted(label for label, _ in packed), "shuffled"
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"small.idx", "small.lst", "small.rec"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"small.idx", "small.lst", "small.rec",
+                                                                    "small.rec.checked"}
+    monkeypatch.setattr(records, "_check_in_children", None)
+    assert validate_records(tmp_path / "out" / "small.rec") == (9, 3)
 
 
 @pytest.mark.slow

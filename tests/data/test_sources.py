@@ -10,9 +10,9 @@ from hypothesis import given
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data import images
-from gluon_etinynet.data.augment import CROP_AREA, CROP_RATIO, _random_part, augment
+from gluon_etinynet.data.augment import CROP_AREA, CROP_RATIO, augment, random_part
 from gluon_etinynet.data.datasets import cifar_npz, digits
-from gluon_etinynet.data.sources import ArraySource, FolderSource, RecordSource
+from gluon_etinynet.data.sources import ArraySource, FolderSource, Loading, RecordSource, seed_of
 from gluon_etinynet.files import InputError
 
 SAMPLES = 53  # prime: no batch size or number of parts divides it
@@ -43,23 +43,18 @@ def stored(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("MXNET_HOME", str(tmp_path / "home"))
-
-
 @pytest.fixture(params=["array", "folder", "record"])
 def make(request, stored):
     """A function that makes a source of the 53 pictures."""
-    def make_source(batch_size, train=False, **options):
+    def make_source(batch_size, **options):
+        loading = Loading(batch_size, size=32, **options)
         if request.param == "array":
             arrays = np.stack([smooth_picture(i, 24, 24) for i in range(SAMPLES)])
-            return ArraySource(arrays, np.arange(SAMPLES), batch_size, size=32, train=train, shift=3,
-                               flip=True, **options)
+            return ArraySource(arrays, np.arange(SAMPLES), loading, shift=3, flip=True)
         if request.param == "folder":
             files = [(stored / f"{i:02}.jpg", i) for i in range(SAMPLES)]
-            return FolderSource(files, batch_size, size=32, train=train, **options)
-        return RecordSource(stored / "all.rec", batch_size=batch_size, size=32, train=train, **options)
+            return FolderSource(files, loading)
+        return RecordSource(stored / "all.rec", loading)
 
     return make_source
 
@@ -130,13 +125,13 @@ def test_an_epoch_depends_on_its_number_and_the_seed_alone(make):
 
 def test_threads_of_a_folder_source_change_nothing(stored):
     files = [(stored / f"{i:02}.jpg", i) for i in range(SAMPLES)]
-    none, one, several = (in_full(FolderSource(files, 8, size=32, train=True, threads=threads), 4)
+    none, one, several = (in_full(FolderSource(files, Loading(8, 32, train=True, threads=threads)), 4)
                           for threads in (0, 1, 3))
     assert equal(one, several) and equal(one, none)
 
 
 def test_threads_of_a_record_source_change_no_evaluation(stored):
-    one, several = (in_full(RecordSource(stored / "all.rec", batch_size=8, size=32, threads=threads))
+    one, several = (in_full(RecordSource(stored / "all.rec", Loading(8, 32, threads=threads)))
                     for threads in (1, 3))
     assert equal(one, several)
 
@@ -158,18 +153,34 @@ def test_too_few_samples_for_a_batch_is_said(make):
         make(18, train=True, part_index=0, num_parts=3)
     with pytest.raises(InputError, match="part 3 of 3"):
         make(1, part_index=3, num_parts=3)
-    with pytest.raises(InputError, match="batch size 0"):
-        make(0)
+    for bad, message in (({"batch_size": 0}, "batch_size 0: it must be at least 1"), ({"size": 0}, "size 0"),
+                         ({"threads": -1}, "threads -1: it must be at least 0"), ({"classes": 0}, "classes 0")):
+        with pytest.raises(InputError, match=message):
+            Loading(**{"batch_size": 1, **bad})
+
+
+def test_files_need_a_size(stored):
+    for make_source in (lambda loading: FolderSource([(stored / "00.jpg", 0)], loading),
+                        lambda loading: RecordSource(stored / "all.rec", loading)):
+        with pytest.raises(InputError, match="size is missing"):
+            make_source(Loading(1))
+
+
+def test_seeds_depend_on_every_number():
+    seeds = [seed_of(a, b) for a in range(30) for b in range(30)]
+    assert len(set(seeds)) == len(seeds) and all(0 <= seed < 2 ** 31 for seed in seeds)
+    bits = np.unpackbits(np.array(seeds, ">u4").view(np.uint8)).reshape(-1, 32)[:, 1:]
+    assert np.abs(bits.mean(axis=0) - 0.5).max() < 0.08
 
 
 # Preprocessing
 
 
 def assert_preprocessed_alike(files, rec, size, crop_ratio):
-    folder = in_full(FolderSource(files, 16, size=size, crop_ratio=crop_ratio))
-    assert equal(folder, in_full(RecordSource(rec, batch_size=16, size=size, crop_ratio=crop_ratio)))
-    by_hand = np.stack([images.preprocess(images.read_image(path), size, crop_ratio) for path, _ in files])
-    assert np.array_equal(np.concatenate([data for data, _ in folder]), by_hand.transpose(0, 3, 1, 2))
+    folder = in_full(FolderSource(files, Loading(16, size), crop_ratio=crop_ratio))
+    assert equal(folder, in_full(RecordSource(rec, Loading(16, size), crop_ratio=crop_ratio)))
+    by_hand = images.read_inputs([path for path, _ in files], size, crop_ratio)
+    assert np.array_equal(np.concatenate([data for data, _ in folder]), by_hand)
 
 
 @pytest.mark.parametrize("size,crop_ratio", [(32, 0.875), (30, 0.9), (32, 1.0), (64, 0.875)])
@@ -192,7 +203,7 @@ def test_they_agree_on_photographs(data_dir, tmp_path, name):
 
 @given(height=st.integers(1, 700), width=st.integers(1, 700), seed=st.integers(0, 2**31 - 1))
 def test_random_part_lies_in_the_picture(height, width, seed):
-    top, left, part_height, part_width = _random_part(height, width, np.random.RandomState(seed))
+    top, left, part_height, part_width = random_part(height, width, np.random.RandomState(seed))
     assert 0 <= top and 0 < part_height and top + part_height <= height
     assert 0 <= left and 0 < part_width and left + part_width <= width
     if 100 <= min(height, width) and max(height, width) <= 1.3 * min(height, width):
@@ -215,8 +226,8 @@ def test_our_augmentation_is_distributed_as_mxnets(tmp_path):
     picture = (tmp_path / "a.png").read_bytes()
     count = 600
     write_records(tmp_path / "all.rec", [picture] * count, [0] * count)
-    batches = [in_full(FolderSource([(tmp_path / "a.png", 0)] * count, 100, size=24, train=True)),
-               in_full(RecordSource(tmp_path / "all.rec", batch_size=100, size=24, train=True))]
+    batches = [in_full(FolderSource([(tmp_path / "a.png", 0)] * count, Loading(100, 24, train=True))),
+               in_full(RecordSource(tmp_path / "all.rec", Loading(100, 24, train=True)))]
     for each in batches:
         # MXNet's own seed for augmentation starts the same sequence again with each batch.
         assert len({picture.tobytes() for data, _ in each for picture in data}) > 0.99 * count
@@ -241,9 +252,9 @@ def test_jitter_changes_colours_only():
 
 def test_jitter_reaches_both_sources(stored):
     files = [(stored / f"{i:02}.jpg", i) for i in range(SAMPLES)]
-    for make_source in (lambda jitter: FolderSource(files, 8, size=32, train=True, jitter=jitter),
-                        lambda jitter: RecordSource(stored / "all.rec", batch_size=8, size=32, train=True,
-                                                    jitter=jitter)):
+    loading = Loading(8, 32, train=True)
+    for make_source in (lambda jitter: FolderSource(files, loading, jitter=jitter),
+                        lambda jitter: RecordSource(stored / "all.rec", loading, jitter=jitter)):
         changed = in_full(make_source(0.4), 1)
         assert not equal(in_full(make_source(0.0), 1), changed)
         assert all((data == np.rint(data)).all() and abs(data).max() <= 128 for data, _ in changed)
@@ -264,7 +275,7 @@ def damaged(stored, tmp_path):
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
 def test_evaluation_leaves_damaged_pictures_out_and_names_them(damaged, batch_size):
-    source = FolderSource(damaged, batch_size, size=32)
+    source = FolderSource(damaged, Loading(batch_size, 32))
     for _ in range(2):
         assert labels_of(source) == [0, 2, 4]
         assert len(source.unreadable) == 2
@@ -273,9 +284,9 @@ def test_evaluation_leaves_damaged_pictures_out_and_names_them(damaged, batch_si
 
 def test_training_and_strict_evaluation_stop_at_a_damaged_picture(damaged):
     with pytest.raises(InputError, match=r"b\.jpg"):
-        labels_of(FolderSource(damaged, 5, size=32, strict=True))
+        labels_of(FolderSource(damaged, Loading(5, 32), strict=True))
     with pytest.raises(InputError, match=r"[bd]\.jpg"):
-        labels_of(FolderSource(damaged, 5, size=32, train=True))
+        labels_of(FolderSource(damaged, Loading(5, 32, train=True)))
 
 
 # Arrays
@@ -283,7 +294,7 @@ def test_training_and_strict_evaluation_stop_at_a_damaged_picture(damaged):
 
 def test_array_source_moves_and_mirrors_by_whole_pixels():
     image = smooth_picture(0, 12, 12)
-    source = ArraySource(image[None].repeat(200, 0), np.zeros(200, int), 200, train=True, shift=2, flip=True)
+    source = ArraySource(image[None].repeat(200, 0), np.zeros(200, int), Loading(200, train=True), shift=2, flip=True)
     (data, _), = in_full(source, 0)
     padded = np.pad(image, ((2, 2), (2, 2), (0, 0)), mode="edge")
     possible = {}
@@ -297,16 +308,16 @@ def test_array_source_moves_and_mirrors_by_whole_pixels():
 
 def test_array_source_without_augmentation_is_the_array():
     arrays = np.stack([smooth_picture(i, 10, 14) for i in range(5)])
-    (data, labels), = in_full(ArraySource(arrays, np.arange(5), 5))
+    (data, labels), = in_full(ArraySource(arrays, np.arange(5), Loading(5)))
     assert np.array_equal(data, arrays.transpose(0, 3, 1, 2).astype(int) - 128)
     assert np.array_equal(labels, np.arange(5))
 
 
 def test_array_source_names_wrong_arrays():
     with pytest.raises(InputError, match="uint8"):
-        ArraySource(np.zeros((4, 8, 8, 3)), np.zeros(4, int), 2)
+        ArraySource(np.zeros((4, 8, 8, 3)), np.zeros(4, int), Loading(2))
     with pytest.raises(InputError, match="4 pictures have labels"):
-        ArraySource(np.zeros((4, 8, 8, 3), np.uint8), np.zeros(3, int), 2)
+        ArraySource(np.zeros((4, 8, 8, 3), np.uint8), np.zeros(3, int), Loading(2))
 
 
 def test_digits_have_a_fixed_split_in_proportion():
@@ -383,26 +394,26 @@ def test_cifar_npz_survives_damaged_archives(archive, tmp_path, damage):
 def test_cifar_subset(data_dir):
     arrays = cifar_npz(data_dir / "cifar10-subset" / "cifar10_subset.npz")
     assert len(arrays.x_train) == 8000 and len(arrays.classes) == 10
-    source = ArraySource(arrays.x_train, arrays.y_train, 128, size=64, train=True, shift=4, flip=True)
+    source = ArraySource(arrays.x_train, arrays.y_train, Loading(128, 64, train=True), shift=4, flip=True)
     (data, labels) = next(source.epoch(0))
     assert data.shape == (128, 3, 64, 64) and source.classes == 10 and source.samples_per_epoch == 7936
 
 
 def test_labels_that_do_not_fit_the_classes_are_said(stored):
     with pytest.raises(InputError, match="labels up to 52, too many for 10 classes"):
-        RecordSource(stored / "all.rec", classes=10)
-    assert RecordSource(stored / "all.rec", classes=1000).classes == 1000
+        RecordSource(stored / "all.rec", Loading(1, 32, classes=10))
+    assert RecordSource(stored / "all.rec", Loading(1, 32, classes=1000)).classes == 1000
 
 
 def test_turning_and_zooming_only_in_training():
-    """A quarter turn moves the one bright corner; zooming about the centre leaves the centre; testing changes nothing."""
+    """A quarter turn moves the bright corner; zooming about the centre leaves the centre; testing changes nothing."""
     images = np.zeros((40, 9, 9, 3), np.uint8)
     images[:, 0, 0] = 255
     images[:, 4, 4] = 200
     labels = np.zeros(40, int)
 
-    def pictures(**options):
-        batch, _ = next(ArraySource(images, labels, 40, seed=1, **options).epoch(3))
+    def pictures(train=False, **options):
+        batch, _ = next(ArraySource(images, labels, Loading(40, train=train, seed=1), **options).epoch(3))
         return batch.asnumpy() + 128
 
     np.testing.assert_array_equal(pictures(rotate=90, zoom=0.2), images.transpose(0, 3, 1, 2))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gluon_etinynet.data import Loading
 from gluon_etinynet.detection.augment import augment_detection, fit
 from gluon_etinynet.detection.dataset import DetectionSource, classes_of, read_voc
 from gluon_etinynet.detection.shapes_dataset import SHAPES, annotation, draw, write_shapes
@@ -82,7 +83,7 @@ def test_refuses_missing_files_and_empty_splits(tmp_path):
 def test_source_gives_integers_and_padded_boxes(tmp_path):
     make(tmp_path, [("dog", 0, (1, 1, 41, 31)), ("dog", 1, (41, 31, 80, 60))])
     make(tmp_path, [("cat", 0, (1, 1, 41, 31))], name="000002")
-    source = DetectionSource(read_voc(tmp_path, "train", ["cat", "dog"]), 2, 2, size=64)
+    source = DetectionSource(read_voc(tmp_path, "train", ["cat", "dog"]), Loading(2, 64, classes=2))
     (data, label), = source.epoch()
     assert data.shape == (2, 3, 64, 64) and (data.asnumpy() == 0).all()  # grey 128
     assert label.shape == (2, 2, 6)
@@ -94,7 +95,13 @@ def test_source_refuses_a_picture_of_another_size(tmp_path):
     make(tmp_path, [("dog", 0, (1, 1, 5, 5))])
     cv2.imwrite(str(tmp_path / "JPEGImages/000001.jpg"), np.zeros((60, 90, 3), np.uint8))
     with pytest.raises(InputError, match="000001.jpg has 90 x 60 pixels, its annotation says 80 x 60"):
-        list(DetectionSource(read_voc(tmp_path, "train", ["dog"]), 1, 1).epoch())
+        list(DetectionSource(read_voc(tmp_path, "train", ["dog"]), Loading(1, 256, classes=1)).epoch())
+
+
+def test_source_needs_the_number_of_classes(tmp_path):
+    make(tmp_path, [("dog", 0, (1, 1, 5, 5))])
+    with pytest.raises(InputError, match="classes is missing"):
+        DetectionSource(read_voc(tmp_path, "train", ["dog"]), Loading(1, 64))
 
 
 def test_training_samples_depend_on_seed_epoch_and_number_alone(tmp_path):
@@ -102,7 +109,7 @@ def test_training_samples_depend_on_seed_epoch_and_number_alone(tmp_path):
     annotated = read_voc(tmp_path / "shapes", "train", SHAPES)
 
     def samples(epoch, threads):
-        source = DetectionSource(annotated, 4, 4, size=64, train=True, seed=3, threads=threads)
+        source = DetectionSource(annotated, Loading(4, 64, classes=4, train=True, seed=3, threads=threads))
         return [array.asnumpy() for batch in source.epoch(epoch) for array in batch]
 
     first, again, other = samples(1, 1), samples(1, 2), samples(2, 1)

@@ -16,6 +16,7 @@ from running import assert_one_line, run
 from small_networks import small_detector as small
 
 from gluon_etinynet import InputError, get_model
+from gluon_etinynet.data import Loading
 from gluon_etinynet.detection import evaluation
 from gluon_etinynet.detection.dataset import DetectionSource, read_voc
 from gluon_etinynet.detection.evaluation import GraphDetector, average_precisions, class_names, detect
@@ -64,7 +65,7 @@ def test_map_equals_an_independent_computation(seed):
 def test_evaluation_equals_an_independent_one_and_honours_difficult(shapes):
     annotated = read_voc(shapes, "val", SHAPES)
     annotated[0].boxes[:, 5] = 1
-    source = DetectionSource(annotated, 4, 4, size=64)
+    source = DetectionSource(annotated, Loading(4, 64, classes=4))
     random, samples, batches = np.random.RandomState(0), [], []
     all_scores = random.permutation(1000).reshape(-1, 20) / 1000
     for _, label in source.epoch():
@@ -105,7 +106,7 @@ def test_a_detection_is_in_pixels_of_the_picture(tmp_path):
 
 def test_a_graph_gives_what_the_interpreter_finds(shapes, tmp_path):
     """In GluonCV's form: pixels and fractions, -1 where there is nothing; drawn like the float network's."""
-    source = DetectionSource(read_voc(shapes, "val", SHAPES), 6, 4, size=64)
+    source = DetectionSource(read_voc(shapes, "val", SHAPES), Loading(6, 64, classes=4))
     (data, _), = source.epoch()
     images = data.asnumpy().astype(np.int8)
     net = small(SHAPES)
@@ -137,7 +138,7 @@ def test_map_of_a_graph_equals_an_independent_computation(shapes, monkeypatch):
     """Detections near the objects, as an interpreter would give them, counted by plain NumPy."""
     annotated = read_voc(shapes, "val", SHAPES)
     annotated[0].boxes[:, 5] = 1
-    source = DetectionSource(annotated, 4, 4, size=64)
+    source = DetectionSource(annotated, Loading(4, 64, classes=4))
     random, samples, found = np.random.RandomState(0), [], []
     all_scores = random.permutation(60000)[:400].reshape(-1, 20)
     for _, label in source.epoch():
@@ -182,7 +183,8 @@ def detectors(shapes, tmp_path_factory):
     net.initialize()
     for heads in (net.class_predictors, net.box_predictors):
         heads.initialize(mx.init.Normal(0.1), force_reinit=True)
-    reestimate_batch_norm(net, [data for data, _ in DetectionSource(read_voc(shapes, "train", SHAPES), 4, 4).epoch()])
+    source = DetectionSource(read_voc(shapes, "train", SHAPES), Loading(4, 256, classes=4))
+    reestimate_batch_norm(net, [data for data, _ in source.epoch()])
     (work / "float").mkdir()
     net.save_parameters(str(work / "float" / "net.params"))
     (work / "float" / "classes.txt").write_text("".join(f"{name}\n" for name in SHAPES))

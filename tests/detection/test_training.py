@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import cv2
 import detections as plain
@@ -20,10 +21,16 @@ from small_networks import small_detector as small
 from small_networks import small_detector_pictures as pictures
 
 from gluon_etinynet import InputError, get_model
+from gluon_etinynet.data import Loading
 from gluon_etinynet.detection.dataset import DetectionSource, read_voc
-from gluon_etinynet.detection.evaluation import evaluate_detector
 from gluon_etinynet.detection.shapes_dataset import SHAPES, write_shapes
-from gluon_etinynet.detection.training import MultiBoxLoss, load_detector, round_to_8_bits, start_detector
+from gluon_etinynet.detection.training import (
+    MultiBoxLoss,
+    detection_task,
+    load_detector,
+    round_to_8_bits,
+    start_detector,
+)
 from gluon_etinynet.networks.params_file import read_params
 from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.ranges import calibrate
@@ -102,9 +109,10 @@ def test_a_training_that_was_stopped_and_resumed_ends_with_the_same_bits(shapes,
                 raise Stop
             return loss(*arguments)
 
-        train(small(SHAPES), DetectionSource(annotated, 4, 4, size=64, train=True, seed=1),
-              DetectionSource(annotated, 4, 4, size=64), config, folder, loss=counted, validate=evaluate_detector,
-              score="map", validation_interval=2, resume=resume, log=lambda line: None)
+        loading = Loading(4, 64, classes=4)
+        train(small(SHAPES), DetectionSource(annotated, replace(loading, train=True, seed=1)),
+              DetectionSource(annotated, loading), config, folder, task=replace(detection_task(), loss=counted),
+              validation_interval=2, resume=resume, log=lambda line: None)
         return read_params(folder / "epoch-0002" / "net.params")
 
     whole = go(tmp_path / "whole")
@@ -182,7 +190,7 @@ def test_linear_weights_train_straight_through():
 
 def test_8_bits_stay_close_and_train(shapes, tmp_path):
     annotated = read_voc(shapes, "train", SHAPES)
-    net, source = small(SHAPES), DetectionSource(annotated, 4, 4, size=64, train=True, augmentation="none")
+    net, source = small(SHAPES), DetectionSource(annotated, Loading(4, 64, classes=4, train=True), augmentation="none")
     batches = [data for data, _ in source.epoch()]
     for data in batches:  # statistics of these pictures
         with mx.autograd.record():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import Graph, Node, QuantParams, Tensor, run
-from gluon_etinynet.integer.graph import _digest
+from gluon_etinynet.integer.graph import digest_of
 from gluon_etinynet.integer.random_graphs import etinynet_graph, images, ssd_graph
 
 
@@ -128,7 +128,7 @@ def test_a_wrong_description_with_a_right_checksum_is_refused(saved, tmp_path, e
     def change(members):
         describe(members, edit)
         del members["sha256"]
-        members["sha256"] = np.frombuffer(_digest(members).encode(), np.uint8)
+        members["sha256"] = np.frombuffer(digest_of(members).encode(), np.uint8)
     rewrite(saved, tmp_path / "wrong.npz", change)
     with pytest.raises(InputError, match=r"wrong\.npz(:| holds no valid graph)"):
         Graph.load(tmp_path / "wrong.npz")
@@ -238,7 +238,7 @@ def test_wrong_detection_with_a_right_checksum_is_refused(edit, message, tmp_pat
     def change(members):
         describe(members, lambda d: edit(d["detection"]))
         del members["sha256"]
-        members["sha256"] = np.frombuffer(_digest(members).encode(), np.uint8)
+        members["sha256"] = np.frombuffer(digest_of(members).encode(), np.uint8)
     rewrite(tmp_path / "ssd.npz", tmp_path / "wrong.npz", change)
     with pytest.raises(InputError, match=message):
         Graph.load(tmp_path / "wrong.npz")

@@ -86,8 +86,14 @@ def test_pixels_become_pixel_minus_128():
     got = pixels_to_input(pixels)
     assert got.dtype == np.int8 and got.shape == (1, 3, 16, 16)
     np.testing.assert_array_equal(got[0, 1].ravel(), np.arange(256) - 128)
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    got = pixels_to_input(pixels)
+    assert got.shape == (3, 4, 6) and got.flags.c_contiguous
+    assert all(got[c, y, x] == int(pixels[y, x, c]) - 128 for c in range(3) for y in range(4) for x in range(6))
     with pytest.raises(InputError, match="uint8"):
         pixels_to_input(pixels.astype(np.float32))
+    with pytest.raises(InputError, match=r"uint8 of shape \(..., rows, columns, 3\)"):
+        pixels_to_input(pixels.transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize("shape, dtype", [((1, 3, 40, 41), np.int8), ((3, 40, 40), np.int8),

@@ -7,7 +7,7 @@ import pytest
 
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import SCHEDULES, plan, stages
-from gluon_etinynet.integer.memory import _last_row_read
+from gluon_etinynet.integer.memory import last_row_read
 from gluon_etinynet.integer.random_graphs import etinynet_graph
 
 
@@ -77,7 +77,7 @@ def test_no_row_is_overwritten_before_it_is_read(width, size, lead):
         arena[source:source + x.nbytes] = image
         seen = []
         for row in range(y.shape[1]):
-            while len(seen) <= _last_row_read(graph, stage.nodes, row):
+            while len(seen) <= last_row_read(graph, stage.nodes, row):
                 seen.append(arena[source + len(seen) * in_row:source + (len(seen) + 1) * in_row].copy())
             start = target + (row - lead) * out_row
             arena[start:start + out_row] = rng.integers(0, 256, out_row, dtype=np.uint8)
@@ -89,9 +89,9 @@ def test_rows_read_worked_by_hand(graphs):
     """Stem: pooled row 0 needs convolution rows 0, 1, thus image rows to 3. Stride-2 block: rows 0..3."""
     graph = graphs["1.0", 224]
     stem, *blocks = [s for s in stages(graph) if s.kind != "head"]
-    assert [_last_row_read(graph, stem.nodes, row) for row in (0, 1, 55)] == [3, 7, 223]
-    assert [_last_row_read(graph, blocks[0].nodes, row) for row in (0, 1, 55)] == [2, 3, 55]
-    assert [_last_row_read(graph, blocks[4].nodes, row) for row in (0, 1, 27)] == [3, 5, 55]
+    assert [last_row_read(graph, stem.nodes, row) for row in (0, 1, 55)] == [3, 7, 223]
+    assert [last_row_read(graph, blocks[0].nodes, row) for row in (0, 1, 55)] == [2, 3, 55]
+    assert [last_row_read(graph, blocks[4].nodes, row) for row in (0, 1, 27)] == [3, 5, 55]
 
 
 @pytest.mark.parametrize("size", [32, 224])

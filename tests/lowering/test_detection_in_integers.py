@@ -6,18 +6,15 @@ of corners of the threshold.
 """
 
 import numpy as np
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from gluon_etinynet._mxnet import mx  # before GluonCV, which loads MXNet itself
 from gluon_etinynet.integer import detect as d
 
-gluoncv = pytest.importorskip("gluoncv")
-
+# isort: split
 from gluoncv.model_zoo.ssd.anchor import SSDAnchorGenerator
 from gluoncv.nn.coder import MultiPerClassDecoder, NormalizedBoxCenterDecoder
-
-from gluon_etinynet._mxnet import mx
 
 SIZES, RATIOS, STEPS, CELLS = (40, 90, 160), ((1, 2, .5), (1, 2, .5, 3, 1 / 3)), (32, 64), (3, 2)
 STDS = (.1, .1, .2, .2)

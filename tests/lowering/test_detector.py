@@ -248,7 +248,7 @@ def test_a_checkpoint_becomes_c(checkpoint):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    ({"model": "ssd_256_etinynet1.0_voc"}, r"features.0.conv.weight has shape \(24, .* has \(32, .*check the model's name"),
+    ({"model": "ssd_256_etinynet1.0_voc"}, r"conv.weight has shape \(24, .* has \(32, .*check the model's name"),
     ({"input_size": 224}, "made for pictures of 256 x 256 pixels, not 224 x 224"),
     ({"params": None}, "no weights for ssd_256_etinynet0.75_voc"),
     ({"calib_dir": None}, "does not hold the ranges of 8-bit feature maps"),

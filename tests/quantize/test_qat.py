@@ -12,7 +12,7 @@ from gluon_etinynet.networks.parameters import load_parameters
 from gluon_etinynet.networks.params_file import read_params
 from gluon_etinynet.quantize.qat import FakeQuantise, prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.ranges import calibrate
-from gluon_etinynet.quantize.reconstruct import distil, reconstruct, parts
+from gluon_etinynet.quantize.reconstruct import distil, parts, reconstruct
 
 nn = mx.gluon.nn
 

@@ -7,7 +7,7 @@ import pytest
 from small_networks import SIZE, batch, lowered, pictures, small_net
 
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.data.images import preprocess, read_image
+from gluon_etinynet.data.images import read_inputs
 from gluon_etinynet.integer import run
 from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
 from gluon_etinynet.lowering.network import lower
@@ -78,8 +78,7 @@ def test_the_released_network_keeps_its_predictions(weights_dir, data_dir, tmp_p
     with open(data_dir / "imagenet-val430" / "labels.csv", newline="") as table:
         rows = list(csv.DictReader(table))[::4][:100]
     labels = np.array([int(row["class_index"]) for row in rows])
-    pictures_read = [preprocess(read_image(data_dir / "imagenet-val430" / row["file"])) for row in rows]
-    images = np.ascontiguousarray(np.stack(pictures_read).transpose(0, 3, 1, 2))
+    images = read_inputs([data_dir / "imagenet-val430" / row["file"] for row in rows], 224)
     logits = run(graph, images) * graph.output.quant.scale
     expected = get_model("etinynet1.0", pretrained=checkpoint)(batch(images)).asnumpy()
     snr = 10 * np.log10(np.sum(expected ** 2) / np.sum((logits - expected) ** 2))

@@ -79,7 +79,7 @@ def test_photographs_of_own_classes(work, tmp_path):
     (tmp_path / "class3" / "0.png").write_bytes(b"no picture")
     done = evaluate(work, "--data-dir", tmp_path)
     assert done.returncode == 0 and done.stdout.splitlines()[-1].endswith("n=19")
-    assert "1 of 20 photographs could not be read" in done.stdout
+    assert "1 of 20 pictures could not be read" in done.stdout
     assert_one_line(evaluate(work, "--data-dir", tmp_path, "--strict"), "0.png")
     (tmp_path / "class11").mkdir()
     cv2.imwrite(str(tmp_path / "class11" / "0.png"), noise)

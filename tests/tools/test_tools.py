@@ -33,8 +33,8 @@ def photographs(tmp_path):
 
 
 def evaluate(checkpoint, data, save_dir, *more):
-    return run("tools/eval_imagenet.py", "--model", "etinynet0.75", "--params", checkpoint, "--data-dir", data, "--input-size",
-               64, "--batch-size", 4, "--save-dir", save_dir, *more)
+    return run("tools/eval_imagenet.py", "--model", "etinynet0.75", "--params", checkpoint, "--data-dir", data,
+               "--input-size", 64, "--batch-size", 4, "--save-dir", save_dir, *more)
 
 
 def test_evaluation_counts_and_names_what_it_cannot_read(checkpoint, photographs, tmp_path):
@@ -45,7 +45,7 @@ def test_evaluation_counts_and_names_what_it_cannot_read(checkpoint, photographs
     assert done.returncode == 0 and done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[-1].startswith("top1=") and lines[-1].endswith("n=7")
-    assert "2 of 9 photographs could not be read" in done.stdout
+    assert "2 of 9 pictures could not be read" in done.stdout
     assert str(photographs / WNIDS[0] / "1.jpg") in done.stdout and str(truncated) in done.stdout
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["n"] == 7 and len(metrics["unreadable"]) == 2
@@ -98,8 +98,8 @@ def test_classify(checkpoint, photographs, tmp_path):
     ("imagenet-train1k", 78.3, 92.5, 0.2, 1000), ("imagenette-val500", 60.2, 84.8, 0.4, 500),
     ("imagenet-val430", 76.3, 93.5, 0.3, 430)])
 def test_accuracy_of_the_released_network(folder, top1, top5, tolerance, n, weights_dir, data_dir, tmp_path):
-    done = run("tools/eval_imagenet.py", "--params", weights_dir / CLASSIFIER, "--data-dir", data_dir / folder, "--save-dir",
-               tmp_path)
+    done = run("tools/eval_imagenet.py", "--params", weights_dir / CLASSIFIER, "--data-dir", data_dir / folder,
+               "--save-dir", tmp_path)
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["n"] == n and metrics["unreadable"] == []

@@ -52,7 +52,7 @@ def test_from_folders_to_fine_tuning(folders, tmp_path):
     assert record["architecture"]["output.weight"] == [3, 384, 1, 1]
 
     again = train(*data, "--save-dir", tmp_path / "a")
-    assert again.returncode == 2 and "add --resume" in again.stderr
+    assert again.returncode == 2 and "resume it, or choose another save_dir" in again.stderr
     best = tmp_path / "a" / "best.params"
     tuned = train(*data, "--save-dir", tmp_path / "b", "--params", best, "--classes", 5, "--features-lr-mult", 0)
     assert tuned.returncode == 0, tuned.stderr

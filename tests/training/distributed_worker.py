@@ -8,11 +8,10 @@ import time
 
 import numpy as np
 
+from gluon_etinynet import training
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.cli import run
-from gluon_etinynet.data.sources import ArraySource
-from gluon_etinynet.training import loop as training
-from gluon_etinynet.training.distributed import open_kvstore
+from gluon_etinynet.data import ArraySource, Loading
 
 GLOBAL_BATCH = 16
 
@@ -36,12 +35,12 @@ def main():
             time.sleep(0.1)
         return training.cross_entropy(net, data / 128, label)
 
-    with open_kvstore(name) as store:
-        rank, workers = (0, 1) if isinstance(store, str) else (store.rank, store.num_workers)
-        source = ArraySource(images, labels, GLOBAL_BATCH // workers, train=True, seed=5, part_index=rank,
-                             num_parts=workers)
+    with training.open_workers(name) as workers:
+        loading = Loading(GLOBAL_BATCH // workers.count, train=True, seed=5, part_index=workers.rank,
+                          num_parts=workers.count)
+        source = ArraySource(images, labels, loading)
         config = training.Config(epochs=int(epochs), lr=0.05, seed=7)
-        training.train(make_net(), source, None, config, save_dir, loss=loss, kvstore=store,
+        training.train(make_net(), source, None, config, save_dir, task=training.Task(loss), workers=workers,
                        resume="--resume" in sys.argv)
 
 

@@ -16,13 +16,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gluon_etinynet import training
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.data.sources import ArraySource
+from gluon_etinynet.data import ArraySource, Loading
 from gluon_etinynet.files import InputError
 from gluon_etinynet.networks.params_file import read_params
 from gluon_etinynet.training import checkpoint
-from gluon_etinynet.training import loop as training
-from gluon_etinynet.training.distributed import open_kvstore
 
 nn = mx.gluon.nn
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,8 +35,8 @@ def pictures(samples=64, classes=4, size=8, seed=3):
     return images.clip(0, 255).astype(np.uint8), labels
 
 
-def make_source(samples=64, batch_size=16, train=True, seed=5, **options):
-    return ArraySource(*pictures(samples), batch_size, train=train, seed=seed, flip=train, **options)
+def make_source(samples=64, batch_size=16, train=True, seed=5):
+    return ArraySource(*pictures(samples), Loading(batch_size, train=train, seed=seed), flip=train)
 
 
 def make_net(channels=8):
@@ -68,6 +67,9 @@ class Broken:
     def __init__(self, source, epoch, batch, happen):
         self.__dict__.update(source.__dict__)
         self.source, self.where, self.happen = source, (epoch, batch), happen
+
+    def __len__(self):
+        return len(self.source)
 
     def epoch(self, number):
         for batch, (data, label) in enumerate(self.source.epoch(number)):
@@ -149,7 +151,7 @@ def test_the_loop_is_sgd_with_momentum_decay_and_cosine(tmp_path, optimizer, no_
     def loss(net, data, label):
         return training.cross_entropy(net, data / 128, label)
 
-    training.train(net, make_source(), None, options, tmp_path, loss=loss, log=lambda line: None)
+    training.train(net, make_source(), None, options, tmp_path, task=training.Task(loss), log=lambda line: None)
     for got, wanted in zip(weights(net).values(), expected):
         np.testing.assert_allclose(got, wanted, rtol=0, atol=2e-6)
 
@@ -159,7 +161,9 @@ def test_the_network_gets_he_initialisation_from_the_seed(tmp_path):
 
     nets = [get_model("etinynet0.75", classes=10) for _ in range(3)]
     for net, seed in zip(nets, (1, 1, 2)):
-        training._prepare(net, [mx.cpu()], config(seed=seed))
+        source = Broken(make_source(), 0, 0, stop)  # before the first step
+        with pytest.raises(KeyboardInterrupt):
+            training.train(net, source, None, config(seed=seed), tmp_path, log=lambda line: None)
     a, b, c = map(weights, nets)
     assert_same_bits(a, b)
     pointwise = "features.4.2.pw.weight"
@@ -188,10 +192,10 @@ def test_top5_among_more_classes():
     net.add(nn.Dense(20, in_units=192))
     net.initialize(mx.init.Uniform(0.01))
     labels = np.random.RandomState(1).randint(0, 20, 40)
-    logits = np.concatenate([net(data).asnumpy() for data, _ in ArraySource(images, labels, 40).epoch(0)])
+    logits = np.concatenate([net(data).asnumpy() for data, _ in ArraySource(images, labels, Loading(40)).epoch(0)])
     ranks = (logits > logits[np.arange(40), labels][:, None]).sum(1)
     assert 0 < (ranks < 1).sum() < (ranks < 5).sum() < 40
-    means = training.evaluate(net, ArraySource(images, labels, 16, classes=20))
+    means = training.evaluate(net, ArraySource(images, labels, Loading(16, classes=20)))
     assert (means["top1"], means["top5"]) == pytest.approx(((ranks < 1).mean(), (ranks < 5).mean()))
 
 
@@ -236,10 +240,11 @@ def test_what_people_look_at(tmp_path):
 class GoodOnce:
     """A validation source whose labels are right only when it is read for the second time."""
 
-    samples_per_epoch, batch_size = 32, 32
-
     def __init__(self, net, source):
         self.net, self.source, self.reads = net, source, 0
+
+    def __len__(self):
+        return len(self.source)
 
     def epoch(self, number):
         self.reads += 1
@@ -358,7 +363,7 @@ def test_another_training_is_not_resumed(trained):
         resume(make_net(), make_source(), config(lr=0.05))
     with pytest.raises(InputError, match="batch_size=16 and not 8"):
         resume(make_net(), make_source(batch_size=8), config())
-    with pytest.raises(InputError, match="add --resume"):
+    with pytest.raises(InputError, match="resume it, or choose another save_dir"):
         training.train(make_net(), make_source(), None, config(), trained)
     resume(make_net(), make_source(), config())
 
@@ -387,7 +392,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
         return mx.nd.where(values > -1, values, values) + 0 * mx.nd.sqrt(values - mx.nd.stop_gradient(values)), logits
 
     with pytest.raises(InputError, match="not finite at epoch 0, batch 0"):
-        training.train(make_net(), make_source(samples=16), None, config(), tmp_path, loss=loss)
+        training.train(make_net(), make_source(samples=16), None, config(), tmp_path, task=training.Task(loss))
     assert not list(tmp_path.glob("epoch-*"))
 
 
@@ -448,7 +453,7 @@ def test_too_many_gpus():
 def test_a_distributed_store_needs_its_launcher(monkeypatch):
     monkeypatch.delenv("DMLC_ROLE", raising=False)
     with pytest.raises(InputError, match="train_distributed.sh"):
-        with open_kvstore("dist_sync"):
+        with training.open_workers("dist_sync"):
             pass
 
 
@@ -457,7 +462,8 @@ import sys
 sys.path.insert(0, sys.argv[3])
 import test_loop as t
 t.training.train(t.make_net(), t.make_source(samples=512), t.make_source(samples=64, train=False),
-                 t.config(epochs=12), sys.argv[1], resume=sys.argv[2] == "resume", log=lambda line: print(line, flush=True))
+                 t.config(epochs=12), sys.argv[1], resume=sys.argv[2] == "resume",
+                 log=lambda line: print(line, flush=True))
 """
 
 

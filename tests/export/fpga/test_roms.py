@@ -1,36 +1,25 @@
 """ROM files: the layout word by word, reading back, faults, simulation with Icarus Verilog, Yosys."""
 
-import contextlib
 import copy
 import hashlib
-import io
 import re
-import runpy
 import shutil
 import subprocess
-import sys
-from pathlib import Path
-from types import SimpleNamespace
-from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from running import ROOT, load, run
 
 from gluon_etinynet.export.fpga import roms
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import Graph, Node, QuantParams, Tensor
-
-ROOT = Path(__file__).resolve().parents[3]
-FPGA = ROOT / "gluon_etinynet" / "export" / "fpga"
-ROM, ROM_TB = FPGA / "rtl" / "rom.v", FPGA / "testbench" / "rom_tb.v"
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-import bram
-
 from gluon_etinynet.integer.random_graphs import conv_attrs, etinynet_graph
 
+FPGA = ROOT / "gluon_etinynet" / "export" / "fpga"
+ROM, ROM_TB = FPGA / "rtl" / "rom.v", FPGA / "testbench" / "rom_tb.v"
+bram = load("benchmarks/bram.py")
 simulated = pytest.mark.skipif(not (shutil.which("iverilog") and shutil.which("vvp")),
                                reason="needs Icarus Verilog: apt-get install iverilog")
 synthesised = pytest.mark.skipif(not shutil.which("yosys"), reason="needs Yosys: apt-get install yosys")
@@ -195,11 +184,6 @@ def test_same_network_same_bytes():
     assert roms.emit(etinynet_graph("tiny", 32, 4), 24) == roms.emit(etinynet_graph("tiny", 32, 4), 24)
 
 
-def test_mxnet_is_not_loaded():
-    code = "import sys, gluon_etinynet.export.fpga.roms; assert 'mxnet' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], cwd=str(ROOT), check=True)
-
-
 # ---- Faults ----
 
 @pytest.fixture(scope="module")
@@ -279,12 +263,7 @@ def test_unsupported_words_are_refused(small):
 # ---- The command line ----
 
 def export(*arguments):
-    out, err = io.StringIO(), io.StringIO()
-    argv = [str(ROOT / "tools" / "export_rom.py"), *map(str, arguments)]
-    with mock.patch.object(sys, "argv", argv), contextlib.redirect_stdout(out), \
-            contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
-        runpy.run_path(argv[0], run_name="__main__")
-    return SimpleNamespace(returncode=ended.value.code or 0, stdout=out.getvalue(), stderr=err.getvalue())
+    return run("tools/export_rom.py", *arguments)
 
 
 def contents(folder):
