@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Tuple
 
 from ..files import InputError
+from .detect import RESULT
 
 __all__ = ["SCHEDULES", "Buffer", "Step", "Plan", "plan", "stages"]
 
@@ -24,7 +25,7 @@ SCHEDULES = ("layers", "stem", "blocks", "rows")
 ALIGNMENT = 8
 _RING = 3  # rows of a 3x3 kernel
 _STEM_ROWS = 3  # rows of the stem's convolution: two being pooled, one being computed
-CANDIDATE_BYTES = 14  # of a detector, as the C runtime holds it
+CANDIDATE_BYTES = RESULT.itemsize + 2  # of a detector: a result, and the number of its anchor
 
 # kind is "map" (a whole tensor), "line" (rows of one, gone after the step) or "list" (of a detector's
 # candidates).

@@ -10,17 +10,21 @@ import numpy as np
 from ... import __version__
 from ...files import InputError
 from ...integer import Graph, pack, plan, stages, unpack
+from ...integer.memory import CANDIDATE_BYTES
 from ..folder import Export
+from .kernel_sets import KERNEL_SETS
 
 __all__ = ["emit", "read_arrays", "read_weights"]
 
 TOOL = "gluon_etinynet export_c"
 REPORT = "report.json"
-HERE = Path(__file__).resolve().parent
+_DEMO = Path(__file__).resolve().parent / "demo"
 _SCHEDULES = {"stored": "blocks", "pushed": "rows"}  # the runtime's name -> the planner's
 _TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
+# What the layers of a stage are for; those of the head by their operator.
 _ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "depthwise"),
-          "level": ("class predictor", "box predictor"), "extra": ("pointwise", "depthwise")}
+          "level": ("class predictor", "box predictor"), "extra": ("pointwise", "depthwise"),
+          "avgpool": ("average",), "conv2d": ("fully connected",)}
 _KEYWORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int "
     "long register restrict return short signed sizeof static struct switch typedef union unsigned void "
@@ -28,7 +32,7 @@ _KEYWORDS = frozenset(
     "operator or private protected public template this throw true try typeid typename using virtual xor".split())
 
 
-def emit(graph, prefix="etinynet"):
+def emit(graph, prefix="etinynet", kernels="portable"):
     """Write `graph` as C.
 
     Parameters
@@ -38,11 +42,13 @@ def emit(graph, prefix="etinynet"):
         levels in their place.
     prefix : str
         Begins every global name and names the header.
+    kernels : str
+        One of KERNEL_SETS.
 
     Returns
     -------
     Export
-        The same graph and prefix give the same text. Its manifest, report.json, says what the network takes.
+        The same arguments give the same text. Its manifest, report.json, says what the network takes.
 
     Raises
     ------
@@ -53,27 +59,31 @@ def emit(graph, prefix="etinynet"):
     graph.validate()
     found = stages(graph)
     _check_stages(graph, found)
-    files = _runtime()
+    kernels = KERNEL_SETS[kernels]
+    files = _sources(kernels)
     constants = {name: int(value)
                  for name, value in re.findall(r"#define (ETN_\w+) (\d+)", files["include/etn.h"])}
 
     layers, arrays = _layers(graph)
     levels, anchors = _levels(graph)
     arrays += anchors
-    widened = _align(max(_widened_bytes(graph, node) for node in graph.nodes))
-    plans = {name: _plan(graph, schedule, found, widened, constants["ETN_STATE_BYTES"])
+    roles = [role for stage in found
+             for role in _ROLES[stage.nodes[0].op if stage.kind == "head" else stage.kind]]
+    widened = _align(max(kernels.scratch.get(role, 0) * layer["fields"].get("taps", 0)
+                         for role, layer in zip(roles, layers)))
+    plans = {name: _plan(graph, schedule, found, kernels.line_bytes, widened, constants["ETN_STATE_BYTES"])
              for name, schedule in _SCHEDULES.items()}
     channels, rows, columns = graph.image.shape
     digest = graph.sha256()
-    report = _report(graph, found, arrays, plans, widened, constants)
+    report = _report(graph, roles, arrays, plans, widened, constants)
     view = {
         "notice": f"Written by {TOOL} {__version__} from the network {_plain(graph.name)}, "
                   f"SHA-256 {digest[:16]}. Do not edit.",
         "network": _plain(graph.name), "prefix": prefix, "upper": prefix.upper(),
         "version": constants["ETN_VERSION"], "rows": rows, "columns": columns, "channels": channels,
         "classes": graph.classes, "layers": layers, "arrays": arrays, "plans": plans,
-        "detection": graph.detection, "levels": levels,
-        "flags": "--pushed" if levels else "--logits --pushed",
+        "detection": graph.detection, "levels": levels, "candidate_bytes": CANDIDATE_BYTES,
+        "compiler_flags": kernels.flags, "flags": "--pushed" if levels else "--logits --pushed",
         "compute": f"{prefix}_" + ("detect(arena, found, &count)" if levels else "run(arena, logits)"),
         "arena_bytes": report["arena_bytes"],
         "flash": report["flash_bytes"], "macs": report["macs"],
@@ -95,12 +105,10 @@ def emit(graph, prefix="etinynet"):
     return Export(files, REPORT)
 
 
-def _runtime():
-    """The runtime and its kernels as they stand in the package, and the demo: path in the exported folder -> text."""
-    files = {f"demo/{path.relative_to(HERE / 'demo').as_posix()}": path for path in (HERE / "demo").rglob("*.*")}
-    for room in ("runtime", "kernels/portable"):
-        files.update({f"{'include' if path.name == 'etn.h' else 'src'}/{path.name}": path
-                      for path in (HERE / room).glob("*.[ch]")})
+def _sources(kernels):
+    """The runtime, its kernels and the demo as they stand in the package: path in the exported folder -> text."""
+    files = {f"{'include' if name == 'etn.h' else 'src'}/{name}": path for name, path in kernels.sources().items()}
+    files.update({f"demo/{path.relative_to(_DEMO).as_posix()}": path for path in _DEMO.rglob("*.*")})
     return {name: files[name].read_text() for name in sorted(files)}
 
 
@@ -206,21 +214,9 @@ def _array(name, values, comment):
             "text": ",\n".join(lines)}
 
 
-def _widened_bytes(graph, node):
-    """What runtime/etn_kernels.h says its kernel takes."""
-    if node.op != "conv2d":
-        return 0
-    outputs, inputs, height, width = node.attrs["weight"].shape
-    taps = inputs * height * width
-    if node is graph.nodes[0]:
-        return 3 * taps
-    by_row = height == 1 and (graph.detection or graph.tensors[node.output].quant.bits == 8)
-    return 2 * taps if by_row else taps
-
-
-def _plan(graph, schedule, found, widened, state_bytes):
+def _plan(graph, schedule, found, line_bytes, widened, state_bytes):
     """Steps and arena of the planner's `schedule`, with room for the state and the widened weights."""
-    laid = plan(graph, schedule)
+    laid = plan(graph, schedule, line_bytes)
     order = {node.output: index for index, node in enumerate(graph.nodes)}
     steps = []
     for stage, step in zip(found if graph.detection else found[:-1], laid.steps):
@@ -244,7 +240,7 @@ def _align(size):
 
 # ---- Report and reader ----
 
-def _report(graph, found, arrays, plans, widened, constants):
+def _report(graph, roles, arrays, plans, widened, constants):
     kinds = {"weights": "weights", "bias": "biases", "multiplier": "multipliers", "offset": "offsets",
              "anchors": "anchors"}
     flash = dict.fromkeys(kinds.values(), 0)
@@ -252,8 +248,6 @@ def _report(graph, found, arrays, plans, widened, constants):
         flash[kinds[array["name"].split("_")[0]]] += array["bytes"]
     flash["total"] = sum(flash.values())
     layers = []
-    roles = [role for stage in found if stage.kind != "head" for role in _ROLES[stage.kind]]
-    roles += ["average", "fully connected"]
     for node, role in zip(graph.nodes, roles):
         shape = graph.tensors[node.output].shape
         macs = int(np.prod(shape)) * node.attrs["weight"][0].size if node.op == "conv2d" else 0

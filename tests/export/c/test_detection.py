@@ -79,11 +79,22 @@ def test_few_and_many_classes(sanitized, classes):
 
 
 def test_the_tables_in_c_are_those_of_python():
-    files = c.emit(ssd_graph("tiny", 33))
+    text = c.emit(ssd_graph("tiny", 33))["src/etn_decode.c"]
     for name, expected in (("coarse", EXP_COARSE), ("fine", EXP_FINE)):
-        body = re.search(rf"uint16_t {name}\[64\] = \{{([^}}]*)\}}", files["src/etn_decode.c"]).group(1)
+        body = re.search(rf"uint16_t {name}\[64\] = \{{([^}}]*)\}}", text).group(1)
         assert [int(word) for word in body.replace(",", " ").split()] == expected.tolist()
-    assert f"#define ETN_CANDIDATE_BYTES {CANDIDATE_BYTES}\n" in files["src/etn_ranking.h"]
+
+
+def test_the_candidates_of_the_planner_are_those_of_c(tmp_path):
+    needs("cc")
+    source = export(ssd_graph("tiny", 33), tmp_path) / "src" / "net.c"
+    call(["cc", "-std=c99", "-fsyntax-only", source])
+    text = source.read_text()
+    smaller = text.replace(f"<= {CANDIDATE_BYTES} ?", f"<= {CANDIDATE_BYTES - 1} ?")
+    assert smaller != text
+    source.write_text(smaller)
+    with pytest.raises(InputError, match="candidate_fits"):
+        call(["cc", "-std=c99", "-fsyntax-only", source])
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +125,7 @@ def compile_c(source, to):
     ("src/etn_ranking.c", "shared << 16 >", "shared << 17 >", None),
     ("src/net.c", ".iou_threshold = 29491", ".iou_threshold = 20000", None),
     ("src/net.c", ".half_step = ", ".half_step = 16384 + ", None),
-    ("src/etn_predict.c", "x1 * outputs + c1", "x1 * outputs + c0", "classes.0"),
+    ("src/etn_predict_row.c", ".step = layer->outputs", ".step = 1", "classes.0"),
 ])
 def test_a_planted_fault_is_found(path, old, new, layer, planted, tmp_path):
     """An altered line of the C: a layer differs, or else the detections. Without one nothing does."""

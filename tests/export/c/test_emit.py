@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gluon_etinynet.export import c
+from gluon_etinynet.export.c.kernel_sets import KERNEL_SETS, KernelSet
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import weight_limit
 from gluon_etinynet.integer.random_graphs import etinynet_graph
@@ -73,6 +74,23 @@ def test_the_other_sources_are_as_in_the_package(graph):
     kept = {f"{'include' if path.name == 'etn.h' else 'src'}/{path.name}": path for path in sources}
     kept.update({path.relative_to(package).as_posix(): path for path in (package / "demo").rglob("*.*")})
     assert {name: files[name] for name in kept} == {name: path.read_text() for name, path in kept.items()}
+
+
+def test_a_set_of_kernels_is_an_entry_and_a_folder(graph, tmp_path, monkeypatch):
+    """Its files take the place of the portable ones of their names; its needs are met."""
+    (tmp_path / "etn_average.c").write_text("/* mine */\n")
+    (tmp_path / "etn_mine.h").write_text("/* mine too */\n")
+    scratch = {**KERNEL_SETS["portable"].scratch, "fully connected": 100}
+    monkeypatch.setitem(KERNEL_SETS, "mine", KernelSet(tmp_path, scratch, 2, ("-mfpu=none", "-DMINE")))
+    plain, mine = c.emit(graph, "net"), c.emit(graph, "net", "mine")
+    assert {name for name in mine if mine[name] != plain.get(name) and name.startswith("src/etn_")} == {
+        "src/etn_average.c", "src/etn_mine.h"}
+    assert "-mfpu=none -DMINE" in mine["Makefile"] and "src/etn_mine.h" in mine["Makefile"]
+    assert "target_compile_options(net PRIVATE -mfpu=none -DMINE)" in mine["CMakeLists.txt"]
+    assert "target_compile_options" not in plain["CMakeLists.txt"]
+    parts, lines = mine.manifest["arena_parts"], mine.manifest["line_buffers"][1]["bytes"]
+    assert parts["widened_weights"] == 100 * graph.nodes[-1].attrs["weight"].shape[1]
+    assert lines == {key: 2 * value for key, value in plain.manifest["line_buffers"][1]["bytes"].items()}
 
 
 def test_report(graph):

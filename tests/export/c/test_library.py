@@ -9,6 +9,7 @@ import pytest
 from c_export import SANITIZE, call, etinynet_graph, export, images, logits, make, needs, raw, ssd_graph
 
 from gluon_etinynet.export import c
+from gluon_etinynet.export.c.kernel_sets import KERNEL_SETS
 from gluon_etinynet.export.c.program import MCUS, DoesNotFit, sizes
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import run as interpret
@@ -26,6 +27,26 @@ def test_every_misuse_has_its_status(make_graph, tmp_path):
     call(["cc", "-std=c99", *SANITIZE, "-I", folder / "src", "-o", tmp_path / "misuse", HERE / "misuse.c",
           *runtime])
     call([tmp_path / "misuse"])
+
+
+@pytest.mark.slow
+def test_widened_weights_have_the_room_that_they_take(tmp_path, monkeypatch):
+    """Weights of the largest layer in an arena of exactly the bytes asked for; with less it overflows."""
+    needs("cc")
+    portable, graph = KERNEL_SETS["portable"], ssd_graph("0.75", 33, 4, classes=5)
+    for name, kernels in (("enough", portable),
+                          ("less", portable._replace(scratch=dict.fromkeys(portable.scratch, 1)))):
+        monkeypatch.setitem(KERNEL_SETS, "portable", kernels)
+        folder = export(graph, tmp_path / name)
+        runtime = sorted((folder / "src").glob("etn_*.c"))
+        call(["cc", "-std=c99", *SANITIZE, "-I", folder / "src", "-o", tmp_path / "misuse", HERE / "misuse.c",
+              *runtime])
+        if name == "enough":
+            call([tmp_path / "misuse"])
+        else:
+            with pytest.raises(InputError) as caught:
+                call([tmp_path / "misuse"])
+            assert b"heap-buffer-overflow" in caught.value.__cause__.stderr
 
 
 def test_two_networks_in_one_cxx_program(tmp_path):

@@ -4,15 +4,10 @@
 
 #include "etn_model.h"
 
-/* What tools/export_c.py makes room for. */
-#define ETN_CANDIDATE_BYTES 14
-
 typedef struct {
     etn_detection found;
     uint16_t anchor;
 } etn_candidate;
-
-typedef char etn_candidate_fits[sizeof(etn_candidate) == ETN_CANDIDATE_BYTES ? 1 : -1];
 
 /* A heap with the worst at its root. */
 typedef struct {

@@ -1,4 +1,4 @@
-/* Rings of three rows. */
+/* Rows of maps, and rings of three of them. */
 #ifndef ETN_ROWS_H
 #define ETN_ROWS_H
 
@@ -23,6 +23,15 @@ static inline int32_t etn_row_after(const etn_layer *layer, int32_t y)
 static inline void etn_fill(int8_t *to, int8_t value, int32_t bytes)
 {
     memset(to, value, (size_t)bytes);
+}
+
+/* From [channel][column], as a row of the layer's input lies in a map, to [column][channel]. */
+static inline void etn_transpose(const etn_layer *layer, const int8_t *from, int8_t *to)
+{
+    const int32_t inputs = layer->inputs, columns = layer->in_columns;
+    for (int32_t c = 0; c < inputs; c++)
+        for (int32_t x = 0; x < columns; x++)
+            to[x * inputs + c] = *from++;
 }
 
 #endif

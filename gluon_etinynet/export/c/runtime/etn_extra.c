@@ -1,35 +1,6 @@
-/* What a detector adds to the blocks: a further map, and predictors decoded row by row. */
+/* A detector's further map, fused by rows: pointwise, depthwise. */
 #include "etn_rows.h"
 #include "etn_schedule.h"
-
-/* From [channel][column] to [column][channel]. */
-static void transpose(const etn_layer *layer, const int8_t *from, int8_t *to)
-{
-    const int32_t inputs = layer->inputs, columns = layer->in_columns;
-    for (int32_t c = 0; c < inputs; c++)
-        for (int32_t x = 0; x < columns; x++)
-            to[x * inputs + c] = *from++;
-}
-
-void etn_predict(const etn_model *model, const etn_step *step, const etn_level *level, etn_ranking *ranking,
-                 int8_t *buffers, int8_t *widened)
-{
-    const etn_layer *const classes = model->layer + step->layer, *const boxes = classes + 1;
-    int8_t *const row = buffers + step->row;
-    int32_t *const logits = (int32_t *)(void *)(buffers + step->scores);
-    int32_t *const offsets = (int32_t *)(void *)(buffers + step->offsets);
-    int32_t anchor = level->first;
-    for (int32_t y = 0; y < classes->rows; y++) {
-        transpose(classes, buffers + step->source + y * classes->inputs * classes->columns, row);
-        etn_predict_row(classes, row, logits, widened);
-        ETN_OBSERVE(model, classes, logits, 1, classes->outputs);
-        etn_predict_row(boxes, row, offsets, widened);
-        ETN_OBSERVE(model, boxes, offsets, 1, boxes->outputs);
-        for (int32_t x = 0; x < classes->columns; x++, anchor += level->anchors)
-            etn_decode_cell(model->detector, level, y, x, anchor, logits + x * classes->outputs,
-                            offsets + x * boxes->outputs, ranking);
-    }
-}
 
 static void depthwise_row(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened,
                           int32_t row)
@@ -51,8 +22,8 @@ void etn_extra(const etn_model *model, const etn_step *step, int8_t *buffers, in
     etn_fill(ring, depthwise->in_zero_point, 3 * bytes);
     for (int32_t y = 0; y < pointwise->rows; y++) {
         int8_t *const out = ring + y % 3 * bytes + 1;
-        transpose(pointwise, buffers + step->source + y * pointwise->inputs * pointwise->columns,
-                  buffers + step->row);
+        etn_transpose(pointwise, buffers + step->source + y * pointwise->inputs * pointwise->columns,
+                      buffers + step->row);
         etn_pointwise_row(pointwise, buffers + step->row, NULL, 0, out, pitch, widened);
         ETN_OBSERVE(model, pointwise, out, pitch, 1);
         if (etn_row_after(depthwise, y) >= 0)
