@@ -13,7 +13,7 @@
 #
 #     c/                         the network in C99, to be dropped into a project: no heap, no float
 #     network.npz, classes.txt   the integer network, and the names of its classes
-#     deploy.md, .csv, .json     accuracy on VAL in float, quantised and in integers; flash, RAM, and whether it fits
+#     deploy.md, .csv, .json     accuracy on VAL in float, quantised, and in integers; flash, RAM, and whether it fits
 #     work/                      the training, and what a resumed command needs; may be removed afterwards
 #
 # Interrupted at any point, the same command goes on, and what is finished is not repeated. Ten classes of 250 pictures

@@ -71,3 +71,16 @@ def _folder(variable, content):
     if not Path(value).is_dir():
         pytest.skip(f"needs {content}: {variable}={value} is not a folder")
     return Path(value)
+
+
+@pytest.fixture(scope="session")
+def tiny_cifar(tmp_path_factory):
+    """An archive in the form of CIFAR-10: 24 and 10 pictures of noise, two classes."""
+    import numpy as np
+
+    random, path, arrays = np.random.RandomState(0), tmp_path_factory.mktemp("cifar") / "tiny.npz", {}
+    for part, count in (("train", 24), ("test", 10)):
+        arrays["x_" + part] = random.randint(0, 256, (count, 32, 32, 3)).astype(np.uint8)
+        arrays["y_" + part] = np.arange(count) % 2
+    np.savez(path, classes=np.array(["a", "b"]), **arrays)
+    return path

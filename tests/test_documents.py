@@ -1,4 +1,4 @@
-"""What the documents say to type does run: every block of code, in the order of its document, in a copy of the clone."""
+"""What the documents say to type runs: every block of code, in the order of its document, in a copy of the clone."""
 
 import hashlib
 import os
@@ -18,7 +18,8 @@ from running import load, run
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md"))
-FENCE = re.compile(r"(?:^<!-- not run: (?P<reason>[^\n]*) -->\n)?^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S)
+FENCE = re.compile(r"(?:^<!-- not run: (?P<reason>[^\n]*) -->\n)?^```(?P<language>\w*)\n(?P<code>.*?)^```$",
+                   re.M | re.S)
 LINK = re.compile(r"\]\((?!https?:)(?P<path>[^)#]*)(?:#(?P<anchor>[^)]*))?\)")
 RELEASED = "0.6553-imagenet-mobilenet_lite313_477k_nownorm_4433_224-293-best.params"
 
@@ -101,10 +102,10 @@ def test_commands_of_measurements_exist():
 
 @pytest.fixture
 def clone(tmp_path, weights_dir):
-    """A copy of the repository that looks installed, with the released weights in its home; returns a way to run code."""
+    """A copy of the repository that looks installed, the released weights in its home; returns a way to run code."""
     clone = tmp_path / "clone"
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
-                            stdout=subprocess.PIPE).stdout.decode()
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                            check=True, stdout=subprocess.PIPE).stdout.decode()
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
@@ -140,11 +141,11 @@ def fill(folder):
         coarse = random.randint(0, 256, (6, 6, 3)).astype(np.uint8)
         cv2.imwrite(str(path), cv2.resize(coarse, (260, 240), interpolation=cv2.INTER_CUBIC))
 
-    for name, count in (("MINE", 6), ("VAL", 2)):
+    for name, count in (("MINE", 32), ("VAL", 2)):
         for wnid in ("n01440764", "n01443537"):
             for index in range(count):
                 picture(folder / name / wnid / f"{index}.jpg")
-    for index in range(4):
+    for index in range(8):
         picture(folder / "PHOTOGRAPHS" / f"{index}.jpg")
     picture(folder / "photo.jpg")
     assert run("tools/make_shapes.py", folder / "DIR", "--train", 4, "--val", 2).returncode == 0

@@ -11,7 +11,7 @@ goes on. --out gets
 
     c/                         the network in C, to be dropped into a project
     network.npz, classes.txt   the integer network, and the names of its classes
-    deploy.md, .csv, .json     its accuracy in float, with rounded weights and maps, and in integers; flash and RAM
+    deploy.md, .csv, .json     its accuracy in float, quantised (of 4 bits: the weights alone), and in integers; memory
     work/                      the training, and all that a resumed command needs; may be removed afterwards
 
 The exit status is 1 if the network does not fit into the microcontroller.
@@ -44,7 +44,7 @@ TRAINING_SSD = ("--params", "released", "--lr", "0.002", "--epochs", "60", "--au
                 "--val-interval", "5")
 BATCH, BATCH_SSD = 64, 8  # where there are as many pictures
 LEARNT_FROM = 160  # pixels: by ASQ, which needs no larger pictures
-LEAST, MORE = 2, "nothing is learnt from one, give some dozens of each class"
+MORE = "nothing is learnt from one, give some dozens of each class"
 DIGITS = 16  # of a SHA-256
 # Flags of the training that follow from this tool's own.
 OURS = ("--data-dir", "--val-dir", "--use-rec", "--rec-train", "--rec-val", "--classes", "--dataset", "--dataset-root",
@@ -140,7 +140,7 @@ class Classifier:
                              "only")
         counts = Counter(names[index] for _, index in files)
         rarest = min(names, key=counts.get)
-        if counts[rarest] < LEAST:
+        if counts[rarest] < 2:
             raise InputError(f"{args.data_dir} holds a single picture of {rarest}; {MORE}")
         self.batch = min(BATCH, len(files))
         self.digest = digest((part, names[index], path.name, path.stat().st_size)
@@ -154,7 +154,7 @@ class Classifier:
             yield Step("training", [
                 TOOLS / "train_imagenet.py", "--batch-size", self.batch, *TRAINING, *training, *net, "--data-dir",
                 args.data_dir, "--val-dir", args.val_dir, "--save-dir", params.parent, "--resume"], [params])
-        quantised, linear = work / "rounding" / "net.params", args.weight_bits == 8
+        quantised, linear = work / "quantised" / "net.params", args.weight_bits == 8
         yield Step("quantisation", [
             TOOLS / "quantize.py", "--model", args.model, "--params", params, "--scheme", "linear" if linear else "asq",
             "--weight-bits", args.weight_bits, "--input-size", self.size if linear else min(self.size, LEARNT_FROM),
@@ -169,7 +169,7 @@ class Classifier:
         yield export(graph, out)
 
     def accuracy(self, work):
-        result, integer = read(work / "rounding" / "result.json"), read(work / "integer" / "metrics.json")
+        result, integer = read(work / "quantised" / "result.json"), read(work / "integer" / "metrics.json")
         (before,), (after,) = result["float"].values(), result["quantised"].values()
         return Accuracy("top-1", before["top1"], after["top1"], integer["top1"], integer["n"])
 
@@ -185,7 +185,7 @@ class Detector:
         self.args, self.classes = args, classes_of(args.dataset_root, "train,val")
         train, val = (read_voc(args.dataset_root, part, self.classes) for part in ("train", "val"))
         self.count = len(train)
-        if self.count < LEAST:
+        if self.count < 2:
             raise InputError(f"{args.dataset_root} holds a single training picture; {MORE}")
         self.digest = digest((part, item.path.name, item.path.stat().st_size, self.classes, item.boxes.tolist())
                              for part, found in (("train", train), ("val", val)) for item in found)
@@ -206,7 +206,7 @@ class Detector:
                 work / form], [work / form / "metrics.json"])
 
         yield accuracy("float", "--params", params)
-        quantised = work / "rounding" / "net.params"
+        quantised = work / "quantised" / "net.params"
         yield Step("quantisation", [
             TOOLS / "quantize.py", *net, "--params", params, "--scheme", "linear", "--photographs",
             Path(args.dataset_root) / "ImageSets" / "Main" / "train.txt", "--save-dir", quantised.parent],
@@ -239,24 +239,25 @@ def read(path):
 # ---- What came of it ----
 
 def measure(folder, graph, mcu):
-    """Memory of the network's demo on a microcontroller; what could not be measured is said."""
+    """What the network's demo takes of a microcontroller; what could not be measured is said."""
     missing = [name for name in ("make", "arm-none-eabi-gcc") if not shutil.which(name)]
     if missing:
         print(f"skipped: flash and RAM of the {mcu}, because {missing[0]} is not installed (on Debian and Ubuntu: "
               "apt-get install make gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm); then give the same "
               "command again")
         return Memory(None, None, None, None)
+    stack = None
     try:
         flash, static = sizes(folder, mcu)
+        if shutil.which("qemu-system-arm"):
+            image = np.random.default_rng(1).integers(-128, 128, Graph.load(graph).image.shape, np.int8)
+            stack = simulate(folder, mcu, raw(image)).stack
+        else:
+            print("skipped: the stack, because qemu-system-arm is not installed")
     except DoesNotFit as error:
         return Memory(None, None, None, f"no ({error.reason})")
-    stack = None
-    if shutil.which("qemu-system-arm"):
-        image = np.random.default_rng(1).integers(-128, 128, Graph.load(graph).image.shape, np.int8)
-        stack = simulate(folder, mcu, raw(image)).stack
-    else:
-        print("skipped: the stack, because qemu-system-arm is not installed")
-    make(folder, "clean")
+    finally:
+        make(folder, "clean")
     return Memory(flash, static, stack, "yes")
 
 
@@ -273,7 +274,6 @@ def report(args, out, task):
            *(f"{value:.2f}" for value in accuracy[1:4]), accuracy.pictures, kib(memory.flash), kib(memory.static),
            "-" if memory.stack is None else memory.stack, kib(ram), memory.fits or "not measured"]
     text = cli.table(["", "measured"], zip(header, row))
-    print(f"\n{text}\n\nwritten: {out}/c, network.npz, classes.txt, deploy.md, deploy.csv, deploy.json")
     with atomic_path(out / "classes.txt") as temporary:
         temporary.write_text("".join(f"{name}\n" for name in task.classes))
     with atomic_path(out / "deploy.md") as temporary:
@@ -282,7 +282,8 @@ def report(args, out, task):
     write_json(out / "deploy.json", {
         "microcontroller": args.mcu, "model": args.model, "input_size": task.size, "weight_bits": args.weight_bits,
         "classes": task.classes, "accuracy": accuracy._asdict(), "bytes": memory._asdict()})
-    return int(bool(memory.fits) and memory.fits != "yes")
+    print(f"\n{text}\n\nwritten: {out}/c, network.npz, classes.txt, deploy.md, deploy.csv, deploy.json")
+    return int(memory.fits not in ("yes", None))
 
 
 def kib(size):

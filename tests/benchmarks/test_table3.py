@@ -3,27 +3,14 @@
 import csv
 import json
 
-import numpy as np
-import pytest
 from running import run
 
 SCRIPT = "benchmarks/table3.py"
 
 
-@pytest.fixture
-def small_set(tmp_path):
-    random = np.random.RandomState(0)
-    arrays = {}
-    for part, count in (("train", 24), ("test", 10)):
-        arrays["x_" + part] = random.randint(0, 256, (count, 32, 32, 3)).astype(np.uint8)
-        arrays["y_" + part] = np.arange(count) % 2
-    np.savez(tmp_path / "tiny.npz", classes=np.array(["a", "b"]), **arrays)
-    return tmp_path / "tiny.npz"
-
-
-def test_the_table_stands_beside_the_papers(small_set, tmp_path):
+def test_the_table_stands_beside_the_papers(tiny_cifar, tmp_path):
     out = tmp_path / "out"
-    arguments = ("--model", "etinynet0.75", "--cifar", small_set, "--input-size", 32, "--batch-size", 8,
+    arguments = ("--model", "etinynet0.75", "--cifar", tiny_cifar, "--input-size", 32, "--batch-size", 8,
                  "--num-epochs", 1, "--float-epochs", 1, "--seeds", 3, "--lr", 1e-3, "--save-dir", out)
     done = run(SCRIPT, *arguments)
     assert done.returncode == 0, done.stderr

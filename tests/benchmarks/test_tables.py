@@ -87,14 +87,8 @@ def test_table2_measures_accuracy_but_does_not_judge_a_few_pictures(tmp_path):
     assert 0 <= found["top1"]["value"] <= found["top5"]["value"] <= 100
 
 
-def test_ablations_compare_the_variants_and_resume(tmp_path):
-    random = np.random.RandomState(0)
-    arrays = {}
-    for part, count in (("train", 24), ("test", 10)):
-        arrays["x_" + part] = random.randint(0, 256, (count, 32, 32, 3)).astype(np.uint8)
-        arrays["y_" + part] = np.arange(count) % 2
-    np.savez(tmp_path / "tiny.npz", classes=np.array(["a", "b"]), **arrays)
-    arguments = ("--data", tmp_path / "tiny.npz", "--seeds", 0, 1, "--num-epochs", 1, "--batch-size", 8,
+def test_ablations_compare_the_variants_and_resume(tiny_cifar, tmp_path):
+    arguments = ("--data", tiny_cifar, "--seeds", 0, 1, "--num-epochs", 1, "--batch-size", 8,
                  "--input-size", 32, "--save-dir", tmp_path / "out")
     done = run("benchmarks/ablations.py", *arguments)
     assert done.returncode == 0, done.stderr

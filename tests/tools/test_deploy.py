@@ -200,9 +200,12 @@ def test_what_does_not_fit_ends_with_status_1(tmp_path):
     args = tool.argparse.Namespace(mcu="stm32f412", model="etinynet1.0", weight_bits=8)
     tool.measure.__globals__["sizes"] = too_large
     needs("make", "arm-none-eabi-gcc")
+    c.emit(etinynet_graph("tiny", 33, classes=3), "net").write(tmp_path / "c")
+    (tmp_path / "c" / "build").mkdir()
     assert tool.report(args, tmp_path, Task()) == 1
     with open(tmp_path / "deploy.csv", newline="") as table:
         (row,) = csv.DictReader(table)
+    assert not (tmp_path / "c" / "build").exists()
     assert row["fits"] == "no (region `FLASH' overflowed by 7 bytes)" and row["flash, KiB"] == "-"
     assert (row["top-1 in float, %"], row["quantised, %"], row["in integers, %"]) == ("60.00", "59.00", "58.50")
 

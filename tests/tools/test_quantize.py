@@ -23,18 +23,6 @@ def packed_bytes(bits, classes):
 
 
 @pytest.fixture(scope="module")
-def small_set(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("small")
-    random = np.random.RandomState(0)
-    arrays = {}
-    for part, count in (("train", 24), ("test", 10)):
-        arrays["x_" + part] = random.randint(0, 256, (count, 32, 32, 3)).astype(np.uint8)
-        arrays["y_" + part] = np.arange(count) % 2
-    np.savez(folder / "tiny.npz", classes=np.array(["a", "b"]), **arrays)
-    return folder / "tiny.npz"
-
-
-@pytest.fixture(scope="module")
 def photographs(tmp_path_factory):
     """Folders of labelled photographs and of others, and a float checkpoint."""
     folder = tmp_path_factory.mktemp("photographs")
@@ -56,10 +44,10 @@ def result_of(folder):
     return json.loads((folder / "result.json").read_text())
 
 
-def test_training_with_labels(small_set, tmp_path):
+def test_training_with_labels(tiny_cifar, tmp_path):
     # At 32 pixels a batch of 8 leaves the last maps 8 values a channel: lambda of a depthwise convolution has no
     # gradient there but rounding, and that of a channel that is all but dead can be thousands of times the others'.
-    arguments = ("--model", "etinynet0.75", "--cifar", small_set, "--input-size", 64, "--batch-size", 8,
+    arguments = ("--model", "etinynet0.75", "--cifar", tiny_cifar, "--input-size", 64, "--batch-size", 8,
                  "--num-epochs", 1, "--float-epochs", 1, "--seed", 3, "--lr", 1e-3)
     done = run(TOOL, *arguments, "--save-dir", tmp_path / "asq")
     assert done.returncode == 0, done.stderr
@@ -123,14 +111,14 @@ def test_8_bits_need_no_training_and_become_integers(photographs, tmp_path):
 CHANNELS = 24 + 4 * 72 + 216 + 3 * 288 + (96 + 336) + 2 * 504 + (168 + 384) + 576 + (192 + 768)
 
 
-def test_mistakes(photographs, small_set, tmp_path):
+def test_mistakes(photographs, tiny_cifar, tmp_path):
     common = ("--save-dir", tmp_path / "out", "--model", "etinynet0.75",
               "--params", photographs / "float.params")
     for arguments, word in [
             ((), "--photographs"),
             (("--photographs", photographs), "--val-dir"),
-            (("--cifar", small_set, "--val-dir", photographs / "val"), "test pictures of their own"),
-            (("--cifar", small_set, "--digits"), "give one of"),
+            (("--cifar", tiny_cifar, "--val-dir", photographs / "val"), "test pictures of their own"),
+            (("--cifar", tiny_cifar, "--digits"), "give one of"),
             (("--photographs", photographs, "--val-dir", photographs, "--crops", -1), "--crops"),
             (("--digits", "--weight-bits", 9), "--weight-bits")]:
         done = run(TOOL, *common, *arguments)
