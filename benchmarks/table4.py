@@ -27,7 +27,7 @@ from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
 from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.model_zoo import released_checkpoint
 from gluon_etinynet.quantize.ptq import quantise
-from gluon_etinynet.training.evaluation import evaluate_graph, evaluate_net
+from gluon_etinynet.training import evaluate_graph, evaluate_net
 
 ROW = "EtinyNet-1.0"
 IMAGENET_VALIDATION = 50000

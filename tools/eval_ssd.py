@@ -21,7 +21,7 @@ from gluon_etinynet.detection.training import load_detector
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.flags import add_dataset_arguments, given_classes, read_dataset
 from gluon_etinynet.integer import Graph
-from gluon_etinynet.training.loop import contexts
+from gluon_etinynet.training import contexts
 
 
 def parse_args():

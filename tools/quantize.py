@@ -40,8 +40,7 @@ from gluon_etinynet.quantize.ptq import quantise
 from gluon_etinynet.quantize.qat import prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.reconstruct import distil, reconstruct
 from gluon_etinynet.quantize.statistics import entropy, quantisation_error
-from gluon_etinynet.training.evaluation import divergence, evaluate_net
-from gluon_etinynet.training.loop import Config, contexts, train
+from gluon_etinynet.training import Config, contexts, divergence, evaluate_net, train
 
 VALIDATION_SIZE = 224
 PACKED_BITS = (2, 3, 4, 8)

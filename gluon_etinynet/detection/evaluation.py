@@ -15,7 +15,7 @@ from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 from ..cli import progress
 from ..data.images import read_image
 from ..files import InputError, classes_beside
-from ..integer import run
+from ..integer import pixels_to_input, run
 from ..integer.detect import PIXEL, SCORE_BITS
 from .augment import resize_square
 from .drawing import contact_sheet, draw_detections, write_image
@@ -85,7 +85,7 @@ def class_names(path, count, given=None):
     """
     names = given or classes_beside(path) or VOC_CLASSES
     if len(names) != count:
-        raise InputError(f"{path} has {count} classes and not {len(names)}: name them by --classes, or in a "
+        raise InputError(f"{path} has {count} classes and not {len(names)}: give their names as classes, or in a "
                          "classes.txt beside it")
     return list(names)
 
@@ -151,9 +151,8 @@ def detect(detector, path, threshold=0.3):
     """
     image = read_image(path)
     height, width = image.shape[:2]
-    data = resize_square(image, detector.size)
-    ids, scores, boxes = (array[0].asnumpy() for array in detector(mx.nd.array(
-        data.transpose(2, 0, 1)[None].astype(np.float32) - 128)))
+    data = mx.nd.array(pixels_to_input(resize_square(image, detector.size))[None], dtype="float32")
+    ids, scores, boxes = (array[0].asnumpy() for array in detector(data))
     boxes = boxes.clip(0, detector.size) * np.array([width, height, width, height]) / detector.size
     return image, [{"class": detector.classes[int(index)], "score": float(score), "box": box.tolist()}
                    for index, score, box in zip(ids[:, 0], scores[:, 0], boxes)

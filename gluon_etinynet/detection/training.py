@@ -34,7 +34,7 @@ NEGATIVES_PER_POSITIVE = 3
 
 
 class MultiBoxLoss:
-    """A loss of `gluon_etinynet.training.train`: ``loss(net, data, label)`` of a `DetectionSource`'s batch."""
+    """The loss of a detector: ``loss(net, data, label)`` of a `DetectionSource`'s batch."""
 
     def __init__(self):
         # Negatives are chosen by the loss: the generator marks all unmatched anchors as background.

@@ -165,7 +165,7 @@ def test_names_of_classes_are_found_beside_the_file(tmp_path):
     for path in (tmp_path / "run" / "a.npz", tmp_path / "run" / "epoch" / "b.npz"):
         assert class_names(path, 2) == ["bolt", "nut"]
         assert class_names(path, 2, ["x", "y"]) == ["x", "y"]
-        with pytest.raises(InputError, match="has 3 classes and not 2: name them"):
+        with pytest.raises(InputError, match="has 3 classes and not 2: give their names"):
             class_names(path, 3)
     assert class_names(tmp_path / "c.npz", 20)[0] == "aeroplane"
     with pytest.raises(InputError, match="has 2 classes and not 20"):
@@ -211,6 +211,9 @@ def test_the_tool_measures_checkpoints_and_graphs(shapes, detectors, detector, t
         rows = {row["class"]: row for row in csv.DictReader(table)}
     assert list(rows) == [*SHAPES, "mAP"]
     assert metrics["map"] == pytest.approx(np.mean([v for v in metrics["classes"].values() if v is not None]))
+    floor, = metrics["measurements"]
+    assert (floor["table"], floor["row"]) == ("floors", "EtinyNet-SSD on drawn shapes")
+    assert floor["value"] == metrics["map"] and floor["comparable"]
     assert int(rows["mAP"]["objects"]) == sum(len(item.boxes) for item in read_voc(shapes, "val", SHAPES))
     assert cv2.imread(str(tmp_path / "contact_sheet.png")).shape[2] == 3
 

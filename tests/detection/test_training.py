@@ -34,7 +34,7 @@ from gluon_etinynet.detection.training import (
 from gluon_etinynet.networks.params_file import read_params
 from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.ranges import calibrate
-from gluon_etinynet.training.loop import Config, train
+from gluon_etinynet.training import Config, train
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_a_training_that_was_stopped_and_resumed_ends_with_the_same_bits(shapes,
         go(tmp_path / "cut", stop_after=5)
     again = go(tmp_path / "cut", resume=True)
     assert whole.keys() == again.keys() and all((whole[name] == again[name]).all() for name in whole)
-    rows = [json.loads(line) for line in open(tmp_path / "whole" / "metrics.jsonl")]
+    rows = [json.loads(line) for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
     assert ["validation_map" in row for row in rows] == [False, True, True]
     assert all("training_accuracy" not in row and row["training_loss"] > 0 for row in rows)
     assert (tmp_path / "whole" / "training.png").stat().st_size > 5000
@@ -199,7 +199,7 @@ def test_8_bits_stay_close_and_train(shapes, tmp_path):
     round_to_8_bits(net, batches)
     rounded = mx.gluon.HybridBlock.forward(net, batches[0])[0].asnumpy()
     assert 0 < np.abs(rounded - logits).mean() < 0.15 * logits.std()
-    history = train(net, source, None, Config(epochs=2, lr=0.0005), tmp_path, loss=MultiBoxLoss(),
+    history = train(net, source, None, Config(epochs=2, lr=0.0005), tmp_path, task=detection_task(),
                     log=lambda line: None)
     assert all(math.isfinite(row["training_loss"]) for row in history)
 
@@ -228,7 +228,7 @@ def test_tools_train_detect_and_fill_table_5(shapes, tmp_path):
     measured = json.loads((tmp_path / "table5" / "metrics.json").read_text())["measurements"]
     values = {(m["row"], m["quantity"]): m["value"] for m in measured}
     assert round(values["EtinyNet-SSD", "madds"], 2) == 165.44 and values["EtinyNet-SSD", "sram_kb"] == 320
-    assert ("EtinyNet-SSD on drawn shapes", "map") in values and "| mAP" in done.stdout
+    assert 0 <= values["EtinyNet-SSD", "map"] <= 100 and "| mAP" in done.stdout
     classes = (tmp_path / "table5" / "classes.csv").read_text().splitlines()
     assert classes[0] == 'class,"float, %","8 bit, %"' and len(classes) == 1 + 4 + 1
 

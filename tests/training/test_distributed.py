@@ -11,13 +11,53 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gluon_etinynet._mxnet import mx
+from gluon_etinynet.files import InputError
 from gluon_etinynet.networks.params_file import read_params
+from gluon_etinynet.training.distributed import DistributedWorkers, Workers
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = [sys.executable, str(Path(__file__).with_name("distributed_worker.py"))]
 LAUNCH = [sys.executable, str(ROOT / "tools" / "launch.py"), "--num-workers", "2", "--num-servers", "2"]
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("DMLC_")}
 ENVIRONMENT.update(PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1", PYTHONUNBUFFERED="1")
+
+
+class Store:
+    """A store of two workers, of which the other has pushed `values`."""
+
+    rank, num_workers = 1, 2
+
+    def __init__(self, values):
+        self.values = mx.nd.array([values, [0, 0, 0]])
+
+    def init(self, key, value):
+        pass
+
+    def push(self, key, value):
+        self.values += value
+
+    def pull(self, key, out):
+        out[:] = self.values
+
+
+@pytest.mark.parametrize("epoch, batches, message", [
+    (3, 5, None), (2, 5, "worker 0 would start at epoch 2, another one at 3: save_dir must be one folder"),
+    (3, 6, "worker 0 has 6 batches an epoch, another one has 5")])
+def test_workers_that_would_wait_for_ever_are_told(epoch, batches, message):
+    workers = DistributedWorkers(Store([epoch, batches, 0]))
+    assert (workers.rank, workers.count) == (1, 2)
+    if message:
+        with pytest.raises(InputError, match=message):
+            workers.start([], 3, 5)
+    else:
+        workers.start([], 3, 5)
+
+
+def test_a_process_alone_gathers_its_own():
+    assert (Workers().rank, Workers().count) == (0, 1)
+    np.testing.assert_array_equal(Workers().gather([1, 2.5, 3]), [[1, 2.5, 3]])
+    np.testing.assert_array_equal(DistributedWorkers(Store([4, 5, 6])).gather([1, 2.5, 3]), [[4, 5, 6], [1, 2.5, 3]])
 
 
 def run(command, **options):
