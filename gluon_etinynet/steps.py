@@ -12,7 +12,7 @@ from .files import InputError, read_record, sha256, write_json
 
 __all__ = ["Step", "run_steps"]
 
-PATIENCE = 5  # seconds in which an interrupted command ends by itself
+PATIENCE = 5  # seconds in which an interrupted command ends by itself before it gets a signal
 
 Step = namedtuple("Step", "name command outputs")
 Step.__doc__ = "What a step is called, a Python script and its arguments, and the files that it leaves in the folder."
@@ -86,11 +86,12 @@ def _call(step):
     try:
         status = process.wait()
     except KeyboardInterrupt:
-        try:
-            process.wait(PATIENCE)  # Ctrl-C has reached the command too
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)
-            process.wait()
+        for stronger in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C has reached the command too, another signal has not
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
+                break
+            process.send_signal(stronger)
+        process.wait()
         raise
     if status:
         sys.exit(status if status > 0 else 128 - status)

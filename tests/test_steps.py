@@ -143,11 +143,11 @@ cli.run(lambda: run_steps(out, steps, {}))
 """
 SLOW = """
 import pathlib, signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGINT, signal.SIG_IGN if sys.argv[2] == "deaf" else signal.default_int_handler)
 try:
     if sys.argv[1].endswith("b"):
         print("waiting", flush=True)
-        time.sleep(float(sys.argv[2]))
+        time.sleep(600 if sys.argv[2] in ("slow", "deaf") else 0)
 except KeyboardInterrupt:
     print("ended by itself", flush=True)
     raise SystemExit(130)
@@ -155,30 +155,31 @@ pathlib.Path(sys.argv[1]).write_text("whole")
 """
 
 
-@pytest.mark.parametrize("whole_group, number", [(True, signal.SIGINT), (False, signal.SIGINT),
-                                                 (False, signal.SIGTERM)])
-def test_an_interrupted_command_ends_with_its_step_and_goes_on(tmp_path, whole_group, number):
+@pytest.mark.parametrize("whole_group, number, pace", [
+    (True, signal.SIGINT, "slow"), (False, signal.SIGINT, "slow"), (False, signal.SIGTERM, "slow"),
+    (False, signal.SIGTERM, "deaf")])  # a shell's background jobs do not hear SIGINT
+def test_an_interrupted_command_ends_with_its_step_and_goes_on(tmp_path, whole_group, number, pace):
     """Ctrl-C reaches step and chain; a signal to the chain alone is passed on. Nobody is left behind."""
     for name, text in (("chain.py", INTERRUPTED), ("slow.py", SLOW)):
         (tmp_path / name).write_text(text)
 
-    def start(seconds):
+    def start(pace):
         return subprocess.Popen(
-            [sys.executable, tmp_path / "chain.py", tmp_path / "out", tmp_path / "slow.py", str(seconds)],
+            [sys.executable, tmp_path / "chain.py", tmp_path / "out", tmp_path / "slow.py", pace],
             env=dict(os.environ, PYTHONPATH=str(ROOT)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True)
 
-    process = start(600)
+    process = start(pace)
     for line in process.stdout:
         if line == "waiting\n":
             break
     time.sleep(0.2)
     (os.killpg if whole_group else os.kill)(process.pid, number)
     said, _ = process.communicate(timeout=60)
-    assert "ended by itself" in said and process.returncode == 130 and "Traceback" not in said
+    assert ("ended by itself" in said) == (pace == "slow") and process.returncode == 130 and "Traceback" not in said
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
     assert (tmp_path / "out" / "a").exists() and not (tmp_path / "out" / "b").exists()
-    process = start(0)
+    process = start("fast")
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and "a: finished already" in said and (tmp_path / "out" / "b").exists()
