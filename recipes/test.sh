@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run the tests, installing first what is missing:
 #
-#     bash recipes/test.sh                    the tests that need no network, about three minutes
+#     bash recipes/test.sh                    the tests that need no network, about a minute
 #     bash recipes/test.sh --all              the slow ones too
 #     bash recipes/test.sh --python 3.9       on another Python, in .venv-3.9
 #     bash recipes/test.sh tests/test_x.py -k name    anything else goes to pytest
@@ -11,4 +11,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 export OMP_NUM_THREADS=1 # tests are repeatable at one thread, and many small nets are not faster with more
-exec python -m pytest "$@"
+spread=(-n auto --dist worksteal) # over the cores; one file is through before they have started
+for argument in "$@"; do
+    case $argument in -n* | --pdb | *.py*) spread=() ;; esac
+done
+exec python -m pytest ${spread[@]+"${spread[@]}"} "$@"

@@ -73,7 +73,8 @@ def test_training_with_labels(tiny_cifar, tmp_path):
 def test_few_unlabelled_photographs(photographs, tmp_path):
     arguments = ("--model", "etinynet0.75", "--params", photographs / "float.params",
                  "--photographs", photographs / "some", "--val-dir", photographs / "val", "--input-size", 32,
-                 "--val-size", 32, "--crops", 1, "--batch-size", 4, "--steps", 2, "--distil-epochs", 1, "--weight-bits", 3, "--per-channel")
+                 "--val-size", 32, "--crops", 1, "--batch-size", 4, "--steps", 2, "--distil-epochs", 1,
+                 "--weight-bits", 3, "--per-channel")
     done = run(TOOL, *arguments, "--save-dir", tmp_path / "a")
     assert done.returncode == 0, done.stderr
     result = result_of(tmp_path / "a")
