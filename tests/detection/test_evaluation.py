@@ -210,6 +210,8 @@ def test_the_tool_measures_checkpoints_and_graphs(shapes, detectors, detector, t
     with open(tmp_path / "classes.csv", newline="") as table:
         rows = {row["class"]: row for row in csv.DictReader(table)}
     assert list(rows) == [*SHAPES, "mAP"]
+    (floor,) = metrics["measurements"]  # drawn shapes have one
+    assert (floor["table"], floor["row"], floor["value"]) == ("floors", "EtinyNet-SSD on drawn shapes", metrics["map"])
     assert metrics["map"] == pytest.approx(np.mean([v for v in metrics["classes"].values() if v is not None]))
     floor, = metrics["measurements"]
     assert (floor["table"], floor["row"]) == ("floors", "EtinyNet-SSD on drawn shapes")
