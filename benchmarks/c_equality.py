@@ -19,7 +19,7 @@ from gluon_etinynet.data.images import pictures_below, preprocess, read_image
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.program import MCUS, call, logits, make, need, raw, read_trace, simulated_output
 from gluon_etinynet.files import write_csv, write_json
-from gluon_etinynet.integer import Graph, first_difference, run
+from gluon_etinynet.integer import Graph, first_difference, trace
 from gluon_etinynet.integer.random_graphs import etinynet_graph
 from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
 
@@ -113,11 +113,11 @@ def on_host(folder, graph, files):
     results = {way: Comparison("this computer", way, "logits") for way in WAYS}
     for index, path in enumerate(cli.progress(files, desc="this computer")):
         image = network_input(path, graph)
-        expected, golden = run(graph, image[None], trace=True)
+        golden = trace(graph, image[None])
         way, other = list(WAYS)[::1 if index % 2 else -1]
-        trace = read_trace(graph, call([traced, *WAYS[way]], raw(image)), image)
-        layers[way].add(path, named(first_difference(golden, trace)))
-        same = np.array_equal(logits(program, image, *WAYS[other]), expected[0])
+        seen = read_trace(graph, call([traced, *WAYS[way]], raw(image)), image)
+        layers[way].add(path, named(first_difference(golden, seen)))
+        same = np.array_equal(logits(program, image, *WAYS[other]), golden[graph.output.name].ravel())
         results[other].add(path, None if same else graph.output.name)
     return [comparison.row() for comparison in [*layers.values(), *results.values()] if comparison.pictures]
 
@@ -127,7 +127,7 @@ def on_cortex_m(folder, graph, files, mcu):
     layers = Comparison(MCUS[mcu].processor, "stored", "every layer")
     for path in cli.progress(files, desc=MCUS[mcu].processor):
         image = network_input(path, graph)
-        _, golden = run(graph, image[None], trace=True)
+        golden = trace(graph, image[None])
         output = simulated_output(folder, mcu, raw(image), "OBSERVE=trace")
         layers.add(path, named(first_difference(golden, read_trace(graph, output, image))))
     return [layers.row()]

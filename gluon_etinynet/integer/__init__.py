@@ -5,11 +5,11 @@ The arithmetic is stated in docs/numerics.md.
 
 from .detect import Detection, Level
 from .graph import Graph, Node, QuantParams, Tensor, accumulator_bound
-from .interpreter import Difference, first_difference, pixels_to_input, run
+from .interpreter import Difference, first_difference, pixels_to_input, run, trace
 from .memory import SCHEDULES, Buffer, Plan, Step, plan, stages
 from .packing import pack, unpack, weight_limit
 from .requantise import RequantiseParams, requantise_params
 
-__all__ = ["Graph", "Node", "QuantParams", "Tensor", "accumulator_bound", "run", "pixels_to_input",
+__all__ = ["Graph", "Node", "QuantParams", "Tensor", "accumulator_bound", "run", "trace", "pixels_to_input",
            "first_difference", "Difference", "SCHEDULES", "Buffer", "Plan", "Step", "plan", "stages", "pack",
            "unpack", "weight_limit", "RequantiseParams", "requantise_params", "Detection", "Level"]

@@ -8,7 +8,7 @@ from ..files import InputError
 from .detect import detect
 from .ops import FAST, REFERENCE
 
-__all__ = ["run", "pixels_to_input", "first_difference", "Difference"]
+__all__ = ["run", "trace", "pixels_to_input", "first_difference", "Difference"]
 
 Difference = namedtuple("Difference", "tensor count index a b")
 
@@ -30,7 +30,7 @@ def pixels_to_input(pixels):
     return np.ascontiguousarray(np.moveaxis((pixels ^ 128).view(np.int8), -1, -3))
 
 
-def run(graph, images, trace=False, reference=False):
+def run(graph, images, reference=False):
     """Compute the network.
 
     Parameters
@@ -39,8 +39,6 @@ def run(graph, images, trace=False, reference=False):
         Valid, as `Graph.load`, `Graph.append` and `Graph.validate` assure.
     images : array of int8, shape (N, channels, rows, columns)
         As `pixels_to_input` makes it.
-    trace : bool
-        Also return every tensor.
     reference : bool
         Use the plain int64 operators, thousands of times slower, instead of the fast ones.
 
@@ -48,42 +46,62 @@ def run(graph, images, trace=False, reference=False):
     -------
     array of int32, shape (N, classes); of a detector, list of N structured arrays
         Logits; of shape (N, channels, rows, columns) if the network ends in a map. Detections as
-        `detect.detect` returns them. With `trace`, a pair of this and a dict from tensor name to array
-        (N, channels, rows, columns), in order of execution.
+        `detect.detect` returns them.
 
     Raises
     ------
     InputError
         If the images do not fit the network.
     """
+    results = _compute(graph, images, graph.outputs, reference)
+    if graph.detection is not None:
+        return [detect(graph.detection, {name: results[name][n] for name in graph.outputs})
+                for n in range(len(images))]
+    logits = results[graph.output.name]
+    return logits[:, :, 0, 0] if logits.shape[2:] == (1, 1) else logits
+
+
+def trace(graph, images, reference=False):
+    """Compute every tensor of the network.
+
+    Parameters
+    ----------
+    graph, images, reference
+        As of `run`.
+
+    Returns
+    -------
+    dict from str to array of int8 or int32, shape (N, channels, rows, columns)
+        By the tensor's name, in order of execution, the images first.
+
+    Raises
+    ------
+    InputError
+        As `run`.
+    """
+    return _compute(graph, images, graph.tensors, reference)
+
+
+def _compute(graph, images, names, reference):
+    """The tensors of these names: name -> array (N, channels, rows, columns)."""
     images = np.asarray(images)
     if images.dtype != np.int8 or images.ndim != 4 or images.shape[1:] != graph.image.shape:
         raise InputError(f"network {graph.name} takes int8 images of shape (N, "
                          f"{', '.join(map(str, graph.image.shape))}), not {images.dtype} {images.shape}")
     ops = REFERENCE if reference else FAST
     last_use = {name: node for node in graph.nodes for name in node.inputs}
-    kept = graph.tensors if trace else graph.outputs
     results = {name: np.empty((len(images),) + graph.tensors[name].shape, _dtype(graph.tensors[name]))
-               for name in kept}
+               for name in names}
     for n, image in enumerate(images):
         maps = {graph.image.name: image}
         for node in graph.nodes:
             maps[node.output] = ops[node.op](node, graph.tensors, *(maps[name] for name in node.inputs))
             for name in set(node.inputs):
-                if not trace and last_use[name] is node:
+                if last_use[name] is node and name not in results:
                     del maps[name]
         for name, result in results.items():
             result[n] = maps[name]
-    found = _result(graph, results)
-    return (found, results) if trace else found
-
-
-def _result(graph, results):
-    if graph.detection is not None:
-        return [detect(graph.detection, {name: results[name][n] for name in graph.outputs})
-                for n in range(len(results[graph.outputs[0]]))]
-    logits = results[graph.output.name]
-    return logits[:, :, 0, 0] if logits.shape[2:] == (1, 1) else logits
+    return results
 
 
 def _dtype(tensor):
@@ -96,7 +114,7 @@ def first_difference(a, b):
     Parameters
     ----------
     a, b : dict from tensor name to array, in order of execution
-        Such as `run(..., trace=True)` returns. They must name the same tensors.
+        Such as `trace` returns. They must name the same tensors.
 
     Returns
     -------

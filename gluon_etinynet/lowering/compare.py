@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._mxnet import mx
-from ..integer import run
+from ..integer import run, trace
 from ..integer.requantise import FRACTION_BITS
 
 __all__ = ["with_integer_constants", "same_class", "feature_maps", "compare_layers"]
@@ -83,10 +83,10 @@ def compare_layers(net, graph, parts, fed):
     """Compare tensor by tensor, on some batches: {name: (per cent equal, most steps)}."""
     equal, most = {}, {}
     for images in parts:
-        _, trace = run(graph, images, trace=True)
-        _, made = feature_maps(net, images, trace if fed else None)
+        maps = trace(graph, images)
+        _, made = feature_maps(net, images, maps if fed else None)
         for name, values in made.items():
-            steps = np.abs(trace[name].astype(int) - values)
+            steps = np.abs(maps[name].astype(int) - values)
             equal.setdefault(name, []).append(np.mean(steps == 0))
             most[name] = max(most.get(name, 0), int(steps.max()))
     return {name: (round(100 * float(np.mean(equal[name])), 3), most[name]) for name in equal}

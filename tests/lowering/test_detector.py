@@ -12,7 +12,7 @@ from gluon_etinynet.detection.ssd import EtinyNetSSD
 from gluon_etinynet.detection.training import round_to_8_bits
 from gluon_etinynet.export import c
 from gluon_etinynet.files import InputError
-from gluon_etinynet.integer import Graph, plan, run, stages
+from gluon_etinynet.integer import Graph, plan, run, stages, trace
 from gluon_etinynet.lowering.checks import check_network
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures, graph_of_checkpoint
 from gluon_etinynet.lowering.network import lower
@@ -54,10 +54,10 @@ def predictions(net, images):
     return [array.asnumpy() for array in mx.gluon.HybridBlock.forward(net, batch(images))]
 
 
-def as_real(graph, trace):
+def as_real(graph, maps):
     """Class logits and box codes of the interpreter, in the network's own units and order."""
     levels = graph.detection.levels
-    logits, codes = (np.concatenate([trace[name].transpose(0, 2, 3, 1).reshape(len(trace[name]), -1, width)
+    logits, codes = (np.concatenate([maps[name].transpose(0, 2, 3, 1).reshape(len(maps[name]), -1, width)
                                      for name in names], axis=1) / 4096
                      for names, width in (([level.classes for level in levels], len(CLASSES) + 1),
                                           ([level.boxes for level in levels], 4)))
@@ -78,8 +78,7 @@ def snr(exact, found):
 
 def test_predictions_are_the_float_networks(lowered):
     _, graph, (logits, codes, _) = lowered
-    _, trace = run(graph, pictures(), trace=True)
-    found = as_real(graph, trace)
+    found = as_real(graph, trace(graph, pictures()))
     assert snr(logits, found[0]) > 14 and snr(codes, found[1]) > 14
 
 
@@ -88,15 +87,15 @@ def test_integers_are_the_network_rounded_to_8_bits():
     net = small_net()
     round_to_8_bits(net, [batch(pictures(32, 9))])
     logits, codes, _ = predictions(net, pictures())
-    _, trace = run(lower(net, (SIZE, SIZE)), pictures(), trace=True)
-    found = as_real(lower(net, (SIZE, SIZE)), trace)
+    graph = lower(net, (SIZE, SIZE))
+    found = as_real(graph, trace(graph, pictures()))
     assert snr(logits, found[0]) > 25 and snr(codes, found[1]) > 25
 
 
 def test_predictors_are_exact_on_the_interpreters_maps(lowered):
     """Only the rounding of weights to 8 bits, undone here, and of outputs to 2^-12 octave is between them."""
     net, graph, _ = lowered
-    _, trace = run(graph, pictures(), trace=True)
+    maps = trace(graph, pictures())
     units = {"class_predictors": np.log(2) * np.ones(len(CLASSES) + 1),
              "box_predictors": np.array([10, 10, 5 * np.log(2), 5 * np.log(2)])}
     nodes = {node.output: node for node in graph.nodes}
@@ -104,7 +103,7 @@ def test_predictors_are_exact_on_the_interpreters_maps(lowered):
         for name in (level.classes, level.boxes):
             kind, node = name.split(".")[0], nodes[name]
             source = graph.tensors[node.inputs[0]].quant
-            x = (trace[node.inputs[0]].astype(float) - source.zero_point) * source.scale
+            x = (maps[node.inputs[0]].astype(float) - source.zero_point) * source.scale
             scales = np.array(node.attrs["weight_quant"].scale)
             weight = node.attrs["weight"][:, :, 0, 0] * scales[:, None]
             original = getattr(net, kind)[number].weight.data().asnumpy()[:, :, 0, 0]
@@ -113,7 +112,7 @@ def test_predictors_are_exact_on_the_interpreters_maps(lowered):
             unit = np.tile(units[kind], len(weight) // len(units[kind]))[None, :, None, None]
             # A step of the output and what 16 bits of multiplier leave of the largest value.
             allowed = unit / 4096 + np.abs(exact).max() / 2 ** 13
-            assert (np.abs(trace[name] / 4096 * unit - exact) < allowed).all()
+            assert (np.abs(maps[name] / 4096 * unit - exact) < allowed).all()
 
 
 def test_anchors_are_gluoncvs(lowered):
@@ -130,9 +129,9 @@ def test_anchors_are_gluoncvs(lowered):
 
 def test_detections_are_those_of_gluoncv_on_the_same_predictions(lowered):
     net, graph, (_, _, anchors) = lowered
-    found, trace = run(graph, pictures(), trace=True)
+    found, maps = run(graph, pictures()), trace(graph, pictures())
     ids, scores, boxes = (array.asnumpy() for array in net.detections(
-        *map(batch, as_real(graph, trace)), mx.nd.array(anchors)))
+        *map(batch, as_real(graph, maps)), mx.nd.array(anchors)))
     near = total = 0
     for n, mine in enumerate(found):
         theirs = ids[n, :, 0] >= 0

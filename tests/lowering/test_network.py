@@ -11,7 +11,7 @@ from small_networks import DEAD, SIZE, WIDTHS, batch, lowered, pictures, small_n
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.files import InputError
-from gluon_etinynet.integer import Graph, run
+from gluon_etinynet.integer import Graph, run, trace
 from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.lowering.compare import compare_layers, feature_maps, same_class, with_integer_constants
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
@@ -24,10 +24,10 @@ from gluon_etinynet.quantize.ranges import calibrate
 
 def unequal_shares(net, graph, images):
     """Compare layer by layer: {tensor: share of its values that differ}, none by more than one step."""
-    logits, trace = run(graph, images, trace=True)
-    expected, made = feature_maps(net, images, trace)
-    assert set(made) == set(trace) - {"image", "features.0.conv", "output"}
-    steps = {name: np.abs(trace[name].astype(int) - made[name]) for name in made}
+    logits, maps = run(graph, images), trace(graph, images)
+    expected, made = feature_maps(net, images, maps)
+    assert set(made) == set(maps) - {"image", "features.0.conv", "output"}
+    steps = {name: np.abs(maps[name].astype(int) - made[name]) for name in made}
     assert {name: step.max() for name, step in steps.items() if step.max() > 1} == {}
     np.testing.assert_allclose(logits * graph.output.quant.scale, expected, atol=2e-3 * np.abs(expected).max())
     return {name: np.mean(step > 0) for name, step in steps.items()}
@@ -114,13 +114,13 @@ def test_a_nearly_dead_channel():
     attrs = next(node.attrs for node in graph.nodes if node.output == "features.2.1.pw")
     assert not attrs["weight"][DEAD].any()
     assert attrs["multiplier"][DEAD] == 0 and np.abs(attrs["multiplier"]).max() > 16000
-    _, trace = run(graph, pictures(2), trace=True)
+    maps = trace(graph, pictures(2))
     quant = graph.tensors["features.2.1.pw"].quant
     bn = net.features[2][1].bn2
     beta, gamma, mean, variance = (parameter.data().asnumpy()[DEAD] for parameter in
                                    (bn.beta, bn.gamma, bn.running_mean, bn.running_var))
     expected = (beta - mean * gamma / np.sqrt(variance + 1e-5)) / quant.scale + quant.zero_point
-    assert np.unique(trace["features.2.1.pw"][:, DEAD]) == np.clip(np.rint(expected), -128, 127)
+    assert np.unique(maps["features.2.1.pw"][:, DEAD]) == np.clip(np.rint(expected), -128, 127)
 
 
 def test_a_saved_graph_computes_the_same(int8, tmp_path):

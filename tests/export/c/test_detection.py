@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.program import detection_lines, simulate, split_trace
 from gluon_etinynet.files import InputError
-from gluon_etinynet.integer import SCHEDULES, Node, QuantParams, first_difference, plan
+from gluon_etinynet.integer import SCHEDULES, Node, QuantParams, first_difference, plan, trace
 from gluon_etinynet.integer import run as interpret
 from gluon_etinynet.integer.detect import EXP_COARSE, EXP_FINE
 from gluon_etinynet.integer.memory import CANDIDATE_BYTES
@@ -22,7 +22,7 @@ from gluon_etinynet.integer.random_graphs import conv_attrs, predict
 
 def assert_equal(graph, program, image):
     """Returns the number of detections."""
-    found, golden = interpret(graph, image[None], trace=True)
+    found, golden = interpret(graph, image[None]), trace(graph, image[None])
     for way in ([], ["--pushed"]):
         traced, text = split_trace(graph, call([program, *way], raw(image)), image)
         assert first_difference(golden, traced) is None, way
@@ -130,7 +130,7 @@ def compile_c(source, to):
 def test_a_planted_fault_is_found(path, old, new, layer, planted, tmp_path):
     """An altered line of the C: a layer differs, or else the detections. Without one nothing does."""
     graph, folder, image = planted
-    found, golden = interpret(graph, image[None], trace=True)
+    found, golden = interpret(graph, image[None]), trace(graph, image[None])
     text = (folder / path).read_text()
     assert old in text
     altered = (folder / path).with_name("altered.c")
@@ -153,7 +153,7 @@ def test_small_detectors_on_a_cortex_m(machine, seed, tmp_path):
     graph = varied_detector(seed)
     folder = export(graph, tmp_path / "network")
     for image in extreme_images(graph, seed):
-        found, golden = interpret(graph, image[None], trace=True)
+        found, golden = interpret(graph, image[None]), trace(graph, image[None])
         for way in ("", "--pushed"):
             output = make(folder, "qemu", "OBSERVE=trace", f"MACHINE={machine}", f"ARGS={way}",
                           stdin=raw(image))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gluon_etinynet.export.c.emit import read_arrays
 from gluon_etinynet.export.c.program import simulate
-from gluon_etinynet.integer import first_difference
+from gluon_etinynet.integer import first_difference, trace
 from gluon_etinynet.integer import run as interpret
 
 MACHINES = ("mps2-an386", "mps2-an500")
@@ -22,7 +22,7 @@ def extreme_images(graph, seed):
 
 def assert_equal_layers(graph, program, seed=0):
     for image in extreme_images(graph, seed):
-        _, golden = interpret(graph, image[None], trace=True)
+        golden = trace(graph, image[None])
         for way in ([], ["--pushed"]):
             traced = read_trace(graph, call([program, *way], raw(image)), image)
             assert first_difference(golden, traced) is None, way
@@ -65,7 +65,7 @@ def test_a_planted_fault_is_named(name, tmp_path):
     needs("make", "cc")
     graph = etinynet_graph("tiny", 33, classes=5)
     image = images(graph)[0]
-    _, golden = interpret(graph, image[None], trace=True)
+    golden = trace(graph, image[None])
     folder = export(graph, tmp_path)
     source = folder / "src" / "net.c"
     text = source.read_text()
@@ -87,7 +87,7 @@ def test_small_networks_on_a_cortex_m(machine, seed, tmp_path):
     graph = varied_graph(seed)
     folder = export(graph, tmp_path / "network")
     for image in extreme_images(graph, seed):
-        _, golden = interpret(graph, image[None], trace=True)
+        golden = trace(graph, image[None])
         for way in ("", "--pushed"):
             output = make(folder, "qemu", "OBSERVE=trace", f"MACHINE={machine}", f"ARGS={way}",
                           stdin=raw(image))
@@ -101,7 +101,7 @@ def test_the_papers_networks_on_a_cortex_m(machine, width, bits, tmp_path):
     needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
     graph = etinynet_graph(width, 224, bits)
     folder, image = export(graph, tmp_path / "network"), images(graph)[0]
-    _, golden = interpret(graph, image[None], trace=True)
+    golden = trace(graph, image[None])
     output = make(folder, "qemu", "OBSERVE=trace", f"MACHINE={machine}", stdin=raw(image))
     assert first_difference(golden, read_trace(graph, output, image)) is None
 
