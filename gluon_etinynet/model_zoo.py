@@ -5,9 +5,10 @@ from pathlib import Path
 
 from .files import InputError, download
 from .networks import ablations, etinynet
-from .networks.parameters import load_parameters
+from .networks.parameters import load_features, load_parameters, structural_names
 
-__all__ = ["get_model", "model_names", "detector_names", "released_checkpoint"]
+__all__ = ["get_model", "model_names", "detector_names", "released_checkpoint", "load_parameters", "load_features",
+           "structural_names"]
 
 MODELS = {
     "etinynet1.0": etinynet.etinynet1_0,

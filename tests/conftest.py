@@ -1,6 +1,7 @@
 """What all tests share: where the released weights and photographs are, slow tests, continuous integration."""
 
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when mxnet is loaded
@@ -21,6 +22,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than some seconds; runs with --slow")
+    config.addinivalue_line("markers", "draws: looks at the curves of a training, which no other test draws")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -50,6 +52,14 @@ def _fail_if_skipped(report):
         path, line, reason = report.longrepr
         report.outcome = "failed"
         report.longrepr = f"{path}:{line}: {reason} (with CI set, no test may be skipped)"
+
+
+@pytest.fixture(autouse=True)
+def no_curves(request, monkeypatch):
+    """Curves take longer than the trainings of tests."""
+    loop = sys.modules.get("gluon_etinynet.training.loop")
+    if loop and not request.node.get_closest_marker("draws"):
+        monkeypatch.setattr(loop, "draw_curves", lambda path, history: None)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 ``python tests/test_api.py`` writes docs/api.md anew.
 """
 
+import importlib
 import inspect
 import subprocess
 import sys
@@ -43,6 +44,20 @@ def test_the_page_lists_every_public_name():
 def test_names_are_imported_from_the_package(names, loads):
     code = f"from gluon_etinynet import {names}; import sys; assert ('mxnet' in sys.modules) is {loads}"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize("module, names", [
+    ("quantize", "asq dorefa linear asq_clamp dorefa_clamp asq_steps dorefa_steps quantisation_error entropy"),
+    ("training", "Config train evaluate cross_entropy learning_rate contexts"),
+    ("data", "ArraySource FolderSource RecordSource LabelledArrays digits cifar_npz imagenet_classes"),
+    ("detection", "MultiBoxLoss evaluate_detector average_precisions start_detector load_detector detect "
+                  "round_to_8_bits"),
+    ("model_zoo", "get_model model_names detector_names load_parameters load_features released_checkpoint "
+                  "structural_names")])
+def test_modules_that_became_wings_keep_their_names(module, names):
+    found = importlib.import_module(f"gluon_etinynet.{module}")
+    assert set(names.split()) <= set(found.__all__)
+    assert all(callable(getattr(found, name)) for name in names.split())
 
 
 def test_an_unknown_name_is_an_attribute_error():

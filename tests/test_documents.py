@@ -148,7 +148,7 @@ def fill(folder):
     for index in range(8):
         picture(folder / "PHOTOGRAPHS" / f"{index}.jpg")
     picture(folder / "photo.jpg")
-    assert run("tools/make_shapes.py", folder / "DIR", "--train", 4, "--val", 2).returncode == 0
+    assert run("tools/make_shapes.py", folder / "DIR", "--train", 8, "--val", 2).returncode == 0
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
-"""Top-1 and top-5 accuracy of an integer network on labelled photographs, as ImageNet counts them.
+"""Top-1 and top-5 accuracy of an integer network on labelled pictures, as ImageNet counts them.
 
-The photographs are those of tools/eval_imagenet.py, or scikit-learn's test digits. On request, beside it: the
+The pictures are those of tools/eval_imagenet.py, or scikit-learn's test digits. On request, beside it: the
 checkpoint that the network was made of (--params), and a program that tools/export_c.py's folder builds with
 `make host` (--program), whose every logit must be the interpreter's; otherwise the exit status is 1. The last
 line is `top1=76.05 top5=93.26 n=430`; metrics.json says the same.
@@ -31,7 +31,7 @@ def parse_args():
     parser.add_argument("--params", metavar="FILE",
                         help="classify with this checkpoint too, float or quantised; or released")
     parser.add_argument("--model", default="etinynet1.0", help="its network (default: etinynet1.0)")
-    parser.add_argument("--program", metavar="FILE", help="run this program on every photograph too")
+    parser.add_argument("--program", metavar="FILE", help="run this program on every picture too")
     parser.add_argument("--save-dir", default="runs/eval_graph",
                         help="folder of metrics.json (default: %(default)s)")
     return parser.parse_args()

@@ -96,6 +96,7 @@ class Stop(Exception):
     pass
 
 
+@pytest.mark.draws
 def test_a_training_that_was_stopped_and_resumed_ends_with_the_same_bits(shapes, tmp_path):
     annotated = read_voc(shapes, "train", SHAPES)
     config = Config(epochs=3, lr=0.005, seed=1)

@@ -7,6 +7,7 @@ import pickle
 import random
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -221,6 +222,7 @@ def test_a_batch_smaller_than_the_devices_is_refused(tmp_path):
         training.train(make_net(), make_source(batch_size=1), None, config(), tmp_path, ctx=[mx.cpu(0), mx.cpu(1)])
 
 
+@pytest.mark.draws
 def test_what_people_look_at(tmp_path):
     lines = []
     history = training.train(make_net(), make_source(), make_source(samples=33, train=False), config(), tmp_path,
@@ -292,6 +294,14 @@ def test_float16_keeps_float32_master_weights(tmp_path):
         np.testing.assert_array_equal(master.astype(np.float16), weights(whole)["weight"])
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The weights after a training to which nothing has happened."""
+    net = make_net()
+    training.train(net, make_source(), None, config(), tmp_path_factory.mktemp("whole"), log=lambda line: None)
+    return weights(net)
+
+
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "nag"}, {"momentum": 0.0}])
 def test_a_resumed_training_has_the_same_bits(tmp_path, changes, monkeypatch):
     def refuse(*args, **kwargs):
@@ -310,25 +320,30 @@ def test_a_resumed_training_has_the_same_bits(tmp_path, changes, monkeypatch):
     assert len((tmp_path / "resumed" / "metrics.jsonl").read_text().splitlines()) == 4
 
 
-def test_the_test_above_can_fail(tmp_path, monkeypatch):
+def test_the_test_above_can_fail(tmp_path, whole, monkeypatch):
     """Without the momenta the resumed training ends elsewhere."""
-    whole, resumed = make_net(), make_net()
-    training.train(whole, make_source(), None, config(), tmp_path / "whole", log=lambda line: None)
+    resumed = make_net()
     with pytest.raises(KeyboardInterrupt):
         training.train(make_net(), Broken(make_source(), 2, 1, stop), None, config(), tmp_path / "resumed",
                        log=lambda line: None)
     monkeypatch.setattr(checkpoint, "_flat", lambda state: [])
     training.train(resumed, make_source(), None, config(), tmp_path / "resumed", resume=True, log=lambda line: None)
     with pytest.raises(AssertionError, match="differs"):
-        assert_same_bits(weights(whole), weights(resumed))
+        assert_same_bits(whole, weights(resumed))
+
+
+@pytest.fixture(scope="module")
+def two_epochs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+    with pytest.raises(KeyboardInterrupt):
+        training.train(make_net(), Broken(make_source(), 2, 0, stop), None, config(), folder, log=lambda line: None)
+    return folder
 
 
 @pytest.fixture
-def trained(tmp_path):
+def trained(two_epochs, tmp_path):
     """A folder with a training of two epochs out of four."""
-    with pytest.raises(KeyboardInterrupt):
-        training.train(make_net(), Broken(make_source(), 2, 0, stop), None, config(), tmp_path, log=lambda line: None)
-    return tmp_path
+    return shutil.copytree(two_epochs, tmp_path / "trained")
 
 
 def flip_a_bit(path):
@@ -340,17 +355,16 @@ def flip_a_bit(path):
 @pytest.mark.parametrize("file", ["net.params", "optimizer.npz", "checkpoint.json"])
 @pytest.mark.parametrize("damage", [flip_a_bit, Path.unlink, lambda path: os.truncate(path, 100)],
                          ids=["bit", "missing", "truncated"])
-def test_a_damaged_checkpoint_is_passed_over(trained, file, damage):
+def test_a_damaged_checkpoint_is_passed_over(trained, whole, file, damage):
     if (file, damage) == ("checkpoint.json", flip_a_bit):
         (trained / "epoch-0001" / file).write_text("{}")
     else:
         damage(trained / "epoch-0001" / file)
-    net, whole, lines = make_net(), make_net(), []
+    net, lines = make_net(), []
     training.train(net, make_source(), None, config(), trained, resume=True, log=lines.append)
     assert re.match(r"passing over the damaged checkpoint \S+epoch-0001 \(.*\)$", lines[0])
     assert lines[1].startswith("resuming after epoch 0 ")
-    training.train(whole, make_source(), None, config(), trained / "whole", log=lambda line: None)
-    assert_same_bits(weights(net), weights(whole))
+    assert_same_bits(weights(net), whole)
 
 
 def test_another_training_is_not_resumed(trained):
@@ -396,14 +410,14 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     assert not list(tmp_path.glob("epoch-*"))
 
 
-def test_a_full_disk_leaves_the_last_checkpoint(tmp_path):
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, whole):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill(data):
         resource.setrlimit(resource.RLIMIT_FSIZE, (700, hard))  # the next file breaks off there
         return data
 
-    whole, net = make_net(), make_net()
+    net = make_net()
     try:
         with pytest.raises(InputError, match=r"cannot write \S+epoch-0002: .*resume from the last .*epoch-0001\)$"):
             training.train(make_net(), Broken(make_source(), 2, 0, fill), None, config(), tmp_path / "a",
@@ -413,8 +427,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path):
     assert sorted(path.name for path in (tmp_path / "a").glob("*epoch*")) == ["epoch-0000", "epoch-0001"]
     assert not list((tmp_path / "a").glob(".partial*"))
     training.train(net, make_source(), None, config(), tmp_path / "a", resume=True, log=lambda line: None)
-    training.train(whole, make_source(), None, config(), tmp_path / "b", log=lambda line: None)
-    assert_same_bits(weights(net), weights(whole))
+    assert_same_bits(weights(net), whole)
 
 
 def test_an_unwritable_folder_is_named_before_the_first_epoch(tmp_path):
