@@ -76,17 +76,18 @@ def print_unreadable(source):
     return unreadable
 
 
-def add_dataset_arguments(parser):
-    """Give a parser the flags that `read_dataset` reads."""
+def add_dataset_arguments(parser, parts=("train", "val")):
+    """Give a parser the flags with which `read_dataset` reads these parts."""
     from .detection.dataset import SPLITS
 
     add = parser.add_argument
     add("--dataset", choices=list(SPLITS), default="voc",
         help="voc: VOC2007 and VOC2012 within the root; custom: the root has JPEGImages and so on itself")
     add("--dataset-root", default="~/.mxnet/datasets/voc", help="default: %(default)s")
-    for part, text in (("train", "training"), ("val", "validation")):
+    text = {"train": "training", "val": "validation"}
+    for part in parts:
         add(f"--{part}-split", metavar="NAME[,NAME]",
-            help=f"lists in ImageSets/Main of the {text} pictures (voc: {SPLITS['voc'][part]}; custom: {part})")
+            help=f"lists in ImageSets/Main of the {text[part]} pictures (voc: {SPLITS['voc'][part]}; custom: {part})")
     add("--classes", metavar="NAME,NAME", help="their names in the order of the labels (default: Pascal VOC's for "
                                                "voc, those of the annotations, sorted, for custom)")
 
@@ -111,7 +112,7 @@ def read_dataset(args, *parts, classes=None):
     """
     from .detection.dataset import SPLITS, classes_of, read_voc
 
-    splits = {part: getattr(args, f"{part}_split") or SPLITS[args.dataset][part] for part in ("train", "val")}
+    splits = {part: getattr(args, f"{part}_split", None) or SPLITS[args.dataset][part] for part in ("train", "val")}
     classes = given_classes(args) or classes
     if classes is None and args.dataset == "voc":
         from .detection.ssd import VOC_CLASSES

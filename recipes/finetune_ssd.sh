@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
         --network) network=$(value "$@") ;;
         --dataset) [ "$(value "$@")" = custom ] || die "--dataset $2: for Pascal VOC there is recipes/table5.sh" ;;
         --dataset-root) root=$(value "$@"); data+=("$1" "$root") ;;
-        --train-split) split=$(value "$@"); data+=("$1" "$split") ;;
+        --train-split) split=$(value "$@") ;;
         --val-split|--classes) data+=("$1" "$(value "$@")") ;;
         --num-gpus|-j|--num-workers) speed+=("$1" "$(value "$@")") ;;
     esac

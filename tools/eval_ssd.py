@@ -29,7 +29,7 @@ def parse_args():
     add = parser.add_argument
     add("--params", metavar="FILE", help="checkpoint of tools/train_ssd.py; or:")
     add("--graph", metavar="NPZ", help="integer network, of tools/make_graph.py")
-    add_dataset_arguments(parser)
+    add_dataset_arguments(parser, ["val"])
     add("--batch-size", type=int, default=32, help="pictures at a time (default: 32)")
     add("--num-gpus", type=int, default=0, help="default: 0, the CPU; the first one computes")
     add("-j", "--num-workers", type=int, default=2, help="threads that read pictures (default: 2)")
