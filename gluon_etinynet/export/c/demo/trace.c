@@ -34,8 +34,8 @@ void observe_end(void)
 void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch, int32_t step)
 {
     const size_t size = layer->wide ? sizeof(int32_t) : 1;
-    const uint32_t header[2]
-        = {(uint32_t)(layer - model->layer), (uint32_t)(layer->outputs * layer->columns * (int)size)};
+    const uint32_t header[2] = {(uint32_t)(layer - model->layer),
+                                (uint32_t)(layer->outputs * layer->columns * (int)size)};
     put(header, sizeof header);
     for (int32_t c = 0; c < layer->outputs; c++)
         for (int32_t x = 0; x < layer->columns; x++)

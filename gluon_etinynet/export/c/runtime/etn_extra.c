@@ -2,8 +2,7 @@
 #include "etn_rows.h"
 #include "etn_schedule.h"
 
-static void depthwise_row(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened,
-                          int32_t row)
+static void depthwise_row(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened, int32_t row)
 {
     const etn_layer *const depthwise = model->layer + step->layer + 1;
     const int32_t pitch = depthwise->in_columns + 2;

@@ -25,8 +25,8 @@ void etn_depthwise_row(const etn_layer *layer, const int8_t *const rows[3], int3
 
 /* Convolution 1x1 of a row [column][channel]; shortcut (NULL without) and output are [channel][column] with
  * their pitches. */
-void etn_pointwise_row(const etn_layer *layer, const int8_t *row, const int8_t *shortcut,
-                       int32_t shortcut_pitch, int8_t *out, int32_t out_pitch, int8_t *widened);
+void etn_pointwise_row(const etn_layer *layer, const int8_t *row, const int8_t *shortcut, int32_t shortcut_pitch,
+                       int8_t *out, int32_t out_pitch, int8_t *widened);
 
 /* Convolution 1x1 of a row [column][channel] with int32 outputs, [column][channel] too. */
 void etn_predict_row(const etn_layer *layer, const int8_t *row, int32_t *out, int8_t *widened);

@@ -103,8 +103,7 @@ static void stem_of_stored(const etn_model *model, const etn_step *step, int8_t 
         etn_stem_push(model, step, buffers, widened, y, row);
 }
 
-static void head(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened,
-                 int32_t *logits)
+static void head(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened, int32_t *logits)
 {
     const etn_layer *const average = model->layer + step->layer, *const dense = average + 1;
     etn_average(average, buffers + step->source, buffers + step->target);

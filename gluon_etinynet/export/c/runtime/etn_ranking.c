@@ -74,8 +74,7 @@ int32_t etn_suppress(const etn_detector *detector, etn_ranking *ranking, etn_det
     for (int32_t i = 0; i < ranking->count && kept < detector->detections; i++) {
         const etn_detection *const one = &ranking->candidates[i].found;
         int32_t k = 0;
-        while (k < kept
-               && (found[k].category != one->category || !overlap(&found[k], one, detector->iou_threshold)))
+        while (k < kept && (found[k].category != one->category || !overlap(&found[k], one, detector->iou_threshold)))
             k++;
         if (k == kept)
             found[kept++] = *one;

@@ -26,8 +26,7 @@ void etn_predict(const etn_model *model, const etn_step *step, const etn_level *
  * execution. The value of channel c, column x is element c * pitch + x * step of `row`: int32 where
  * layer->wide, else int8. */
 #ifdef ETN_OBSERVED
-void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch,
-                 int32_t step);
+void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch, int32_t step);
 #define ETN_OBSERVE(model, layer, row, pitch, step) etn_observe(model, layer, row, pitch, step)
 #else
 #define ETN_OBSERVE(model, layer, row, pitch, step) ((void)0)

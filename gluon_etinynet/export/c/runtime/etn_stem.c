@@ -7,8 +7,7 @@ static int32_t in_bytes(const etn_layer *conv)
     return (conv->in_columns + 2) * conv->inputs;
 }
 
-static void convolve(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened,
-                     int32_t row)
+static void convolve(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened, int32_t row)
 {
     const etn_layer *const conv = model->layer + step->layer, *const pool = conv + 1;
     const int32_t conv_bytes = conv->outputs * conv->columns, pool_bytes = pool->outputs * pool->columns;

@@ -23,7 +23,7 @@ static uintptr_t host(uintptr_t operation, const void *arguments)
 /* The console's streams: standard input, output and error by the mode in which it is opened. */
 static uintptr_t console(uintptr_t mode)
 {
-    const uintptr_t arguments[3] = {(uintptr_t)":tt", mode, 3};
+    const uintptr_t arguments[3] = {(uintptr_t) ":tt", mode, 3};
     return host(SYS_OPEN, arguments);
 }
 

@@ -41,8 +41,8 @@ void etn_depthwise_row(const etn_layer *layer, const int8_t *const rows[3], int3
             to += out_step;
         }
         for (; left; left--, p += stride, q += stride, r += stride, to += out_step) {
-            const int32_t acc = channel.bias + w[0] * p[0] + w[1] * p[1] + w[2] * p[2] + w[3] * q[0]
-                                + w[4] * q[1] + w[5] * q[2] + w[6] * r[0] + w[7] * r[1] + w[8] * r[2];
+            const int32_t acc = channel.bias + w[0] * p[0] + w[1] * p[1] + w[2] * p[2] + w[3] * q[0] + w[4] * q[1] +
+                                w[5] * q[2] + w[6] * r[0] + w[7] * r[1] + w[8] * r[2];
             *to = etn_requantise(rescale, channel, acc, q[1]);
         }
     }
