@@ -6,7 +6,7 @@ import pytest
 
 from gluon_etinynet import InputError
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.data.images import decode, index_folder, preprocess, read_image, resize_short
+from gluon_etinynet.data.images import decode, index_folder, pictures_below, preprocess, read_image, resize_short
 
 
 def texture(height, width, seed=0):
@@ -126,3 +126,24 @@ def test_other_columns_empty_and_missing_folders(tmp_path):
         index_folder(tmp_path / "empty")
     with pytest.raises(InputError, match="is not a folder"):
         index_folder(tmp_path / "nothing")
+
+
+def test_pictures_of_a_folder_and_of_a_list(tmp_path):
+    """A list in Pascal VOC's layout names pictures of JPEGImages; others beside them are not seen."""
+    (tmp_path / "JPEGImages" / "more").mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    for name in ("b.png", "a.jpg", "c.jpg", "more/a.jpg", "a.txt"):
+        (tmp_path / "JPEGImages" / name).write_bytes(jpeg())
+    listing = tmp_path / "ImageSets" / "Main" / "train.txt"
+    listing.write_text("b  1\n\na -1\nabsent\n")
+
+    def names(found):
+        return [path.relative_to(tmp_path / "JPEGImages").as_posix() for path in found]
+
+    assert names(pictures_below(tmp_path)) == ["a.jpg", "b.png", "c.jpg", "more/a.jpg"]
+    assert names(pictures_below(listing)) == ["a.jpg", "b.png"]
+    listing.write_text("absent\n")
+    with pytest.raises(InputError, match="train.txt holds no pictures"):
+        pictures_below(listing)
+    with pytest.raises(InputError, match="cannot read .*test.txt: No such file"):
+        pictures_below(listing.with_name("test.txt"))

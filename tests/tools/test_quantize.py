@@ -100,6 +100,7 @@ def test_8_bits_need_no_training_and_become_integers(photographs, tmp_path):
     result = result_of(tmp_path / "8")
     assert result["sizes"]["packed_bytes"] == packed_bytes(8, classes=1000)
     assert 0 < result["quantised"]["val"]["divergence"] < 0.5
+    assert not (tmp_path / "8" / "classes.txt").exists()  # there is none beside the float checkpoint
     # The checkpoint holds the ranges of the maps: no photographs are needed any more, and a second rounding is refused.
     made = run("tools/make_graph.py", "--model", "etinynet0.75", "--params", tmp_path / "8" / "net.params",
                "--input-size", 32, "--out", tmp_path / "8.npz")
@@ -126,7 +127,7 @@ def test_mistakes(photographs, tiny_cifar, tmp_path):
         assert done.returncode == 2 and word in done.stderr.splitlines()[-1]
     (tmp_path / "empty").mkdir()
     few_shot = ("--val-dir", photographs / "val", "--photographs")
-    assert_one_line(run(TOOL, *common, *few_shot, tmp_path / "empty"), "holds no photographs")
+    assert_one_line(run(TOOL, *common, *few_shot, tmp_path / "empty"), "holds no pictures")
     assert_one_line(run(TOOL, *common, *few_shot, photographs / "some", "--num-images", 5), "there are 4")
     done = run(TOOL, *common, *few_shot, photographs / "some", "--input-size", 32)
     assert_one_line(done, "20 images are fewer than one batch")
