@@ -8,22 +8,18 @@ minute of processor time a network.
 """
 
 import argparse
-import re
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
-from gluon_etinynet import InputError, cli
+from gluon_etinynet import cli
 from gluon_etinynet.export.fpga import roms
+from gluon_etinynet.export.fpga.synthesis import block_rams
 from gluon_etinynet.files import write_json
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.integer.random_graphs import etinynet_graph
 
 XC7A100T, PAPER = 135, 128  # block RAMs of 36 Kbit; the paper's 576 KB are 128 x 4.5 KB
 NETWORKS = {"0.75": 24, "1.0": 32}  # the channels of a word that divide the network's
-# What may remain of a ROM beside block RAM: a register of the address, the choice between rows of RAMs.
-BESIDE_BLOCK_RAM = {"$bmux", "$mux", "$pmux", "$dff", "$dffe"}
 
 
 def parse_args():
@@ -94,40 +90,6 @@ def activation_words(graph, channels):
         in_place = source in streamed or graph.tensors[source].shape == graph.tensors[node.output].shape
         sizes.append(words(node.output) + (0 if in_place else words(source)))
     return max(sizes)
-
-
-def block_rams(folder, memory):
-    """Block RAMs of 36 Kbit that Yosys maps one ROM to; one of 18 Kbit counts as half.
-
-    Parameters
-    ----------
-    folder : str or Path
-        As `tools/export_rom.py` writes it.
-    memory : dict
-        An entry of the address map's `memories`.
-
-    Raises
-    ------
-    InputError
-        If Yosys is not installed.
-    RuntimeError
-        If it fails, or makes anything else than block RAM of the words.
-    """
-    if not shutil.which("yosys"):
-        raise InputError("yosys is not installed; apt-get install yosys")
-    script = (f"read_verilog -defer rom.v; chparam -set PATH \"{memory['file']}\" "
-              f"-set DEPTH {memory['depth']} -set WIDTH {memory['width']} rom; "
-              "synth_xilinx -family xc7 -top rom -run :map_ffram; tee -o /dev/stdout stat")
-    done = subprocess.run(["yosys", "-q", "-p", script], cwd=str(folder), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, universal_newlines=True)
-    if done.returncode:
-        raise RuntimeError(f"yosys on {memory['file']}: {done.stdout.strip()[-500:]}")
-    cells = {name: int(count) for name, count in re.findall(r"^\s+(\S+)\s+(\d+)$", done.stdout, re.MULTILINE)}
-    other = set(cells) - {"RAMB36E1", "RAMB18E1"} - BESIDE_BLOCK_RAM
-    if other or not cells:
-        raise RuntimeError(f"yosys made {', '.join(sorted(other)) or 'nothing'} of {memory['file']}, "
-                           "not block RAM")
-    return cells.get("RAMB36E1", 0) + cells.get("RAMB18E1", 0) / 2
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# From a fresh clone to a trained network:
+# From a fresh clone to a trained network in 4 bits, as C:
 #
 #     bash recipes/quickstart.sh [--python 3.9] [--params FILE] [options of tools/train_digits.py]
 #
-# Prints Table 1 beside the paper's, trains EtinyNet on handwritten digits (real data, no download), quantises that network to
-# 4 bits by ASQ and DoReFa (a small Table 3, Figures 3 and 4), exports the 4-bit network to C and to ROM files, runs
-# the C on this computer (gcc or clang, and make; left out without them) and holds it against the interpreter on every
-# test digit, and names what is on two photographs with the authors' released weights: from --params, the cache, or
-# downloaded. Takes some minutes on 2 cores after the installation.
-# Expected: above 97 % of the test digits; C and interpreter equal on 360 of 360.
+# Prints Table 1 beside the paper's, trains EtinyNet on handwritten digits (real data, no download), quantises it to 4
+# bits by ASQ and DoReFa (a small Table 3), turns it into integers, C and ROM files, runs the C on this computer (gcc or
+# clang, and make; left out without them) and holds it against the interpreter on every test digit, draws Figures 3 and
+# 4, and names what is on two photographs with the authors' released weights: from --params, the cache, or downloaded.
+# Takes some minutes on 2 cores after the installation. Expected: above 97 % of the test digits; C and interpreter
+# equal on 360 of 360. Result: runs/quickstart/.
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 released=() options=() model=etinynet1.0 save_dir=runs/quickstart
@@ -21,18 +21,21 @@ while [ $# -gt 0 ]; do
     esac
 done
 
+stage() { printf '\n== %s\n\n' "$1"; }
+
+stage "What the networks cost"
 python benchmarks/table1.py --save-dir "$save_dir/table1"
 
-printf '\n'
+stage "Training on handwritten digits"
 python tools/train_digits.py --model "$model" --save-dir "$save_dir" ${options[@]+"${options[@]}"}
 
-printf '\n'
+stage "Quantising to 4 bits"
 quantised="$save_dir/table3/asq-4bit-seed0/net.params"
 quantise=(--digits --model "$model" --params "$save_dir/net.params" --num-epochs 15)
 python tools/quantize.py "${quantise[@]}" --save-dir "$(dirname "$quantised")"
 python benchmarks/table3.py "${quantise[@]}" --save-dir "$save_dir/table3" # with DoReFa beside it
 
-printf '\nThe 4-bit network in integers\n'
+stage "The 4-bit network in integers, as C and as ROM files"
 python tools/make_graph.py --model "$model" --params "$quantised" --calib-digits --num-images 1400 \
     --input-size 32 --out "$save_dir/digits.npz"
 python tools/export_c.py --graph "$save_dir/digits.npz" --prefix digits --out "$save_dir/firmware"
@@ -47,10 +50,10 @@ fi
 python tools/eval_graph.py --graph "$save_dir/digits.npz" --digits --model "$model" --params "$quantised" \
     ${program[@]+"${program[@]}"} --save-dir "$save_dir/eval_graph"
 
-printf '\n'
+stage "Figures 3 and 4 of the float network"
 python benchmarks/histograms.py --params "$save_dir/net.params" --save-dir "$save_dir/figures"
 
-printf '\nTwo photographs that come with scikit-learn, seen by the released EtinyNet-1.0\n'
+stage "Two photographs that come with scikit-learn, seen by the released EtinyNet-1.0"
 photographs=$(python -c 'import pathlib, sklearn.datasets; print(pathlib.Path(sklearn.datasets.__file__).parent / "images")')
 python tools/classify.py ${released[@]+"${released[@]}"} "$photographs/china.jpg" "$photographs/flower.jpg" ||
     printf 'Left out: the released weights cannot be had here.\n'

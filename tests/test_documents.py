@@ -163,6 +163,21 @@ def test_blocks_run(name, clone):
 
 
 @pytest.mark.slow
+def test_quickstart(clone):
+    """With one epoch of each training: it says nothing about accuracy, but the C equals the interpreter all the same."""
+    recipe = clone.folder / "recipes" / "quickstart.sh"
+    text = recipe.read_text()
+    assert "--num-epochs 15" in text
+    recipe.write_text(text.replace("--num-epochs 15", "--num-epochs 1"))
+    done = clone("bash", "recipes/quickstart.sh", "--num-epochs", "1")
+    assert done.returncode == 0, done.stdout
+    assert "360 of 360 pictures equal" in done.stdout and "Left out" not in done.stdout, done.stdout
+    assert "palace" in done.stdout, "china.jpg of scikit-learn"
+    for name in ("net.params", "training.png", "roms/README.md", "firmware/README.md", "figures/fig3.png"):
+        assert (clone.folder / "runs" / "quickstart" / name).is_file(), name
+
+
+@pytest.mark.slow
 def test_a_block_that_fails_is_noticed(clone):
     assert clone("bash", "-euo", "pipefail", "-c", "false\ntrue").returncode != 0
     assert clone("python", "-c", "1 / 0").returncode != 0

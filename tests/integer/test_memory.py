@@ -1,7 +1,5 @@
 """The planner: computed peaks, buffers that do not collide, rows read before they are overwritten."""
 
-import copy
-
 import numpy as np
 import pytest
 
@@ -92,34 +90,6 @@ def test_rows_read_worked_by_hand(graphs):
     assert [last_row_read(graph, stem.nodes, row) for row in (0, 1, 55)] == [3, 7, 223]
     assert [last_row_read(graph, blocks[0].nodes, row) for row in (0, 1, 55)] == [2, 3, 55]
     assert [last_row_read(graph, blocks[4].nodes, row) for row in (0, 1, 27)] == [3, 5, 55]
-
-
-@pytest.mark.parametrize("size", [32, 224])
-def test_stages_of_the_paper(size):
-    """Also where the maps of the last stage are a single pixel, as that of the head is."""
-    kinds = [stage.kind for stage in stages(etinynet_graph("1.0", size, classes=10))]
-    assert kinds == ["stem"] + ["block"] * 14 + ["head"] * 2
-
-
-def faulty(graph, name, change):
-    graph = copy.deepcopy(graph)
-    change(next(n for n in graph.nodes if n.output == name))
-    return graph
-
-
-@pytest.mark.parametrize("name, change, message", [
-    ("stage1.0.pw", lambda n: n.attrs.update(groups=2), "node stage1.0.dw1: does not begin a block"),
-    ("stage3.1.pw", lambda n: n.inputs.__setitem__(1, "stage3.1.dw1"),
-     "node stage3.1.pw: its shortcut stage3.1.dw1"),
-    ("stage3.1", lambda n: n.inputs.__setitem__(0, "stage3.1.dw1"),
-     "node stage3.1: does not follow stage3.1.pw"),
-    ("stage2.1.dw1", lambda n: n.inputs.__setitem__(0, "stage2.0.pw"), "node stage2.1.dw1: a block takes"),
-    ("stem", lambda n: setattr(n, "op", "conv2d"), "node stem.conv: the network does not begin"),
-])
-def test_what_does_not_fit_the_schedule_is_named(name, change, message):
-    graph = faulty(etinynet_graph("tiny", 33, classes=5), name, change)
-    with pytest.raises(InputError, match=message):
-        plan(graph, "blocks")
 
 
 def test_an_unknown_schedule_is_refused(graphs):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from running import ROOT, load, run
 
 from gluon_etinynet.export.fpga import roms
+from gluon_etinynet.export.fpga.synthesis import block_rams
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import Graph, Node, QuantParams, Tensor
 from gluon_etinynet.integer.random_graphs import conv_attrs, etinynet_graph
@@ -382,7 +383,7 @@ def test_yosys_maps_a_rom_to_block_ram_and_nothing_else(tmp_path):
     files = roms.emit(etinynet_graph("tiny", 32, 4, 10), 8)
     memory = files.manifest["memories"]["depthwise"]
     assert (memory["depth"], memory["width"]) == (117, 32)
-    assert bram.block_rams(written(tmp_path / "rom", files), memory) == 0.5  # 512 x 36
+    assert block_rams(written(tmp_path / "rom", files), memory) == 0.5  # 512 x 36
 
 
 @synthesised
@@ -395,7 +396,7 @@ def test_a_rom_that_is_not_block_ram_is_an_error(small, tmp_path):
     for text in (read_at_once, read_at_once.replace('(* rom_style = "block" *) ', "")):
         (folder / "rom.v").write_text(text)
         with pytest.raises(RuntimeError):
-            bram.block_rams(folder, roms.read_address_map(folder)["memories"]["depthwise"])
+            block_rams(folder, roms.read_address_map(folder)["memories"]["depthwise"])
 
 
 @synthesised
@@ -403,7 +404,7 @@ def test_a_rom_that_is_not_block_ram_is_an_error(small, tmp_path):
 def test_roms_of_etinynet_0_75_leave_room_within_the_papers_576_kb(tmp_path):
     files = roms.emit(etinynet_graph("0.75", bits=4), 24)
     folder = written(tmp_path / "rom", files)
-    counts = {name: bram.block_rams(folder, memory)
+    counts = {name: block_rams(folder, memory)
               for name, memory in files.manifest["memories"].items()}
     print(f"BRAM36: {counts}, sum {sum(counts.values())}; paper: {bram.PAPER}")
     assert counts["pointwise"] == 75 and counts["depthwise"] == 4 and counts["requantise"] == 8
