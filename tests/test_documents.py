@@ -164,7 +164,7 @@ def test_blocks_run(name, clone):
 
 @pytest.mark.slow
 def test_quickstart(clone):
-    """With one epoch of each training: it says nothing about accuracy, but the C equals the interpreter all the same."""
+    """With one epoch of each training: of accuracy it says nothing, but the C equals the interpreter all the same."""
     recipe = clone.folder / "recipes" / "quickstart.sh"
     text = recipe.read_text()
     assert "--num-epochs 15" in text
