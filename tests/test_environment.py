@@ -184,7 +184,7 @@ def test_second_run_installs_nothing_and_changed_setup_does(machine):
     assert run("-k", "a b")[0] == 0
     *pip, pytest_call = calls()
     assert len(pip) == 2 and "-e .[demo,test,cpu]" in pip[1]
-    assert pytest_call == f"{run.clone}/.venv/bin/python -m pytest -k a b"
+    assert pytest_call == f"{run.clone}/.venv/bin/python -m pytest -n auto --dist worksteal -k a b"
     assert run() == (0, "") and len(calls()) == 1
     (run.clone / "setup.py").write_text("# other requirements")
     (run.clone / ".venv" / "mine").touch()

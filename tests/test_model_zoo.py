@@ -154,6 +154,7 @@ def server(tmp_path, monkeypatch):
 
     yield offer
     web.shutdown()
+    web.server_close()
 
 
 def test_download_is_checked_cached_and_loaded(server, checkpoint, tmp_path):

@@ -53,7 +53,8 @@ def test_table2_sizes(measured):
 def test_nothing_measured_disagrees_with_the_paper(measured, tmp_path):
     done = run("benchmarks/check.py", "--runs", measured, "--out", tmp_path / "check.csv")
     assert done.returncode == 0, done.stdout
-    verdicts = [row["verdict"] for row in csv.DictReader(open(tmp_path / "check.csv"))]
+    with open(tmp_path / "check.csv") as lines:
+        verdicts = [row["verdict"] for row in csv.DictReader(lines)]
     assert sum(v == "agrees" for v in verdicts) > 40 and "differs" not in verdicts
 
 
@@ -61,7 +62,8 @@ def test_table1_per_layer_adds_up(tmp_path):
     done = run("benchmarks/table1.py", "--model", "etinynet0.75", "--per-layer", "--input-size", 64,
                "--save-dir", tmp_path)
     assert done.returncode == 0
-    *layers, total = csv.DictReader(open(tmp_path / "layers-etinynet0.75.csv"))
+    with open(tmp_path / "layers-etinynet0.75.csv") as lines:
+        *layers, total = csv.DictReader(lines)
     for column in ("params", "MACs", "BN outputs"):
         assert sum(int(layer[column]) for layer in layers) == int(total[column])
     assert "features.4.2.pw" in done.stdout
