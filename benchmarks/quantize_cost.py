@@ -44,9 +44,9 @@ def main():
     found += [(row, "step, float, seconds", round(seconds["float"], 4))]
     found += [("512x256 weights, forward and backward", f"{name}, ms", round(1000 * value, 2))
               for name, value in milliseconds.items()]
-    measured = [{"table": "cost", "row": r, "quantity": quantity, "value": value} for r, quantity, value in found]
-    print(table(["row", "quantity", "value"], [[m["row"], m["quantity"], m["value"]] for m in measured]))
-    write_json(Path(arguments.save_dir) / "metrics.json", {"measurements": measured})
+    header = ["row", "quantity", "value"]
+    print(table(header, found))
+    write_json(Path(arguments.save_dir) / "metrics.json", {"costs": [dict(zip(header, cost)) for cost in found]})
 
 
 def training_step(model, x, options):
