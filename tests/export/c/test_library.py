@@ -131,7 +131,7 @@ def test_flash_of_the_papers_networks(width, bits, kib, tmp_path):
     folder = export(etinynet_graph(width, 224, bits), tmp_path / "network")
     flash = sizes(folder, "stm32f412").flash
     report = json.loads((folder / "report.json").read_text())
-    assert report["flash_bytes"]["total"] < flash < report["flash_bytes"]["total"] + 16 * 1024
+    assert report["flash_bytes"]["total"] < flash < report["flash_bytes"]["total"] + 17 * 1024
     assert flash <= kib * 1024
     if (width, bits) == ("0.75", 4):
         assert report["flash_bytes"]["weights"] <= 340 * 1024
