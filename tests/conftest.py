@@ -62,14 +62,6 @@ def no_curves(request, monkeypatch):
         monkeypatch.setattr(loop, "draw_curves", lambda path, history: None)
 
 
-@pytest.fixture(scope="module")
-def few_values():
-    """Ranges of feature maps by fewer values: by 200,000 of each map they take most of the time of quantising."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gluon_etinynet.quantize.ranges.CALIBRATION_VALUES", 5000)
-        yield
-
-
 @pytest.fixture(scope="session")
 def weights_dir():
     """Folder with the released checkpoints."""

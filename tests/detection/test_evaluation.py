@@ -28,8 +28,6 @@ from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
 from gluon_etinynet.quantize.ptq import quantise
 
-pytestmark = pytest.mark.usefixtures("few_values")
-
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory):

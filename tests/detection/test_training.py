@@ -36,8 +36,6 @@ from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat, qua
 from gluon_etinynet.quantize.ranges import calibrate
 from gluon_etinynet.training import Config, train
 
-pytestmark = pytest.mark.usefixtures("few_values")
-
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory):

@@ -21,8 +21,6 @@ from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
 from gluon_etinynet.networks.etinynet import ClippedBatchNorm, EtinyNet
 from gluon_etinynet.quantize.qat import feature_map_quantisers
 
-pytestmark = pytest.mark.usefixtures("few_values")
-
 SIZE, CLASSES = 96, ("disc", "bar", "ring")
 ANCHORS = {"sizes": (12, 30, 60, 90), "ratios": ((1, 2), (1, 2, 0.5), (1, 3)), "steps": (16, 32, 64)}
 

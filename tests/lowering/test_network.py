@@ -21,8 +21,6 @@ from gluon_etinynet.networks.etinynet import ClippedBatchNorm, EtinyNet
 from gluon_etinynet.quantize.qat import prepare_qat
 from gluon_etinynet.quantize.ranges import calibrate
 
-pytestmark = pytest.mark.usefixtures("few_values")
-
 
 def unequal_shares(net, graph, images):
     """Compare layer by layer: {tensor: share of its values that differ}, none by more than one step."""

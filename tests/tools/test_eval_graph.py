@@ -16,8 +16,6 @@ from gluon_etinynet.integer import run as interpret
 from gluon_etinynet.integer.random_graphs import etinynet_graph
 from gluon_etinynet.quantize.qat import prepare_qat
 
-pytestmark = pytest.mark.usefixtures("few_values")
-
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):

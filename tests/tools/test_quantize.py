@@ -12,8 +12,6 @@ from gluon_etinynet import get_model
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
 
-pytestmark = pytest.mark.usefixtures("few_values")
-
 TOOL = "tools/quantize.py"
 WNIDS = ["n01440764", "n01443537"]
 
