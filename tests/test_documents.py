@@ -173,7 +173,7 @@ def test_quickstart(clone):
     assert done.returncode == 0, done.stdout
     assert "360 of 360 pictures equal" in done.stdout and "Left out" not in done.stdout, done.stdout
     assert "palace" in done.stdout, "china.jpg of scikit-learn"
-    for name in ("net.params", "training.png", "roms/README.md", "firmware/README.md", "figures/fig3.png"):
+    for name in ("net.params", "training.png", "roms/etinynet_roms.json", "firmware/README.md", "figures/fig3.png"):
         assert (clone.folder / "runs" / "quickstart" / name).is_file(), name
 
 
