@@ -59,8 +59,8 @@ def emit(graph, prefix="etinynet", kernels="portable"):
     graph.validate()
     found = stages(graph)
     _check_stages(graph, found)
-    kernels = KERNEL_SETS[kernels]
-    files = _sources(kernels)
+    kernel_set = KERNEL_SETS[kernels]
+    files = _sources(kernel_set)
     constants = {name: int(value)
                  for name, value in re.findall(r"#define (ETN_\w+) (\d+)", files["include/etn.h"])}
 
@@ -69,9 +69,9 @@ def emit(graph, prefix="etinynet", kernels="portable"):
     arrays += anchors
     roles = [role for stage in found
              for role in _ROLES[stage.nodes[0].op if stage.kind == "head" else stage.kind]]
-    widened = _align(max(kernels.scratch.get(role, 0) * layer["fields"].get("taps", 0)
+    widened = _align(max(kernel_set.scratch.get(role, 0) * layer["fields"].get("taps", 0)
                          for role, layer in zip(roles, layers)))
-    plans = {name: _plan(graph, schedule, found, kernels.line_bytes, widened, constants["ETN_STATE_BYTES"])
+    plans = {name: _plan(graph, schedule, found, kernel_set.line_bytes, widened, constants["ETN_STATE_BYTES"])
              for name, schedule in _SCHEDULES.items()}
     channels, rows, columns = graph.image.shape
     digest = graph.sha256()
@@ -83,7 +83,7 @@ def emit(graph, prefix="etinynet", kernels="portable"):
         "version": constants["ETN_VERSION"], "rows": rows, "columns": columns, "channels": channels,
         "classes": graph.classes, "layers": layers, "arrays": arrays, "plans": plans,
         "detection": graph.detection, "levels": levels, "candidate_bytes": CANDIDATE_BYTES,
-        "compiler_flags": kernels.flags, "flags": "--pushed" if levels else "--logits --pushed",
+        "compiler_flags": kernel_set.flags, "flags": "--pushed" if levels else "--logits --pushed",
         "compute": f"{prefix}_" + ("detect(arena, found, &count)" if levels else "run(arena, logits)"),
         "arena_bytes": report["arena_bytes"],
         "flash": report["flash_bytes"], "macs": report["macs"],
@@ -91,13 +91,7 @@ def emit(graph, prefix="etinynet", kernels="portable"):
     }
     view["headers"] = sorted([path for path in files if path.endswith(".h")]
                              + [f"include/{prefix}.h", "src/etn_prefix.h"])
-    rendered = {"network.h": f"include/{prefix}.h", "network.c": f"src/{prefix}.c", "main.c": "demo/main.c",
-                "Makefile": "Makefile", "CMakeLists.txt": "CMakeLists.txt", "README.md": "README.md"}
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("gluon_etinynet.export.c"), trim_blocks=True,
-                                     lstrip_blocks=True, keep_trailing_newline=True, autoescape=False,
-                                     undefined=jinja2.StrictUndefined)
-    for template, path in rendered.items():
-        files[path] = environment.get_template(template + ".j2").render(view)
+    files.update(_rendered(view))
     files["src/etn_prefix.h"] = f"/* {view['notice']} */\n#define ETN_PREFIX {prefix}\n"
     report.update(tool=TOOL, version=__version__, network=graph.name, sha256=digest, prefix=prefix,
                   files=sorted([*files, REPORT]))
@@ -110,6 +104,16 @@ def _sources(kernels):
     files = {f"{'include' if name == 'etn.h' else 'src'}/{name}": path for name, path in kernels.sources().items()}
     files.update({f"demo/{path.relative_to(_DEMO).as_posix()}": path for path in _DEMO.rglob("*.*")})
     return {name: files[name].read_text() for name in sorted(files)}
+
+
+def _rendered(view):
+    """The templates filled in: path in the exported folder -> text."""
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("gluon_etinynet.export.c"), trim_blocks=True,
+                                     lstrip_blocks=True, keep_trailing_newline=True, autoescape=False,
+                                     undefined=jinja2.StrictUndefined)
+    paths = {"network.h": "include/{prefix}.h", "network.c": "src/{prefix}.c", "main.c": "demo/main.c",
+             "Makefile": "Makefile", "CMakeLists.txt": "CMakeLists.txt", "README.md": "README.md"}
+    return {path.format(**view): environment.get_template(name + ".j2").render(view) for name, path in paths.items()}
 
 
 def _plain(name):
