@@ -40,7 +40,7 @@ def load_checkpoint(model="etinynet1.0", params=None, ctx=None):
     contents = contents_of(arrays, path)
     if contents.detector != (model.lower() in detector_names()):
         kind = "a detector's" if contents.detector else "no detector's"
-        raise InputError(f"{path} is {kind} checkpoint, {model} is not; check --model")
+        raise InputError(f"{path} is {kind} checkpoint, {model} is not; check the name of the model")
     names = list(map(str, range(contents.classes))) if contents.detector else contents.classes
     net = get_model(model, classes=names)
     if contents.scheme:

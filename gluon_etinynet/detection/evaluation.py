@@ -23,7 +23,7 @@ from .ssd import VOC_CLASSES
 
 __all__ = ["GraphDetector", "class_names", "average_precisions", "evaluate_detector", "detect", "write_contact_sheet"]
 
-MATCHING_IOU = 0.5
+VOC_IOU = 0.5  # of a detection that counts as found, in VOC 2007
 
 
 class GraphDetector:
@@ -109,7 +109,7 @@ def average_precisions(detector, source, ctx=None, dtype="float32"):
     dict from str to float
         Fractions in the order of the classes, NaN of one that does not occur, and last "mAP", over those that do.
     """
-    metric = VOC07MApMetric(iou_thresh=MATCHING_IOU, class_names=list(detector.classes))
+    metric = VOC07MApMetric(iou_thresh=VOC_IOU, class_names=list(detector.classes))
     ctx = (ctx or [mx.cpu()])[0]
     for data, label in progress(source.epoch(0), desc="validation", total=len(source)):
         ids, scores, boxes = detector(data.as_in_context(ctx).astype(dtype))
