@@ -34,10 +34,10 @@ except ImportError as error:
         "name another with ETINYNET_PYTHON=/path/to/python"
 }
 
-# The stamp goes before an installation and comes after it: an environment with a stamp is whole.
+# That file goes before an installation and comes after it: an environment that has it is whole.
 is_usable() {
     python="" mxnet="" place="" made_from=""
-    { read -r python; read -r mxnet; read -r place; read -r made_from; } <"$venv/etinynet-stamp"
+    { read -r python; read -r mxnet; read -r place; read -r made_from; } <"$venv/installed"
     [ "${ETINYNET_PYTHON:-$python}" = "$python" ] && [ "${ETINYNET_MXNET:-$mxnet}" = "$mxnet" ] &&
         [ "$place" = "$PWD" ] && "$venv/bin/python" -c 'import pip'
 } 2>/dev/null
@@ -50,7 +50,7 @@ install() {
         rm -rf "$venv"
         "$interpreter" -m venv "$venv" || die "cannot make $venv with $interpreter"
     fi
-    rm -f "$venv/etinynet-stamp" "$venv/imports-work"
+    rm -f "$venv/installed" "$venv/imports-work"
     printf 'Installing MXNet, GluonCV and what they need into %s, some minutes at first ... ' "$venv" >&2
     local log=$venv/install.log began=$SECONDS extras=demo,test pip=("$venv/bin/python" -m pip install --no-input)
     [ -n "$mxnet" ] || extras+=,cpu
@@ -58,7 +58,7 @@ install() {
         printf 'failed\n%s\n' "$(tail -n 15 "$log")" >&2
         die "pip could not install the above; the whole log is $PWD/$log"
     fi
-    printf '%s\n' "$python" "$mxnet" "$PWD" "$(sha256sum <setup.py)" >"$venv/etinynet-stamp"
+    printf '%s\n' "$python" "$mxnet" "$PWD" "$(sha256sum <setup.py)" >"$venv/installed"
     printf 'done in %d s\n' $((SECONDS - began)) >&2
 }
 

@@ -116,7 +116,7 @@ def clone(tmp_path, weights_dir):
     for part in ("bin", "lib", "include", "pyvenv.cfg"):
         (venv / part).symlink_to(Path(sys.prefix) / part)
     setup = hashlib.sha256((clone / "setup.py").read_bytes()).hexdigest()
-    (venv / "etinynet-stamp").write_text(f"\n\n{clone}\n{setup}  -\n")
+    (venv / "installed").write_text(f"\n\n{clone}\n{setup}  -\n")
     (venv / "imports-work").touch()
     models = tmp_path / "home" / ".mxnet" / "models"
     models.mkdir(parents=True)
