@@ -8,8 +8,6 @@ from .qat import choose_qparams, feature_map_quantisers
 __all__ = ["calibrate", "observe_feature_maps", "set_best_range"]
 
 CALIBRATION_VALUES = 200_000  # of each feature map
-# A squared error lets a few outliers widen the range, a lower one clips too many (docs/fidelity.md).
-ERROR_EXPONENT = 1.75
 SHRINKS = np.geomspace(1, 0.02, 40)  # of a range's ends, tried in calibration
 
 
@@ -82,12 +80,34 @@ def observe_feature_maps(net, batches, see):
 def _best_range(values):
     """The range, 0 included, that rounds these values to 256 levels with the least error."""
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
-
-    def error(low, high):
-        scale, zero_point = choose_qparams(low, high)
-        q = np.clip(np.rint(values / scale + zero_point), -128, 127)
-        return np.mean(np.abs((q - zero_point) * scale - values) ** ERROR_EXPONENT)
-
-    high = high * min(SHRINKS, key=lambda shrink: error(low, high * shrink))
-    low = low * min(SHRINKS, key=lambda shrink: error(low * shrink, high))
+    high *= _best_shrink(values, lambda shrink: (low, high * shrink))
+    low *= _best_shrink(values, lambda shrink: (low * shrink, high))
     return low, high
+
+
+def _best_shrink(values, range_of):
+    """The shrink of SHRINKS whose range rounds with the least error: the best of every fourth, then of those around."""
+    def error(index):
+        return _rounding_error(values, *range_of(SHRINKS[index]))
+
+    nearest = min(range(0, len(SHRINKS), 4), key=error)
+    return SHRINKS[min(range(max(nearest - 3, 0), min(nearest + 4, len(SHRINKS))), key=error)]
+
+
+def _rounding_error(values, low, high):
+    """Mean of |error| ** 1.75: a square lets a few outliers widen the range, a lower power clips too many
+    (docs/fidelity.md).
+    """
+    scale, zero_point = choose_qparams(low, high)
+    error = values / scale
+    error += zero_point
+    np.rint(error, out=error)
+    np.clip(error, -128, 127, out=error)
+    error -= zero_point
+    error *= scale
+    error -= values
+    np.abs(error, out=error)
+    root = np.sqrt(error)  # e ** 1.75 is e * e ** 0.5 * e ** 0.25: five times as fast as a power
+    error *= root
+    error *= np.sqrt(root, out=root)
+    return error.mean()
