@@ -37,7 +37,7 @@ python benchmarks/table3.py "${quantise[@]}" --save-dir "$save_dir/table3" # wit
 
 stage "The 4-bit network in integers, as C and as ROM files"
 python tools/make_graph.py --model "$model" --params "$quantised" --calib-digits --num-images 1400 \
-    --input-size 32 --out "$save_dir/digits.npz"
+    --input-size 64 --out "$save_dir/digits.npz"
 python tools/export_c.py --graph "$save_dir/digits.npz" --prefix digits --out "$save_dir/firmware"
 python tools/export_rom.py --graph "$save_dir/digits.npz" --out "$save_dir/roms"
 program=()

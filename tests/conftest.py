@@ -1,5 +1,6 @@
 """What all tests share: where the released weights and photographs are, slow tests, continuous integration."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -23,6 +24,11 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than some seconds; runs with --slow")
     config.addinivalue_line("markers", "draws: looks at the curves of a training, which no other test draws")
+
+
+def pytest_collection_finish():
+    """Modules stay: each DataLoader collects garbage, a quarter of a second where it goes through them all."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config, items):

@@ -69,7 +69,7 @@ def parse_args():
     add("--val-dir", nargs="+", default=[], metavar="DIR",
         help="labelled photographs (labels.csv, or one folder for each class)")
     add("--input-size", type=int, help="side of the pictures that are learnt from, in pixels (default: 224 with linear "
-                                       "and with labels, 160 with --photographs, 64 with --cifar, 32 with --digits)")
+                                       "and with labels, 160 with --photographs, 64 with --cifar and --digits)")
     add("--val-size", type=int, help="side of the validation pictures (default: --input-size; 224 with --photographs "
                                      "and a scheme that learns)")
     add("--batch-size", type=int, help="default: 1024; 32 with --photographs, 64 with --cifar and --digits")
@@ -148,7 +148,7 @@ def check(parser, args):
     if not small and not args.val_dir and not args.rec_val and args.model not in detector_names():
         parser.error("photographs for validation are missing: --val-dir DIR, or --rec-val FILE")
     args.weight_bits = args.weight_bits or (8 if linear else 4)
-    args.input_size = args.input_size or (64 if args.cifar else 32 if args.digits else 160 if learnt else
+    args.input_size = args.input_size or (64 if small else 160 if learnt else
                                           256 if args.model in detector_names() else VALIDATION_SIZE)
     args.val_size = args.val_size or (VALIDATION_SIZE if learnt else args.input_size)
     args.batch_size = args.batch_size or (32 if photographs else 64 if small else 1024)

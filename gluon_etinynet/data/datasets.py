@@ -25,7 +25,7 @@ def imagenet_classes():
     return list(classes.synset), list(classes.classes)
 
 
-def digits(size=32):
+def digits(size=64):
     """scikit-learn's handwritten digits, 1437 for training and 360 for testing.
 
     Parameters

@@ -23,7 +23,7 @@ __all__ = ["equalise"]
 
 TINY = 1e-12
 SMALLEST = 1e-3  # of the largest range of a map: what is smaller counts as that
-POWER = 16
+SQUARINGS = 4  # the reach of a channel is a mean of powers of 16
 SHARED_EXPONENT = 0.5
 
 
@@ -44,13 +44,16 @@ def equalise(net, batches):
     sums = {}
 
     def see(quantiser, x):
-        peak = sums.setdefault(quantiser, [np.abs(x).max() + TINY, 0, 0])[0]
-        powers = [(np.maximum(side, 0) / peak).astype(np.float64) ** POWER for side in (x, -x)]
-        sums[quantiser][1] += np.stack([power.mean(axis=(2, 3)).sum(axis=0) for power in powers])
+        peak = sums.setdefault(quantiser, [np.abs(x).max() + TINY, np.zeros((2, x.shape[1])), 0])[0]
+        for sign, side in enumerate((x, -x)):
+            power = (np.maximum(side, 0) / peak).astype(np.float64)
+            for _ in range(SQUARINGS):
+                power *= power
+            sums[quantiser][1][sign] += power.mean(axis=(2, 3)).sum(axis=0)
         sums[quantiser][2] += len(x)
 
     observe_feature_maps(net, batches, see)
-    reaches = {q: peak * (total / count) ** (1 / POWER) for q, (peak, total, count) in sums.items()}
+    reaches = {q: peak * (total / count) ** 0.5 ** SQUARINGS for q, (peak, total, count) in sums.items()}
     for group in _groups(net):
         _rescale(group, [reaches[quantiser] for quantiser in group.quantisers])
 

@@ -324,7 +324,7 @@ def test_digits_have_a_fixed_split_in_proportion():
     pytest.importorskip("sklearn")
     first, second = digits(), digits()
     assert all(np.array_equal(a, b) for a, b in zip(first, second))
-    assert first.x_train.shape == (1437, 32, 32, 3) and first.x_test.shape == (360, 32, 32, 3)
+    assert first.x_train.shape == (1437, 64, 64, 3) and first.x_test.shape == (360, 64, 64, 3)
     assert first.x_train.dtype == np.uint8 and first.x_train.max() == 255 and first.x_train.min() == 0
     counts = np.bincount(first.y_train), np.bincount(first.y_test)
     assert np.abs(counts[1] - sum(counts) / 5).max() <= 1
