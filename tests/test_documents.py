@@ -167,8 +167,8 @@ def test_quickstart(clone):
     """With one epoch of each training: of accuracy it says nothing, but the C equals the interpreter all the same."""
     recipe = clone.folder / "recipes" / "quickstart.sh"
     text = recipe.read_text()
-    assert "--num-epochs 15" in text
-    recipe.write_text(text.replace("--num-epochs 15", "--num-epochs 1"))
+    assert "--num-epochs 5" in text
+    recipe.write_text(text.replace("--num-epochs 5", "--num-epochs 1"))
     done = clone("bash", "recipes/quickstart.sh", "--num-epochs", "1")
     assert done.returncode == 0, done.stdout
     assert "360 of 360 pictures equal" in done.stdout and "Left out" not in done.stdout, done.stdout
