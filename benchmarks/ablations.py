@@ -18,6 +18,7 @@ from gluon_etinynet.data.datasets import cifar_npz
 from gluon_etinynet.data.sources import ArraySource, Loading
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.networks.complexity import measure
+from gluon_etinynet.quantities import BATCH, EPOCHS, GPUS, POSITIVE_RATE, SEED, SIDE
 from gluon_etinynet.training import Config, contexts, train
 
 PAPER_ROWS = {"bottleneck": "EtinyNet with inverted bottlenecks", "nonlinear": "EtinyNet with ReLU after depthwise"}
@@ -25,16 +26,16 @@ SHIFT = 4  # pixels of the original pictures, with mirroring the usual augmentat
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="CIFAR-10 as .npz")
     parser.add_argument("--model", default="etinynet0.75", choices=("etinynet1.0", "etinynet0.75"),
                         help="the network whose variants are compared (default: etinynet0.75)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
-    parser.add_argument("--num-epochs", type=int, default=10, help="default: 10")
-    parser.add_argument("--batch-size", type=int, default=64, help="default: 64")
-    parser.add_argument("--lr", type=float, default=0.1, help="learning rate, cosine to zero (default: 0.1)")
-    parser.add_argument("--input-size", type=int, default=64, help="side to which pictures are enlarged (default: 64)")
-    parser.add_argument("--num-gpus", type=int, default=0, help="default: 0, the CPU")
+    parser.add_argument("--seeds", type=SEED, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
+    parser.add_argument("--num-epochs", type=EPOCHS, default=10, help="default: 10")
+    parser.add_argument("--batch-size", type=BATCH, default=64, help="default: 64")
+    parser.add_argument("--lr", type=POSITIVE_RATE, default=0.1, help="learning rate, cosine to zero (default: 0.1)")
+    parser.add_argument("--input-size", type=SIDE, default=64, help="side to which pictures are enlarged (default: 64)")
+    parser.add_argument("--num-gpus", type=GPUS, default=0, help="default: 0, the CPU")
     parser.add_argument("--save-dir", default="runs/ablations", help="default: runs/ablations")
     return parser.parse_args()
 

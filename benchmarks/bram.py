@@ -7,7 +7,6 @@ depth and width, not on what it holds, but for the width of offsets and biases, 
 minute of processor time a network.
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 
@@ -23,7 +22,7 @@ NETWORKS = {"0.75": 24, "1.0": 32}  # the channels of a word that divide the net
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = cli.Parser(description=__doc__)
     parser.add_argument("--graph", help="integer network with weights of at most 4 bits "
                                         "(default: EtinyNet-0.75 and 1.0 with random weights)")
     parser.add_argument("--word-channels", type=int, choices=roms.WORD_CHANNELS, default=24,

@@ -22,6 +22,7 @@ from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.integer import Graph, first_difference, trace
 from gluon_etinynet.integer.random_graphs import etinynet_graph
 from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
+from gluon_etinynet.quantities import COUNT, COUNT_OR_NONE
 
 CORTEX_M = ("stm32f412", "stm32f746")
 WAYS = {"stored": (), "pushed": ("--pushed",)}
@@ -29,11 +30,11 @@ HEADER = ["network", "processor", "image", "pictures", "compared", "pictures tha
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__,
+    parser = cli.Parser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", required=True, metavar="DIR", help="photographs, in folders or not")
-    parser.add_argument("--num-images", type=int, help="use only so many of them (default: all)")
-    parser.add_argument("--cortex-m", type=int, default=3, metavar="N",
+    parser.add_argument("--num-images", type=COUNT, help="use only so many of them (default: all)")
+    parser.add_argument("--cortex-m", type=COUNT_OR_NONE, default=3, metavar="N",
                         help="photographs that are run under QEMU (default: 3)")
     parser.add_argument("--graph", nargs="+", metavar="NPZ",
                         help="integer networks; or, to make those named above:")

@@ -7,7 +7,6 @@ runs and prints one table. Exit status 0 if nothing measured disagrees without a
 a file is damaged or measures what neither lists.
 """
 
-import argparse
 import json
 from collections import Counter
 from pathlib import Path
@@ -22,7 +21,7 @@ OPTIONAL = {"note": str, "differs": str, "comparable": bool}
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description="Compare what the recipes measured with the paper.")
+    parser = cli.Parser(description="Compare what the recipes measured with the paper.")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
                         help="folder whose metrics.json files are read, at any depth (default: runs)")
     parser.add_argument("--all", action="store_true",

@@ -20,6 +20,7 @@ from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.lowering.compare import compare_layers, same_class, with_integer_constants
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
 from gluon_etinynet.lowering.network import lower
+from gluon_etinynet.quantities import COUNT, SIDE
 from gluon_etinynet.quantize.ptq import quantise
 
 GOAL = 99.5
@@ -28,20 +29,20 @@ HEADER = ["tensor", "values", "fed: equal, %", "most steps", "alone: equal, %", 
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__,
+    parser = cli.Parser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="etinynet1.0", help="network (default: etinynet1.0)")
     parser.add_argument("--params", metavar="FILE",
                         help="checkpoint, float or quantised by ASQ (default: the released one)")
     parser.add_argument("--calib-dir", required=True, metavar="DIR",
                         help="photographs for the feature maps' ranges")
-    parser.add_argument("--num-images", type=int, default=128,
+    parser.add_argument("--num-images", type=COUNT, default=128,
                         help="how many of them to look at (default: 128)")
     parser.add_argument("--data-dir", required=True, metavar="DIR",
                         help="photographs to classify, in folders or not")
-    parser.add_argument("--layers-on", type=int, default=16, metavar="N",
+    parser.add_argument("--layers-on", type=COUNT, default=16, metavar="N",
                         help="photographs on which layers are compared (default: 16)")
-    parser.add_argument("--input-size", type=int, default=224,
+    parser.add_argument("--input-size", type=SIDE, default=224,
                         help="side of the picture in pixels (default: 224)")
     parser.add_argument("--check", action="store_true", help=f"fail below {GOAL} %% of equal classes")
     parser.add_argument("--save-dir", default="runs/fake_quantised", help="default: %(default)s")

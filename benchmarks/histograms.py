@@ -10,14 +10,14 @@ each layer of a quantised checkpoint has learned, with its J and E. Each is writ
 its numbers as CSV beside it, and metrics.json holds what the paper states about figures 3 and 4.
 """
 
-import argparse
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
+from gluon_etinynet import cli
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.cli import run, table
+from gluon_etinynet.cli import table
 from gluon_etinynet.files import InputError, atomic_path, sha256, write_csv, write_json
 from gluon_etinynet.model_zoo import RELEASES, released_checkpoint
 from gluon_etinynet.networks.parameters import structural_names
@@ -55,7 +55,7 @@ EXPLAINED = {
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = cli.Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--params", help="checkpoint to read (default: the released EtinyNet-1.0)")
     parser.add_argument("--figure", choices=["3", "4", "layers", "lambda"], help="draw only this one")
     parser.add_argument("--layer", action="append", help="layer1.4, layer3.2 (the paper's names) or a name of "
@@ -328,4 +328,4 @@ def save(figure, stem):
 
 
 if __name__ == "__main__":
-    run(main)
+    cli.run(main)

@@ -12,18 +12,19 @@ from pathlib import Path
 from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.files import write_csv, write_json
+from gluon_etinynet.quantities import BATCH, COUNT, PERIOD, SIDE
 from gluon_etinynet.training import contexts
 
 NETWORKS = ("etinynet1.0", "etinynet0.75")
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch-size", type=int, nargs="+", default=[1, 32], help="default: 1 32")
-    parser.add_argument("--input-size", type=int, default=224, help="side of the input in pixels (default: 224)")
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch-size", type=BATCH, nargs="+", default=[1, 32], help="default: 1 32")
+    parser.add_argument("--input-size", type=SIDE, default=224, help="side of the input in pixels (default: 224)")
     parser.add_argument("--num-gpus", type=int, default=0, choices=(0, 1), help="1: on a GPU (default: 0)")
-    parser.add_argument("--rounds", type=int, default=7, help="measurements of each (default: 7)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="least length of a measurement (default: 1)")
+    parser.add_argument("--rounds", type=COUNT, default=7, help="measurements of each (default: 7)")
+    parser.add_argument("--seconds", type=PERIOD, default=1.0, help="least length of a measurement (default: 1)")
     parser.add_argument("--save-dir", default="runs/inference_throughput")
     return parser.parse_args()
 

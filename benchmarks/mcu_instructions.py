@@ -34,7 +34,7 @@ PEERS = {"CMSIS-NN": (365.2, None, None, None, None), "CMSIS-NN -O3": (377.0, 48
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__,
+    parser = cli.Parser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--graph", nargs="+", metavar="NPZ",
                         help="integer networks (default: random weights)")

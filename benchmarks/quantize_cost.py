@@ -7,15 +7,16 @@ machine hits all alike; the medians are compared. Also times the operators alone
 composition of broadcasting and reductions. Result: runs/quantize_cost/metrics.json.
 """
 
-import argparse
 import statistics
 import time
 from pathlib import Path
 
+from gluon_etinynet import cli
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.cli import progress, run, table
+from gluon_etinynet.cli import progress, table
 from gluon_etinynet.files import write_json
 from gluon_etinynet.model_zoo import get_model
+from gluon_etinynet.quantities import BATCH, COUNT, SIDE
 from gluon_etinynet.quantize.operators import asq, dorefa
 from gluon_etinynet.quantize.qat import prepare_qat
 from gluon_etinynet.quantize.ranges import calibrate
@@ -24,11 +25,11 @@ WARM_UP = 2
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = cli.Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="etinynet1.0")
-    parser.add_argument("--input-size", type=int, default=224)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--input-size", type=SIDE, default=224)
+    parser.add_argument("--batch-size", type=BATCH, default=32)
+    parser.add_argument("--steps", type=COUNT, default=8)
     parser.add_argument("--save-dir", default="runs/quantize_cost")
     arguments = parser.parse_args()
     x = mx.nd.random.randint(-128, 128, (arguments.batch_size, 3, arguments.input_size, arguments.input_size))
@@ -107,4 +108,4 @@ def medians(steps, count):
 
 
 if __name__ == "__main__":
-    run(main)
+    cli.run(main)

@@ -19,6 +19,7 @@ from gluon_etinynet import InputError, cli
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.program import call, detection_lines, make, need, raw, simulate, sizes
 from gluon_etinynet.files import write_json
+from gluon_etinynet.quantities import COUNT
 
 MCU = "stm32h743"
 POINT = 0.01  # the most that 8 bits may cost
@@ -27,11 +28,11 @@ POINT = 0.01  # the most that 8 bits may cost
 def parse_args():
     from gluon_etinynet.flags import add_dataset_arguments
 
-    parser = argparse.ArgumentParser(description=__doc__,
+    parser = cli.Parser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--params", required=True, metavar="FILE", help="checkpoint of tools/train_ssd.py")
     add_dataset_arguments(parser)
-    parser.add_argument("--num-images", type=int, default=256,
+    parser.add_argument("--num-images", type=COUNT, default=256,
                         help="training pictures from which ranges are taken (default: 256)")
     parser.add_argument("--cflags", default="-O2", help="the compilers' optimisation (default: -O2)")
     parser.add_argument("--save-dir", default="runs/ssd_int8", help="default: %(default)s")

@@ -14,16 +14,18 @@ from gluon_etinynet import cli
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.networks.complexity import measure
 from gluon_etinynet.networks.layers import IMAGE, layers_of
+from gluon_etinynet.quantities import SIDE
 
 PAPER_SIZE = 224
 NAMES = {"EtinyNet-1.0": "etinynet1.0", "EtinyNet-0.75": "etinynet0.75"}
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", nargs="+", default=list(NAMES.values()) + list(COMPARABLE),
                         help="networks to count: names of get_model, or " + ", ".join(COMPARABLE))
-    parser.add_argument("--input-size", type=int, default=PAPER_SIZE, help="side of the input in pixels (default: 224)")
+    parser.add_argument("--input-size", type=SIDE, default=PAPER_SIZE,
+                        help="side of the input in pixels (default: 224)")
     parser.add_argument("--per-layer", action="store_true", help="print and save every layer of each network")
     parser.add_argument("--save-dir", default="runs/table1", help="folder of the results (default: runs/table1)")
     return parser.parse_args()

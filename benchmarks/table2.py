@@ -23,6 +23,7 @@ from gluon_etinynet.data.images import index_folder
 from gluon_etinynet.data.sources import FolderSource, Loading, RecordSource
 from gluon_etinynet.files import atomic_path, write_csv, write_json
 from gluon_etinynet.networks.complexity import measure
+from gluon_etinynet.quantities import BATCH, GPUS, THREADS
 from gluon_etinynet.training import contexts, evaluate
 
 OURS = {"EtinyNet-1.0": "etinynet1.0", "EtinyNet-0.75": "etinynet0.75"}
@@ -41,7 +42,7 @@ LABELS = {"MobileNetV1-0.5": ("left", 11), "EtinyNet-0.75": ("right", 5), "Shuff
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=list(OURS.values()), default="etinynet1.0",
                         help="network whose accuracy is measured (default: etinynet1.0)")
     parser.add_argument("--params", help="its checkpoint (default: the released one, downloaded when not cached)")
@@ -49,9 +50,9 @@ def parse_args():
     parser.add_argument("--use-rec", action="store_true", help="read --rec-val instead of --data-dir")
     parser.add_argument("--rec-val", help="validation .rec file")
     parser.add_argument("--rec-val-idx", help="its .idx file (default: beside it)")
-    parser.add_argument("--batch-size", type=int, default=32, help="default: 32")
-    parser.add_argument("--num-gpus", type=int, default=0, help="default: 0, the CPU")
-    parser.add_argument("-j", "--num-workers", type=int, default=2, help="threads that read pictures (default: 2)")
+    parser.add_argument("--batch-size", type=BATCH, default=32, help="default: 32")
+    parser.add_argument("--num-gpus", type=GPUS, default=0, help="default: 0, the CPU")
+    parser.add_argument("-j", "--num-workers", type=THREADS, default=2, help="threads that read pictures (default: 2)")
     parser.add_argument("--save-dir", default="runs/table2", help="default: runs/table2")
     args = parser.parse_args()
     if args.use_rec != bool(args.rec_val) or (args.use_rec and args.data_dir):

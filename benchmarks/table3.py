@@ -19,6 +19,7 @@ from paper import comparison, value
 
 from gluon_etinynet import cli
 from gluon_etinynet.files import write_csv, write_json
+from gluon_etinynet.quantities import SEED
 
 TOOL = Path(__file__).resolve().parent.parent / "tools" / "quantize.py"
 ROWS = {"etinynet1.0": "EtinyNet-1.0", "etinynet0.75": "EtinyNet-0.75"}
@@ -27,14 +28,14 @@ IMAGENET_VALIDATION = 50000
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                      allow_abbrev=False)
     add = parser.add_argument
     add("--model", default="etinynet1.0", choices=list(ROWS), help="default: etinynet1.0")
     add("--schemes", nargs="+", default=list(NAMES), choices=list(NAMES), help="default: asq dorefa")
     add("--weight-bits", type=int, default=4, choices=range(2, 9), help="default: 4")
     add("--per-channel", action="store_true", help="a lambda for each output channel (the paper: each layer)")
-    add("--seeds", type=int, nargs="+", default=[0], help="default: 0")
+    add("--seeds", type=SEED, nargs="+", default=[0], help="default: 0")
     add("--save-dir", default="runs/table3", help="default: runs/table3")
     return parser.parse_known_args()
 

@@ -26,6 +26,7 @@ from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print
 from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
 from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.model_zoo import released_checkpoint
+from gluon_etinynet.quantities import COUNT
 from gluon_etinynet.quantize.ptq import quantise
 from gluon_etinynet.training import evaluate_graph, evaluate_net
 
@@ -37,12 +38,12 @@ NOTHING = Memory("no", None, None, None, None, None)
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__,
+    parser = cli.Parser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--params", metavar="FILE",
                         help="float checkpoint of EtinyNet-1.0 (default: the released one)")
     parser.add_argument("--calib-dir", metavar="DIR", help="photographs for the ranges of the feature maps")
-    parser.add_argument("--num-images", type=int, default=128,
+    parser.add_argument("--num-images", type=COUNT, default=128,
                         help="how many of them to look at (default: 128)")
     add_picture_arguments(parser)
     parser.add_argument("--save-dir", default="runs/table4", help="default: %(default)s")

@@ -27,6 +27,7 @@ from gluon_etinynet.flags import add_dataset_arguments, given_classes, read_data
 from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
 from gluon_etinynet.networks.complexity import measure
+from gluon_etinynet.quantities import BATCH, GPUS, THREADS
 from gluon_etinynet.quantize.ptq import quantise
 from gluon_etinynet.quantize.qat import feature_map_quantisers
 from gluon_etinynet.training import contexts
@@ -39,14 +40,14 @@ CALIBRATION_PICTURES = 128
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--params", metavar="FILE", help="checkpoint of tools/train_ssd.py; its mAP is measured")
     add_dataset_arguments(parser)
     add("--int8", action="store_true", help="measure it rounded to 8 bits too")
-    add("--batch-size", type=int, default=32, help="default: 32")
-    add("--num-gpus", type=int, default=0, help="default: 0, the CPU")
-    add("-j", "--num-workers", type=int, default=2, help="threads that read pictures (default: 2)")
+    add("--batch-size", type=BATCH, default=32, help="default: 32")
+    add("--num-gpus", type=GPUS, default=0, help="default: 0, the CPU")
+    add("-j", "--num-workers", type=THREADS, default=2, help="threads that read pictures (default: 2)")
     add("--save-dir", default="runs/table5", help="default: runs/table5")
     args = parser.parse_args()
     if args.int8 and not args.params:

@@ -20,21 +20,22 @@ from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data.images import index_folder
 from gluon_etinynet.data.sources import FolderSource, Loading
 from gluon_etinynet.files import InputError, write_csv, write_json
+from gluon_etinynet.quantities import BATCH, COUNT, GPUS, SIDE, THREADS
 from gluon_etinynet.training import Config, contexts, cross_entropy, train
 
 CONFIG = Config(epochs=2, lr=1e-3)  # the first epoch warms up, the second is timed
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", required=True, help="pictures: labels.csv, or one folder for each class")
     parser.add_argument("--model", default="etinynet1.0", help="default: etinynet1.0")
-    parser.add_argument("--input-size", type=int, nargs="+", default=[224, 64], help="default: 224 64")
-    parser.add_argument("--batch-size", type=int, default=32, help="default: 32")
-    parser.add_argument("--batches", type=int, default=8, help="in a measurement (default: 8)")
-    parser.add_argument("--rounds", type=int, default=5, help="measurements of each way (default: 5)")
-    parser.add_argument("--num-gpus", type=int, default=0, help="default: 0, the CPU")
-    parser.add_argument("-j", "--num-workers", type=int, default=2, help="threads that read pictures (default: 2)")
+    parser.add_argument("--input-size", type=SIDE, nargs="+", default=[224, 64], help="default: 224 64")
+    parser.add_argument("--batch-size", type=BATCH, default=32, help="default: 32")
+    parser.add_argument("--batches", type=COUNT, default=8, help="in a measurement (default: 8)")
+    parser.add_argument("--rounds", type=COUNT, default=5, help="measurements of each way (default: 5)")
+    parser.add_argument("--num-gpus", type=GPUS, default=0, help="default: 0, the CPU")
+    parser.add_argument("-j", "--num-workers", type=THREADS, default=2, help="threads that read pictures (default: 2)")
     parser.add_argument("--save-dir", default="runs/training_throughput")
     return parser.parse_args()
 

@@ -1,5 +1,6 @@
 """What the command line tools share: how they end, what they print, how they show progress."""
 
+import argparse
 import contextlib
 import os
 import signal
@@ -9,7 +10,14 @@ from tqdm import tqdm
 
 from .files import InputError
 
-__all__ = ["run", "open_log", "progress", "table"]
+__all__ = ["Parser", "run", "open_log", "progress", "table"]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of flags whose complaint is one line."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message} (--help lists the flags)\n")
 
 
 def run(main):

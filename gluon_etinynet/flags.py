@@ -1,6 +1,7 @@
 """The flags that several tools share, and what they name."""
 
 from .files import InputError
+from .quantities import BATCH, COUNT, CROP_RATIO, SIDE, THREADS
 
 __all__ = ["add_picture_arguments", "labelled_pictures", "print_unreadable", "add_dataset_arguments", "read_dataset",
            "given_classes", "add_checkpoint_arguments"]
@@ -15,10 +16,10 @@ def add_picture_arguments(parser):
     parser.add_argument("--use-rec", action="store_true", help="read --rec-val instead of --data-dir")
     parser.add_argument("--rec-val", help="validation .rec file")
     parser.add_argument("--rec-val-idx", help="its .idx file (default: beside it)")
-    parser.add_argument("--crop-ratio", type=float, default=0.875,
+    parser.add_argument("--crop-ratio", type=CROP_RATIO, default=0.875,
                         help="side of the crop as a part of the resized short side (default: 0.875)")
-    parser.add_argument("--batch-size", type=int, default=32, help="pictures at a time (default: 32)")
-    parser.add_argument("-j", "--num-workers", type=int, default=2,
+    parser.add_argument("--batch-size", type=BATCH, default=32, help="pictures at a time (default: 32)")
+    parser.add_argument("-j", "--num-workers", type=THREADS, default=2,
                         help="threads that read pictures (default: 2)")
     parser.add_argument("--strict", action="store_true", help="stop at a picture that cannot be read")
 
@@ -144,11 +145,11 @@ def add_checkpoint_arguments(parser):
                                  "ROOT/ImageSets/Main/train.txt)"),
         parser.add_argument("--calib-digits", action="store_const", const=True,
                             help="take them from scikit-learn's handwritten digits, for a network trained on these"),
-        parser.add_argument("--num-images", type=int, help="how many pictures to look at (default: 128)"),
+        parser.add_argument("--num-images", type=COUNT, help="how many pictures to look at (default: 128)"),
         parser.add_argument("--weight-bits", type=int, choices=range(2, 9),
                             help="those of the result; a checkpoint of others is refused (default: 8 for a float "
                                  "checkpoint, its own for one quantised by ASQ)"),
-        parser.add_argument("--input-size", type=int,
+        parser.add_argument("--input-size", type=SIDE,
                             help="side of the picture in pixels (default: 224; a detector's own)"),
     ]
     return [action.dest for action in actions]

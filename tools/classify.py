@@ -1,6 +1,5 @@
 """Name what is on photographs: the five most probable ImageNet classes of each."""
 
-import argparse
 
 import numpy as np
 
@@ -8,17 +7,18 @@ from gluon_etinynet import InputError, cli, get_model, model_names
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data.datasets import imagenet_classes
 from gluon_etinynet.data.images import preprocess, read_image
+from gluon_etinynet.quantities import CROP_RATIO, SIDE
 
 TOP = 5
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = cli.Parser(description=__doc__)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="photograph, of any size")
     parser.add_argument("--model", default="etinynet1.0", choices=model_names(), help="network (default: etinynet1.0)")
     parser.add_argument("--params", help="checkpoint (default: the released one, downloaded when it is not cached)")
-    parser.add_argument("--input-size", type=int, default=224, help="side of the crop in pixels (default: 224)")
-    parser.add_argument("--crop-ratio", type=float, default=0.875,
+    parser.add_argument("--input-size", type=SIDE, default=224, help="side of the crop in pixels (default: 224)")
+    parser.add_argument("--crop-ratio", type=CROP_RATIO, default=0.875,
                         help="side of the crop as a part of the resized short side (default: 0.875)")
     return parser.parse_args()
 

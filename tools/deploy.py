@@ -33,6 +33,7 @@ from gluon_etinynet.data.images import index_folder
 from gluon_etinynet.export.c.program import MCUS, DoesNotFit, make, raw, simulate, sizes
 from gluon_etinynet.files import atomic_path, classes_beside, sha256, write_csv, write_json
 from gluon_etinynet.integer import Graph
+from gluon_etinynet.quantities import SIDE
 from gluon_etinynet.steps import Step, run_steps
 
 TOOLS = Path(__file__).resolve().parent
@@ -56,7 +57,7 @@ Memory = namedtuple("Memory", "flash static stack fits")  # bytes; None where it
 
 def parse_args():
     """The command line, and what stands behind its `--`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--data-dir", metavar="MINE", help="training pictures by class; the quantisation learns from them too")
     add("--val-dir", metavar="VAL", help="pictures of the same classes, on which accuracy is measured")
@@ -65,8 +66,8 @@ def parse_args():
     add("--out", required=True, metavar="DIR", help="folder to write")
     add("--model", default=MODELS[0], help=f"one of {', '.join(MODELS)} (default: %(default)s)")
     add("--params", metavar="FILE", help="a float checkpoint with these classes: nothing is trained")
-    add("--weight-bits", type=int, default=8, help="8, or 4 by ASQ for a classifier (default: 8)")
-    add("--input-size", type=int, help="side of a classifier's pictures in pixels, 32 at least (default: 224)")
+    add("--weight-bits", type=int, choices=(4, 8), default=8, help="8, or 4 by ASQ for a classifier (default: 8)")
+    add("--input-size", type=SIDE, help="side of a classifier's pictures in pixels (default: 224)")
     words, training = sys.argv[1:], []
     if "--" in words:
         words, training = words[:words.index("--")], words[words.index("--") + 1:]
@@ -83,13 +84,9 @@ def check(args, training):
         raise InputError(f"--mcu {args.mcu} is not known; there are: {', '.join(MCUS)}")
     if args.model not in MODELS:
         raise InputError(f"--model {args.model}: it must be one of {', '.join(MODELS)}")
-    if args.weight_bits not in (4, 8):
-        raise InputError(f"--weight-bits {args.weight_bits}: it must be 4 or 8")
     if args.dataset_root and (args.weight_bits != 8 or args.input_size is not None):
         raise InputError("a detector has weights of 8 bits and pictures of 256 pixels: leave out --weight-bits and "
                          "--input-size")
-    if args.input_size is not None and args.input_size < 32:
-        raise InputError(f"--input-size {args.input_size}: it must be 32 at least")
     if args.params and training:
         raise InputError(f"{shlex.join(training)}: nothing is trained with --params; leave out what stands behind --")
     for word in training:

@@ -12,15 +12,16 @@ from gluon_etinynet.detection.evaluation import detect
 from gluon_etinynet.detection.training import load_detector
 from gluon_etinynet.files import write_json
 from gluon_etinynet.flags import given_classes
+from gluon_etinynet.quantities import SHARE
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="picture, of any size")
     parser.add_argument("--params", required=True, metavar="FILE", help="checkpoint of tools/train_ssd.py")
     parser.add_argument("--classes", metavar="NAME,NAME",
                         help="default: classes.txt beside the checkpoint, or else Pascal VOC's")
-    parser.add_argument("--threshold", type=float, default=0.3, help="least score of a detection (default: 0.3)")
+    parser.add_argument("--threshold", type=SHARE, default=0.3, help="least score of a detection (default: 0.3)")
     parser.add_argument("--save-dir", default="runs/detect", help="default: %(default)s")
     return parser.parse_args()
 

@@ -22,7 +22,7 @@ from gluon_etinynet.training import evaluate_graph, evaluate_net
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__,
+    parser = cli.Parser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--graph", required=True, metavar="NPZ",
                         help="integer network, of tools/make_graph.py")

@@ -13,15 +13,16 @@ from gluon_etinynet import cli, get_model, model_names
 from gluon_etinynet.data.datasets import imagenet_classes
 from gluon_etinynet.files import write_json
 from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print_unreadable
+from gluon_etinynet.quantities import GPUS, SIDE
 from gluon_etinynet.training import contexts, evaluate
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="etinynet1.0", choices=model_names(), help="network (default: etinynet1.0)")
     parser.add_argument("--params", help="checkpoint (default: the released one, downloaded when it is not cached)")
-    parser.add_argument("--input-size", type=int, default=224, help="side of the crop in pixels (default: 224)")
-    parser.add_argument("--num-gpus", type=int, default=0, help="GPUs to use (default: 0, the CPU)")
+    parser.add_argument("--input-size", type=SIDE, default=224, help="side of the crop in pixels (default: 224)")
+    parser.add_argument("--num-gpus", type=GPUS, default=0, help="GPUs to use (default: 0, the CPU)")
     add_picture_arguments(parser)
     parser.add_argument("--save-dir", default="runs/eval_imagenet",
                         help="folder of metrics.json (default: %(default)s)")

@@ -21,20 +21,21 @@ from gluon_etinynet.detection.training import load_detector
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.flags import add_dataset_arguments, given_classes, read_dataset
 from gluon_etinynet.integer import Graph
+from gluon_etinynet.quantities import BATCH, COUNT, GPUS, SHARE, THREADS
 from gluon_etinynet.training import contexts
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--params", metavar="FILE", help="checkpoint of tools/train_ssd.py; or:")
     add("--graph", metavar="NPZ", help="integer network, of tools/make_graph.py")
     add_dataset_arguments(parser, ["val"])
-    add("--batch-size", type=int, default=32, help="pictures at a time (default: 32)")
-    add("--num-gpus", type=int, default=0, help="default: 0, the CPU; the first one computes")
-    add("-j", "--num-workers", type=int, default=2, help="threads that read pictures (default: 2)")
-    add("--pictures", type=int, default=12, help="on the contact sheet (default: 12)")
-    add("--threshold", type=float, default=0.4, help="least score of a detection drawn there (default: 0.4)")
+    add("--batch-size", type=BATCH, default=32, help="pictures at a time (default: 32)")
+    add("--num-gpus", type=GPUS, default=0, help="default: 0, the CPU; the first one computes")
+    add("-j", "--num-workers", type=THREADS, default=2, help="threads that read pictures (default: 2)")
+    add("--pictures", type=COUNT, default=12, help="on the contact sheet (default: 12)")
+    add("--threshold", type=SHARE, default=0.4, help="least score of a detection drawn there (default: 0.4)")
     add("--save-dir", default="runs/eval_ssd", help="default: %(default)s")
     return parser.parse_args()
 
@@ -70,11 +71,6 @@ def check(args):
         raise InputError("give one detector: --params FILE, or --graph NPZ")
     if args.graph and args.num_gpus:
         raise InputError("--num-gpus does not go with --graph: the interpreter computes on the CPU")
-    for name in ("batch_size", "num_workers", "pictures"):
-        if getattr(args, name) < 1:
-            raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)}: it must be positive")
-    if not 0 <= args.threshold <= 1:
-        raise InputError(f"--threshold {args.threshold}: it must be from 0 to 1")
 
 
 def measurements(classes, value, args):

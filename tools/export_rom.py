@@ -3,7 +3,6 @@
 The word layouts are in docs/rom.md. What was written is read back and held against the network.
 """
 
-import argparse
 
 from gluon_etinynet import cli
 from gluon_etinynet.export.fpga import roms
@@ -11,7 +10,7 @@ from gluon_etinynet.integer import Graph
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = cli.Parser(description=__doc__)
     parser.add_argument("--graph", required=True,
                         help="integer network with weights of at most 4 bits (.npz)")
     parser.add_argument("--word-channels", type=int, default=24, choices=roms.WORD_CHANNELS,

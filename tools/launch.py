@@ -22,8 +22,9 @@ import sys
 import threading
 import time
 
-from gluon_etinynet.cli import run
+from gluon_etinynet import cli
 from gluon_etinynet.files import InputError
+from gluon_etinynet.quantities import COUNT, PERIOD
 
 LOCAL = "localhost"
 # MXNet enters the server's loop while it is imported. A server would unpickle an optimizer that it is
@@ -181,15 +182,13 @@ def end(processes, grace):
 
 def main():
     """Parse, start, watch, end."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--num-workers", type=int, required=True, help="processes that compute gradients")
-    parser.add_argument("--num-servers", type=int, required=True, help="processes that add them up")
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--num-workers", type=COUNT, required=True, help="processes that compute gradients")
+    parser.add_argument("--num-servers", type=COUNT, required=True, help="processes that add them up")
     parser.add_argument("--hostfile", help="hosts to run on, one a line (default: this machine)")
-    parser.add_argument("--grace", type=float, default=10, help="seconds that processes get to end by themselves")
+    parser.add_argument("--grace", type=PERIOD, default=10, help="seconds that processes get to end by themselves")
     parser.add_argument("command", nargs="+", help="what a worker runs, after --")
     args = parser.parse_args()
-    if args.num_workers < 1 or args.num_servers < 1 or args.grace < 0:
-        raise InputError("--num-workers and --num-servers must be at least 1, --grace not negative")
     hosts = read_hosts(args.hostfile) if args.hostfile else [LOCAL]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
@@ -213,4 +212,4 @@ def main():
 
 
 if __name__ == "__main__":
-    run(main)
+    cli.run(main)

@@ -12,7 +12,7 @@ from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = add_checkpoint_arguments(parser)
     parser.add_argument("--out", required=True, metavar="NPZ", help="integer network to write")
     args = parser.parse_args()

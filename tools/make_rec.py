@@ -3,7 +3,6 @@
 Every record is checked; PREFIX.rec.checked says so, and training does not check them again.
 """
 
-import argparse
 import concurrent.futures
 import os
 import random
@@ -18,6 +17,7 @@ from gluon_etinynet import cli
 from gluon_etinynet.data.images import index_folder, read_image
 from gluon_etinynet.data.record_check import read_index, validate_records
 from gluon_etinynet.files import InputError
+from gluon_etinynet.quantities import SEED, THREADS, Quantity
 
 # Through our door to MXNet: im2rec alone does not start with numpy 1.24 and later.
 IM2REC = ("import gluon_etinynet._mxnet, runpy, sys; sys.argv[0] = 'im2rec'; "
@@ -26,24 +26,22 @@ PATIENCE = 30  # seconds in which the file does not grow; the readers of im2rec 
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = cli.Parser(description=__doc__)
     parser.add_argument("folder", type=Path, help="with a labels.csv or a subfolder for each class")
     parser.add_argument("prefix", type=Path, help="of the files to make")
-    parser.add_argument("--resize", type=int, default=0,
+    parser.add_argument("--resize", type=Quantity(0, 8192), default=0,
                         help="short side in pixels; 0 (default) keeps the size")
-    parser.add_argument("--quality", type=int, default=95,
+    parser.add_argument("--quality", type=Quantity(1, 100), default=95,
                         help="of the JPEG encoding, 1 to 100 (default: %(default)s)")
     parser.add_argument("--pass-through", action="store_true",
                         help="keep the files as they are, byte for byte")
     parser.add_argument("--classes", type=Path,
                         help="file with the name of one class a line, in the order of the network's outputs; "
                              "by default those that occur, sorted")
-    parser.add_argument("--seed", type=int, default=100, help="of the order (default: %(default)s)")
-    parser.add_argument("--num-thread", type=int, default=os.cpu_count(),
+    parser.add_argument("--seed", type=SEED, default=100, help="of the order (default: %(default)s)")
+    parser.add_argument("--num-thread", type=THREADS, default=os.cpu_count(),
                         help="processes that read and encode (default: %(default)s)")
     args = parser.parse_args()
-    if args.resize < 0 or not 1 <= args.quality <= 100 or args.num_thread < 1:
-        parser.error("--resize is at least 0, --quality from 1 to 100, --num-thread at least 1")
     if args.pass_through and (args.resize or args.quality != 95):
         parser.error("--pass-through keeps the files as they are: it goes without --resize and --quality")
     return args

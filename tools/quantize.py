@@ -36,6 +36,18 @@ from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
 from gluon_etinynet.model_zoo import detector_names, model_names, released_checkpoint
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
+from gluon_etinynet.quantities import (
+    BATCH,
+    COUNT,
+    COUNT_OR_NONE,
+    EPOCHS,
+    GPUS,
+    POSITIVE_RATE,
+    RATE,
+    SEED,
+    SIDE,
+    THREADS,
+)
 from gluon_etinynet.quantize.ptq import quantise
 from gluon_etinynet.quantize.qat import prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.reconstruct import distil, reconstruct
@@ -56,7 +68,7 @@ learn(float_net, net) : makes `net`, which is the float network still, a quantis
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--model", default="etinynet1.0", choices=[*model_names(), *detector_names()], help="default: etinynet1.0")
     add("--params", metavar="FILE", help="float checkpoint (default: the released one, downloaded when not cached)")
@@ -65,31 +77,32 @@ def parse_args():
     add("--per-channel", action="store_true", help="a lambda for each output channel (the paper: each layer)")
     add("--no-balancing", action="store_true",
         help="leave the channels of a layer as different in size as they are, as the paper does")
-    add("--seed", type=int, default=0, help="default: 0")
+    add("--seed", type=SEED, default=0, help="default: 0")
     add("--val-dir", nargs="+", default=[], metavar="DIR",
         help="labelled photographs (labels.csv, or one folder for each class)")
-    add("--input-size", type=int, help="side of the pictures that are learnt from, in pixels (default: 224 with linear "
-                                       "and with labels, 160 with --photographs, 64 with --cifar and --digits)")
-    add("--val-size", type=int, help="side of the validation pictures (default: --input-size; 224 with --photographs "
+    add("--input-size", type=SIDE, help="side of the pictures that are learnt from, in pixels (default: 224 with "
+                                        "linear and with labels, 160 with --photographs, 64 with --cifar, --digits)")
+    add("--val-size", type=SIDE, help="side of the validation pictures (default: --input-size; 224 with --photographs "
                                      "and a scheme that learns)")
-    add("--batch-size", type=int, help="default: 1024; 32 with --photographs, 64 with --cifar and --digits")
-    add("--lr", type=float, help="learning rate at the start, cosine to zero (default: 0.01; with --photographs 0.02, "
-                                 "relative to the size of each parameter)")
-    add("--num-gpus", type=int, default=0, help="default: 0, the CPU")
-    add("-j", "--num-workers", type=int, default=2, help="threads that read pictures (default: 2)")
+    add("--batch-size", type=BATCH, help="default: 1024; 32 with --photographs, 64 with --cifar and --digits")
+    add("--lr", type=POSITIVE_RATE, help="learning rate at first, cosine to zero (default: 0.01; with --photographs "
+                                         "0.02, relative to the size of each parameter)")
+    add("--num-gpus", type=GPUS, default=0, help="default: 0, the CPU")
+    add("-j", "--num-workers", type=THREADS, default=2, help="threads that read pictures (default: 2)")
     add("--save-dir", default="runs/quantize", help="default: %(default)s")
 
     add = parser.add_argument_group("from unlabelled photographs").add_argument
     add("--photographs", nargs="+", metavar="DIR", help="every picture below these folders, or of lists in Pascal "
                                                                "VOC's layout (ROOT/ImageSets/Main/train.txt)")
-    add("--num-images", type=int, help="use so many of them, chosen by chance (default: all; 256 with linear)")
-    add("--crops", type=int, help="random parts of each picture that are learnt from beside its centre (default: 4)")
-    add("--steps", type=int, help="updates of each block (default: 1000)")
-    add("--lambda-lr", type=float, help="learning rate of lambda, times --lr (default: 1)")
-    add("--damping", type=float, help="weight of the distance of weights from their levels, which keeps them off the "
+    add("--num-images", type=COUNT, help="use so many of them, chosen by chance (default: all; 256 with linear)")
+    add("--crops", type=COUNT_OR_NONE,
+        help="random parts of each picture that are learnt from beside its centre (default: 4)")
+    add("--steps", type=COUNT, help="updates of each block (default: 1000)")
+    add("--lambda-lr", type=RATE, help="learning rate of lambda, times --lr (default: 1)")
+    add("--damping", type=RATE, help="weight of the distance of weights from their levels, which keeps them off the "
                                       "boundaries between levels (default: 0.1)")
-    add("--distil-epochs", type=int, help="epochs of distillation after that (default: 0)")
-    add("--distil-lr", type=float, help="its learning rate, relative as well (default: 1e-4)")
+    add("--distil-epochs", type=COUNT_OR_NONE, help="epochs of distillation after that (default: 0)")
+    add("--distil-lr", type=POSITIVE_RATE, help="its learning rate, relative as well (default: 1e-4)")
 
     add = parser.add_argument_group("with labels").add_argument
     add("--rec-train", metavar="FILE", help="training .rec file")
@@ -97,11 +110,11 @@ def parse_args():
     add("--data-dir", metavar="DIR", help="training pictures: labels.csv, or one folder for each class")
     add("--cifar", metavar="FILE.npz", help="CIFAR-10, or a set of its form")
     add("--digits", action="store_true", help="scikit-learn's handwritten digits")
-    add("--num-epochs", type=int, help="default: 40")
+    add("--num-epochs", type=EPOCHS, help="default: 40")
     add("--float-dir", metavar="DIR", help="where the float network of --cifar and --digits is trained, or goes on "
                                            "(default: float-seedN beside --save-dir)")
-    add("--float-epochs", type=int, default=15, help="of that network (default: 15)")
-    add("--float-lr", type=float, default=0.05, help="and its learning rate (default: 0.05)")
+    add("--float-epochs", type=EPOCHS, default=15, help="of that network (default: 15)")
+    add("--float-lr", type=POSITIVE_RATE, default=0.05, help="and its learning rate (default: 0.05)")
     args = parser.parse_args()
     check(parser, args)
     return args
@@ -135,14 +148,8 @@ def check(parser, args):
         parser.error("--lr, --per-channel and --no-balancing are for asq and dorefa")
     if photographs and args.num_gpus:
         parser.error("--photographs runs on the CPU: no --num-gpus")
-    if learnt and (args.crops < 0 or args.steps < 1 or args.distil_epochs < 0 or args.damping < 0):
-        parser.error("--steps is 1 or more; --crops, --distil-epochs and --damping are 0 or more")
     if args.num_epochs is None:
         args.num_epochs = 40
-    if min(args.num_epochs, args.float_epochs, args.num_workers, args.input_size or 8, args.val_size or 8,
-           args.batch_size or 1) < 1:
-        parser.error("--num-epochs, --float-epochs, --num-workers, --input-size, --val-size and --batch-size must be "
-                     "positive")
     if small and (args.val_dir or args.rec_val or args.val_size):
         parser.error("--cifar and --digits have test pictures of their own: no --val-dir, --rec-val or --val-size")
     if not small and not args.val_dir and not args.rec_val and args.model not in detector_names():

@@ -17,6 +17,7 @@ from gluon_etinynet.data.datasets import digits
 from gluon_etinynet.data.sources import ArraySource, Loading
 from gluon_etinynet.files import atomic_path, write_json
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
+from gluon_etinynet.quantities import BATCH, EPOCHS, POSITIVE_RATE, SEED
 from gluon_etinynet.training import Config, evaluate, train
 
 SIZE = 64
@@ -25,12 +26,12 @@ WEIGHT_DECAY = 5e-4
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="etinynet1.0", help="network (default: etinynet1.0)")
-    parser.add_argument("--num-epochs", type=int, default=20, help="default: 20")
-    parser.add_argument("--batch-size", type=int, default=64, help="default: 64")
-    parser.add_argument("--lr", type=float, default=0.05, help="learning rate, cosine to zero (default: 0.05)")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--num-epochs", type=EPOCHS, default=20, help="default: 20")
+    parser.add_argument("--batch-size", type=BATCH, default=64, help="default: 64")
+    parser.add_argument("--lr", type=POSITIVE_RATE, default=0.05, help="learning rate, cosine to zero (default: 0.05)")
+    parser.add_argument("--seed", type=SEED, default=0, help="default: 0")
     parser.add_argument("--save-dir", default="runs/quickstart", help="default: runs/quickstart")
     return parser.parse_args()
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_etinynet import training
+from gluon_etinynet import cli, training
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.cli import open_log, run
+from gluon_etinynet.cli import open_log
 from gluon_etinynet.data.datasets import imagenet_classes
 from gluon_etinynet.data.images import index_folder
 from gluon_etinynet.data.sources import FolderSource, Loading, RecordSource
@@ -24,6 +24,22 @@ from gluon_etinynet.files import InputError, atomic_path
 from gluon_etinynet.model_zoo import get_model, model_names, released_checkpoint
 from gluon_etinynet.networks.parameters import load_features, load_parameters, structural_names
 from gluon_etinynet.networks.params_file import read_params
+from gluon_etinynet.quantities import (
+    BATCH,
+    COUNT,
+    COUNT_OR_NONE,
+    CROP_RATIO,
+    EPOCHS,
+    GPUS,
+    MOMENTUM,
+    PERIOD,
+    POSITIVE_RATE,
+    RATE,
+    SEED,
+    SHARE,
+    SIDE,
+    THREADS,
+)
 
 RECORDS = Path("~/.mxnet/datasets/imagenet/rec")
 
@@ -31,12 +47,12 @@ RECORDS = Path("~/.mxnet/datasets/imagenet/rec")
 def parse_args():
     """The command line."""
     paper = training.Config()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--model", default="etinynet1.0", help=f"one of {', '.join(model_names())}")
     add("--params", metavar="FILE", help="weights to start from, or 'released'; the classifier is taken over too "
                                          "if the number of classes is the same")
-    add("--classes", type=int, help="outputs of the network (default: the classes of the training data)")
+    add("--classes", type=COUNT, help="outputs of the network (default: the classes of the training data)")
     add("--mode", choices=["hybrid", "imperative"], default=paper.mode)
     add("--dtype", choices=["float32", "float16"], default=paper.dtype)
     data = parser.add_argument_group("data")
@@ -48,26 +64,26 @@ def parse_args():
     add("--rec-train-idx", help="their index (default: beside them)")
     add("--rec-val", help="validation records")
     add("--rec-val-idx", help="their index (default: beside them)")
-    add("--input-size", type=int, default=224, help="pixels")
-    add("--crop-ratio", type=float, default=0.875, help="validation: central crop / resized short side")
-    add("--color-jitter", type=float, default=0.0, help="brightness, contrast, saturation by up to this part")
-    add("--batch-size", type=int, default=1024, help="in all, over all devices and machines")
-    add("-j", "--num-workers", type=int, default=os.cpu_count(),
+    add("--input-size", type=SIDE, default=224, help="pixels")
+    add("--crop-ratio", type=CROP_RATIO, default=0.875, help="validation: central crop / resized short side")
+    add("--color-jitter", type=SHARE, default=0.0, help="brightness, contrast, saturation by up to this part")
+    add("--batch-size", type=BATCH, default=1024, help="in all, over all devices and machines")
+    add("-j", "--num-workers", type=THREADS, default=os.cpu_count(),
         help="threads that read pictures (default: all cores); records are repeatable to the bit with 1 only")
     recipe = parser.add_argument_group("training")
     add = recipe.add_argument
-    add("--num-epochs", type=int, default=paper.epochs)
+    add("--num-epochs", type=EPOCHS, default=paper.epochs)
     add("--optimizer", choices=["sgd", "nag"], default=paper.optimizer)
-    add("--lr", type=float, default=paper.lr, help="for the whole batch")
+    add("--lr", type=POSITIVE_RATE, default=paper.lr, help="for the whole batch")
     add("--lr-mode", choices=training.LR_MODES, default=paper.lr_mode)
-    add("--warmup-epochs", type=float, default=paper.warmup_epochs)
-    add("--features-lr-mult", type=float, default=paper.features_lr_mult,
+    add("--warmup-epochs", type=PERIOD, default=paper.warmup_epochs)
+    add("--features-lr-mult", type=SHARE, default=paper.features_lr_mult,
         help="below 1: all but the classifier learns at this part of --lr, with fixed BN statistics (fine-tuning)")
-    add("--momentum", type=float, default=paper.momentum)
-    add("--wd", type=float, default=paper.wd, help="weight decay")
+    add("--momentum", type=MOMENTUM, default=paper.momentum)
+    add("--wd", type=RATE, default=paper.wd, help="weight decay")
     add("--no-wd", action="store_true", help="no weight decay on biases, gamma and beta")
-    add("--seed", type=int, default=paper.seed)
-    add("--num-gpus", type=int, default=0, help="0: the CPU")
+    add("--seed", type=SEED, default=paper.seed)
+    add("--num-gpus", type=GPUS, default=0, help="0: the CPU")
     add("--kvstore", choices=["local", "device", "dist_sync", "dist_device_sync"], default="device",
         help="how gradients are added up; dist: by recipes/train_distributed.sh")
     output = parser.add_argument_group("output")
@@ -75,22 +91,18 @@ def parse_args():
     add("--save-dir", default="runs/train_imagenet", help="checkpoints, metrics.jsonl, training.png")
     add("--resume", action="store_true", help="go on from the newest whole checkpoint in --save-dir")
     add("--logging-file", help="append the log lines to this file too")
-    add("--log-interval", type=int, default=50, help="batches between two lines; 0: none within an epoch")
+    add("--log-interval", type=COUNT_OR_NONE, default=50, help="batches between two lines; 0: none within an epoch")
     add("--tensorboard", metavar="DIR", help="write a TensorBoard log (needs gluon_etinynet[tensorboard])")
     return parser.parse_args()
 
 
 def make_sources(args, workers):
     """Training and validation source (or None), and the class names where the data has some."""
-    if args.batch_size < 1 or args.batch_size % workers.count:
-        raise InputError(f"--batch-size {args.batch_size} must be positive and a multiple of the {workers.count} "
-                         "workers")
+    if args.batch_size % workers.count:
+        raise InputError(f"--batch-size {args.batch_size} must be a multiple of the {workers.count} workers")
     records = args.use_rec or args.rec_train
     if bool(records) == bool(args.data_dir):
         raise InputError("give the training data, either --rec-train (or --use-rec) or --data-dir")
-    if args.input_size < 1 or not 0 < args.crop_ratio <= 1 or args.num_workers < 1 or args.color_jitter < 0:
-        raise InputError("--input-size and --num-workers must be positive, --crop-ratio in (0, 1], --color-jitter not "
-                         "negative")
     others = ["val_dir"] if records else ["rec_val", "rec_train_idx", "rec_val_idx"]
     if not (args.rec_val or args.use_rec):
         others.append("rec_val_idx")
@@ -196,4 +208,4 @@ def main():
 
 
 if __name__ == "__main__":
-    run(main)
+    cli.run(main)

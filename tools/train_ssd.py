@@ -23,12 +23,26 @@ from gluon_etinynet.detection.training import detection_task, round_to_8_bits, s
 from gluon_etinynet.files import InputError, atomic_path
 from gluon_etinynet.flags import add_dataset_arguments, read_dataset
 from gluon_etinynet.model_zoo import get_model, released_checkpoint
+from gluon_etinynet.quantities import (
+    BATCH,
+    COUNT,
+    COUNT_OR_NONE,
+    EPOCHS,
+    GPUS,
+    MOMENTUM,
+    PERIOD,
+    POSITIVE_RATE,
+    RATE,
+    SEED,
+    SHARE,
+    THREADS,
+)
 
 CALIBRATION_PICTURES = 128
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--network", choices=["etinynet1.0", "etinynet0.75"], default="etinynet1.0", help="backbone")
     add("--params", metavar="FILE",
@@ -38,33 +52,34 @@ def parse_args():
         help="train with weights and feature maps rounded to 8 bits (linear); --params is a detector trained without")
     add_dataset_arguments(parser)
     add("--augmentation", choices=AUGMENTATIONS, default="ssd", help="of the training pictures (default: ssd)")
-    add("--batch-size", type=int, default=32)
-    add("-j", "--num-workers", type=int, default=os.cpu_count(),
+    add("--batch-size", type=BATCH, default=32)
+    add("-j", "--num-workers", type=THREADS, default=os.cpu_count(),
         help="threads that read pictures (default: all cores)")
-    add("--epochs", type=int, default=240)
-    add("--lr", type=float, default=0.001)
+    add("--epochs", type=EPOCHS, default=240)
+    add("--lr", type=POSITIVE_RATE, default=0.001)
     add("--lr-mode", choices=training.LR_MODES, default="cosine")
-    add("--lr-warmup", type=float, default=1, help="epochs in which the rate rises from zero")
-    add("--features-lr-mult", type=float, default=1,
+    add("--lr-warmup", type=PERIOD,
+        help="epochs in which the rate rises from zero (default: 1; of one epoch, the first half)")
+    add("--features-lr-mult", type=SHARE, default=1,
         help="below 1: the backbone learns at this part of --lr, with fixed BN statistics")
-    add("--heads-lr-mult", type=float, default=1,
+    add("--heads-lr-mult", type=RATE, default=1,
         help="the heads learn at this part of --lr: what they see is not normalised, and from random weights the "
              "rest learns best at a rate at which they diverge")
-    add("--momentum", type=float, default=0.9)
-    add("--wd", type=float, default=0.0005, help="weight decay")
+    add("--momentum", type=MOMENTUM, default=0.9)
+    add("--wd", type=RATE, default=0.0005, help="weight decay")
     add("--mode", choices=["hybrid", "imperative"], default="hybrid")
-    add("--seed", type=int, default=233)
-    add("--num-gpus", type=int, default=0, help="0: the CPU")
-    add("--val-interval", type=int, default=1, help="epochs from one validation to the next")
-    add("--log-interval", type=int, default=100, help="batches between two lines; 0: none within an epoch")
+    add("--seed", type=SEED, default=233)
+    add("--num-gpus", type=GPUS, default=0, help="0: the CPU")
+    add("--val-interval", type=COUNT, default=1, help="epochs from one validation to the next")
+    add("--log-interval", type=COUNT_OR_NONE, default=100, help="batches between two lines; 0: none within an epoch")
     add("--logging-file", help="append the log lines to this file too")
     add("--tensorboard", metavar="DIR", help="write a TensorBoard log (needs gluon_etinynet[tensorboard])")
     add("--save-dir", default="runs/train_ssd",
         help="checkpoints, best.params, classes.txt, metrics.jsonl, training.png")
     add("--resume", action="store_true", help="go on from the newest whole checkpoint in --save-dir")
     args = parser.parse_args()
-    if args.val_interval < 1 or args.num_workers < 1:
-        parser.error("--val-interval and --num-workers must be positive")
+    if args.lr_warmup is None:
+        args.lr_warmup = min(1, args.epochs / 2)
     if args.int8 and not args.params:
         parser.error("--int8 needs --params, a detector trained without")
     return args

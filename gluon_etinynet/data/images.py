@@ -13,6 +13,7 @@ import numpy as np
 
 from ..files import InputError
 from ..integer import pixels_to_input
+from ..quantities import CROP_RATIO, SIDE
 
 __all__ = ["read_image", "read_inputs", "decode", "resize_short", "center_crop", "preprocess", "pictures_below",
            "index_folder"]
@@ -82,6 +83,8 @@ def resize_short(image, size):
 
 def center_crop(image, size, crop_ratio):
     """Resize the short side to `size` / `crop_ratio` pixels and cut the `size` x `size` ones in the centre."""
+    SIDE.check("size", size)
+    CROP_RATIO.check("crop_ratio", crop_ratio)
     image = resize_short(image, math.ceil(size / crop_ratio))
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return image[top:top + size, left:left + size]

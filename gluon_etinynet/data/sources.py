@@ -28,6 +28,7 @@ import numpy as np
 from .._mxnet import mx
 from ..files import InputError
 from ..integer import pixels_to_input
+from ..quantities import BATCH, COUNT, READERS, SEED, SIDE
 from .augment import CROP_AREA, CROP_RATIO, augment, turn
 from .images import center_crop, read_image
 from .record_check import validate_records
@@ -72,10 +73,10 @@ class Loading:
     num_parts: int = 1
 
     def __post_init__(self):
-        for name, least in {"batch_size": 1, "size": 1, "threads": 0, "classes": 1}.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise InputError(f"{name} {value}: it must be at least {least}")
+        for name, quantity in {"batch_size": BATCH, "size": SIDE, "seed": SEED, "threads": READERS,
+                               "classes": COUNT}.items():
+            if getattr(self, name) is not None:
+                quantity.check(name, getattr(self, name))
         if not 0 <= self.part_index < self.num_parts:
             raise InputError(f"part {self.part_index} of {self.num_parts}: it must be from 0 to {self.num_parts - 1}")
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ..files import InputError, atomic_folder
+from ..quantities import COUNT, SEED
 
 __all__ = ["SHAPES", "write_shapes"]
 
@@ -40,8 +41,8 @@ def write_shapes(folder, train=480, val=160, seed=0):
         If `folder` exists or cannot be written, a split would be empty, or scikit-learn is missing.
     """
     folder = Path(folder)
-    if train < 1 or val < 1:
-        raise InputError(f"{train} training and {val} validation pictures: there must be at least one of each")
+    for name, quantity, value in (("train", COUNT, train), ("val", COUNT, val), ("seed", SEED, seed)):
+        quantity.check(name, value)
     if folder.exists():
         raise InputError(f"{folder} exists already; remove it, or choose another folder")
     photographs = _photographs()

@@ -14,6 +14,7 @@ import numpy as np
 from .._mxnet import mx
 from ..networks.blocks import all_blocks
 from ..networks.etinynet import DLB
+from ..quantities import LAMBDA
 from .schemes import SCHEMES
 
 __all__ = ["prepare_qat", "quantise_convolution", "FakeQuantise", "QuantisedConvolution", "choose_qparams",
@@ -72,6 +73,7 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}")
     if act_bits not in (None, 8):
         raise ValueError(f"act_bits must be 8 or None, not {act_bits!r}")
+    LAMBDA.check("lam", lam)
     if scheme is not None and quantised_convolutions(net) or act_bits and feature_map_quantisers(net):
         raise ValueError("the network is quantised already; start from a float one")
     if scheme is not None:

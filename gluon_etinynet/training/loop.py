@@ -21,6 +21,7 @@ from ..cli import progress
 from ..data.sources import seed_of
 from ..files import InputError, atomic_path
 from ..networks.batch_norm import hold_statistics
+from ..quantities import EPOCHS, MOMENTUM, PERIOD, POSITIVE_RATE, RATE, SEED, SHARE
 from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint, save_net
 from .curves import draw_curves, tensorboard_writer, write_metrics
 from .distributed import ALONE
@@ -81,13 +82,13 @@ class Config:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} {getattr(self, name)!r}: it must be one of {', '.join(allowed)}")
-        if self.epochs < 1 or not self.lr > 0 or not 0 <= self.momentum < 1 or self.wd < 0:
-            raise InputError(f"epochs {self.epochs}, lr {self.lr}, momentum {self.momentum}, wd {self.wd}: epochs and "
-                             "lr must be positive, momentum in [0, 1), wd not negative")
-        if not 0 <= self.features_lr_mult <= 1:
-            raise InputError(f"features_lr_mult {self.features_lr_mult}: it must be from 0 to 1")
-        if not 0 <= self.warmup_epochs < self.epochs:
-            raise InputError(f"{self.warmup_epochs} warm-up epochs must be fewer than the {self.epochs} epochs")
+        ranges = {"epochs": EPOCHS, "lr": POSITIVE_RATE, "warmup_epochs": PERIOD, "momentum": MOMENTUM, "wd": RATE,
+                  "features_lr_mult": SHARE, "seed": SEED}
+        for name, quantity in ranges.items():
+            quantity.check(name, getattr(self, name))
+        if self.warmup_epochs >= self.epochs:
+            raise InputError(f"{self.warmup_epochs:g} epochs of warm-up (warmup_epochs, --lr-warmup) do not fit into "
+                             f"{self.epochs} of training; take fewer")
 
 
 @dataclasses.dataclass(frozen=True)

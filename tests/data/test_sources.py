@@ -153,8 +153,8 @@ def test_too_few_samples_for_a_batch_is_said(make):
         make(18, train=True, part_index=0, num_parts=3)
     with pytest.raises(InputError, match="part 3 of 3"):
         make(1, part_index=3, num_parts=3)
-    for bad, message in (({"batch_size": 0}, "batch_size 0: it must be at least 1"), ({"size": 0}, "size 0"),
-                         ({"threads": -1}, "threads -1: it must be at least 0"), ({"classes": 0}, "classes 0")):
+    for bad, message in (({"batch_size": 0}, "batch_size = 0 is not a whole number from 1"), ({"size": 0}, "size = 0"),
+                         ({"threads": -1}, "threads = -1 is not"), ({"classes": 0}, "classes = 0")):
         with pytest.raises(InputError, match=message):
             Loading(**{"batch_size": 1, **bad})
 

@@ -170,7 +170,7 @@ def test_shapes_are_the_same_again_and_appear_whole(tmp_path):
     assert len(read_voc(tmp_path / "one", "train", SHAPES)) == 3 and len(read_voc(tmp_path / "one", "val", SHAPES)) == 2
     with pytest.raises(InputError, match="exists already"):
         write_shapes(tmp_path / "one")
-    with pytest.raises(InputError, match="at least one"):
+    with pytest.raises(InputError, match="val = 0 is not a whole number from 1"):
         write_shapes(tmp_path / "three", val=0)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 

@@ -230,9 +230,9 @@ def test_the_tool_measures_checkpoints_and_graphs(shapes, detectors, detector, t
     (["--graph", "{}/float/net.params"], "net.params"),
     (["--params", "{}/net.npz"], "net.npz"),
     (["--params", "{}/float/net.params", "--val-split", "none"], "none.txt"),
-    (["--params", "{}/float/net.params", "--pictures", "0"], "--pictures 0"),
-    (["--params", "{}/float/net.params", "--batch-size", "0"], "--batch-size 0"),
-    (["--params", "{}/float/net.params", "--threshold", "2"], "--threshold 2"),
+    (["--params", "{}/float/net.params", "--pictures", "0"], "--pictures: 0 is not"),
+    (["--params", "{}/float/net.params", "--batch-size", "0"], "--batch-size: 0 is not"),
+    (["--params", "{}/float/net.params", "--threshold", "2"], "--threshold: 2 is not"),
 ])
 def test_mistakes_are_one_line(shapes, detectors, arguments, word, tmp_path):
     done = run("tools/eval_ssd.py", "--dataset", "custom", "--dataset-root", shapes, "--save-dir", tmp_path / "out",

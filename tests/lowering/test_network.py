@@ -266,7 +266,7 @@ def test_what_the_tool_refuses(checkpoints, photographs, tmp_path):
     refused("bottleneck", "features.1.0", *calib, model="etinynet0.75_bottleneck")
     refused("float", "etinynet7", *calib, model="etinynet7")
     refused("absent", "absent.params", *calib)
-    refused("float", "input_size", *calib, "--input-size", 2)
+    refused("float", "--input-size", *calib, "--input-size", 2)
 
 
 # ---- The released network ----
