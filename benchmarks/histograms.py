@@ -20,8 +20,7 @@ from gluon_etinynet._mxnet import mx
 from gluon_etinynet.cli import table
 from gluon_etinynet.files import InputError, atomic_path, sha256, write_csv, write_json
 from gluon_etinynet.model_zoo import RELEASES, released_checkpoint
-from gluon_etinynet.networks.parameters import structural_names
-from gluon_etinynet.networks.params_file import read_params
+from gluon_etinynet.networks.parameters import read_checkpoint
 from gluon_etinynet.quantize.operators import asq, asq_clamp, asq_steps, dorefa, dorefa_clamp, dorefa_steps
 from gluon_etinynet.quantize.statistics import entropy, quantisation_error
 
@@ -69,7 +68,7 @@ def parse_args():
 def main():
     args = parse_args()
     path = args.params or released_checkpoint("etinynet1.0")
-    arrays = structural_names(read_params(path))
+    arrays = read_checkpoint(path)
     layers = {name[:-len(".weight")]: array for name, array in arrays.items()
               if name.endswith(".weight") and array.ndim == 4}
     if not layers:

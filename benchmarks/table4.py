@@ -94,7 +94,7 @@ def measure(graph, folder, mcu):
 
 def accuracy(args, graph, size):
     """What `training.evaluate` says of the float and the integer network; the share of equal classes."""
-    source = labelled_pictures(args, size, graph.output.shape[0])
+    source = labelled_pictures(args, size, graph.classes, graph.labels)
     net = get_model("etinynet1.0", pretrained=args.params or released_checkpoint())
     net.hybridize()
     before, logits = evaluate_net(net, source)

@@ -14,8 +14,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-__all__ = ["InputError", "atomic_path", "atomic_folder", "write_json", "write_csv", "read_record", "classes_beside",
-           "sha256", "download"]
+__all__ = ["InputError", "atomic_path", "atomic_folder", "write_json", "write_csv", "read_record", "read_classes", "classes_beside",
+           "write_classes", "sha256", "download"]
 
 
 class InputError(ValueError):
@@ -143,12 +143,30 @@ def read_record(path, settings):
     return record
 
 
+def read_classes(path):
+    """Return the names in a file that `write_classes` wrote; None if there is none."""
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else None
+
+
 def classes_beside(path):
     """Return the lines of ``classes.txt`` beside a file or in the folder above, as training writes it; None without."""
-    for folder in (Path(path).parent, Path(path).parent.parent):
-        if (folder / "classes.txt").is_file():
-            return (folder / "classes.txt").read_text().splitlines()
-    return None
+    beside, above = (read_classes(folder / "classes.txt") for folder in (Path(path).parent, Path(path).parent.parent))
+    return above if beside is None else beside
+
+
+def write_classes(path, names):
+    """Write the names of classes, one a line, atomically.
+
+    Raises
+    ------
+    InputError
+        If the file is there and names others.
+    """
+    path, text = Path(path), "".join(f"{name}\n" for name in names)
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        raise InputError(f"{path} names other classes, of another training; choose another folder")
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def sha256(path):

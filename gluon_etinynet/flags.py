@@ -3,8 +3,8 @@
 from .files import InputError
 from .quantities import BATCH, COUNT, CROP_RATIO, SIDE, THREADS
 
-__all__ = ["add_picture_arguments", "labelled_pictures", "print_unreadable", "add_dataset_arguments", "read_dataset",
-           "given_classes", "add_checkpoint_arguments"]
+__all__ = ["add_picture_arguments", "labelled_pictures", "labelled_files", "print_unreadable",
+           "add_dataset_arguments", "read_dataset", "given_classes", "add_checkpoint_arguments"]
 
 SHOWN = 10
 
@@ -24,7 +24,7 @@ def add_picture_arguments(parser):
     parser.add_argument("--strict", action="store_true", help="stop at a picture that cannot be read")
 
 
-def labelled_pictures(args, size, classes):
+def labelled_pictures(args, size, classes, labels=None):
     """Return the source of pictures that the flags name.
 
     Parameters
@@ -34,15 +34,16 @@ def labelled_pictures(args, size, classes):
     size : int
         Side of the network's input.
     classes : int
-        Those of the network. 1000 are ImageNet's, others the sorted names of the folders.
+        How many the network has.
+    labels : sequence of str, optional
+        Their names.
 
     Raises
     ------
     InputError
         If the flags do not name one source, or it does not serve.
     """
-    from .data.datasets import digits, imagenet_classes
-    from .data.images import index_folder
+    from .data.datasets import digits
     from .data.sources import ArraySource, FolderSource, Loading, RecordSource
 
     of_digits = getattr(args, "digits", False)
@@ -52,19 +53,47 @@ def labelled_pictures(args, size, classes):
     loading = Loading(args.batch_size, size, threads=args.num_workers, classes=classes)
     if of_digits:
         data = digits(size)
-        _check_classes("scikit-learn's digits", len(data.classes), classes)
+        _check_classes("scikit-learn's digits", data.classes, classes, labels)
         return ArraySource(data.x_test, data.y_test, loading)
     if args.use_rec:
-        return RecordSource(args.rec_val, loading, args.rec_val_idx, crop_ratio=args.crop_ratio)
-    wnids, _ = imagenet_classes()
-    files, names = index_folder(args.data_dir, wnids if classes == len(wnids) else None)
-    _check_classes(args.data_dir, len(names), classes)
+        source = RecordSource(args.rec_val, loading, args.rec_val_idx, crop_ratio=args.crop_ratio)
+        _check_classes(args.rec_val, source.labels or range(classes), classes, source.labels and labels)
+        return source
+    files = labelled_files(args.data_dir, classes, labels)
     return FolderSource(files, loading, crop_ratio=args.crop_ratio, strict=args.strict)
 
 
-def _check_classes(where, count, classes):
-    if count != classes:
-        raise InputError(f"{where} has {count} classes, the network {classes}; give pictures of its classes")
+def labelled_files(folder, classes, labels=None):
+    """List the pictures of a folder with their classes' numbers in a network.
+
+    Parameters
+    ----------
+    folder : str or Path
+    classes : int
+        How many the network has.
+    labels : sequence of str, optional
+        Their names, which the folder's must be among. Without them the folder's are taken in sorted order, and a
+        line says so.
+
+    Returns
+    -------
+    list of (Path, int)
+    """
+    from .data.images import index_folder
+
+    files, names = index_folder(folder, labels)
+    _check_classes(folder, names, classes, labels)
+    if labels is None:
+        print(f"note: the network does not tell the names of its classes; they are taken to be those of {folder}, "
+              "sorted")
+    return files
+
+
+def _check_classes(where, names, classes, labels):
+    if len(names) != classes:
+        raise InputError(f"{where} has {len(names)} classes, the network {classes}; give pictures of its classes")
+    if labels is not None and list(labels) != list(names):
+        raise InputError(f"{where} has other classes than the network, which tells {', '.join(labels[:SHOWN])} apart")
 
 
 def print_unreadable(source):

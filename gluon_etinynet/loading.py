@@ -2,16 +2,18 @@
 
 from collections import namedtuple
 
+from .data.datasets import labels_of
+from .detection.ssd import VOC_CLASSES
 from .files import InputError
 from .model_zoo import detector_names, get_model, released_checkpoint
-from .networks.parameters import contents_of, load_parameters, structural_names
-from .networks.params_file import read_params
+from .networks.parameters import contents_of, load_parameters, read_checkpoint
 from .quantize.qat import prepare_qat
 
 __all__ = ["load_checkpoint", "Checkpoint"]
 
-Checkpoint = namedtuple("Checkpoint", "net contents path")
-Checkpoint.__doc__ = "The network, what the checkpoint is of (networks.parameters.Contents), and where it lies."
+Checkpoint = namedtuple("Checkpoint", "net contents path labels")
+Checkpoint.__doc__ = ("The network, what the checkpoint is of (networks.parameters.Contents), where it lies, and the "
+                      "names of its classes, or None.")
 
 
 def load_checkpoint(model="etinynet1.0", params=None, ctx=None):
@@ -22,7 +24,7 @@ def load_checkpoint(model="etinynet1.0", params=None, ctx=None):
     model : str
         A name that `get_model` knows.
     params : str or Path, optional
-        The released one by default.
+        The released one by default, and where it is "released".
     ctx : Context or list of Context
         Where the parameters go; the CPU by default.
 
@@ -35,17 +37,18 @@ def load_checkpoint(model="etinynet1.0", params=None, ctx=None):
     InputError
         If the file does not serve, or is of another network.
     """
-    path = params or released_checkpoint(model)
-    arrays = structural_names(read_params(path))
+    path = released_checkpoint(model) if params in (None, "released") else params
+    arrays = read_checkpoint(path)
     contents = contents_of(arrays, path)
     if contents.detector != (model.lower() in detector_names()):
         kind = "a detector's" if contents.detector else "no detector's"
         raise InputError(f"{path} is {kind} checkpoint, {model} is not; check the name of the model")
-    names = list(map(str, range(contents.classes))) if contents.detector else contents.classes
-    net = get_model(model, classes=names)
+    labels = labels_of(path, contents.classes, VOC_CLASSES if contents.detector else None)
+    names = labels or list(map(str, range(contents.classes)))
+    net = get_model(model, classes=names if contents.detector else contents.classes)
     if contents.scheme:
         prepare_qat(net, contents.scheme, contents.bits, per_channel=contents.per_channel)
     if contents.has_ranges:
         prepare_qat(net, scheme=None, act_bits=8)
     load_parameters(net, path, ctx)
-    return Checkpoint(net, contents, path)
+    return Checkpoint(net, contents, path, labels)

@@ -31,7 +31,7 @@ import numpy as np
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.data.images import index_folder
 from gluon_etinynet.export.c.program import MCUS, DoesNotFit, make, raw, simulate, sizes
-from gluon_etinynet.files import atomic_path, classes_beside, sha256, write_csv, write_json
+from gluon_etinynet.files import atomic_path, classes_beside, sha256, write_classes, write_csv, write_json
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.quantities import SIDE
 from gluon_etinynet.steps import Step, run_steps
@@ -107,10 +107,9 @@ def main():
 
 def check_checkpoint(path, task):
     """Return the SHA-256 of a checkpoint, which must be in float and of these classes."""
-    from gluon_etinynet.networks.parameters import contents_of, structural_names
-    from gluon_etinynet.networks.params_file import read_params
+    from gluon_etinynet.networks.parameters import contents_of, read_checkpoint
 
-    contents, names = contents_of(structural_names(read_params(path)), path), classes_beside(path)
+    contents, names = contents_of(read_checkpoint(path), path), classes_beside(path)
     if contents.detector != isinstance(task, Detector) or contents.scheme:
         raise InputError(f"{path} is no float checkpoint of a {type(task).__name__.lower()}; give another --params")
     if contents.classes != len(task.classes) or names not in (None, task.classes):
@@ -271,8 +270,7 @@ def report(args, out, task):
            *(f"{value:.2f}" for value in accuracy[1:4]), accuracy.pictures, kib(memory.flash), kib(memory.static),
            "-" if memory.stack is None else memory.stack, kib(ram), memory.fits or "not measured"]
     text = cli.table(["", "measured"], zip(header, row))
-    with atomic_path(out / "classes.txt") as temporary:
-        temporary.write_text("".join(f"{name}\n" for name in task.classes))
+    write_classes(out / "classes.txt", task.classes)
     with atomic_path(out / "deploy.md") as temporary:
         temporary.write_text(text + "\n")
     write_csv(out / "deploy.csv", header, [row])

@@ -42,9 +42,8 @@ def main():
     graph = Graph.load(args.graph)
     if graph.detection is not None:
         raise InputError(f"{args.graph} is a detector; tools/eval_ssd.py --graph measures its mAP")
-    source = labelled_pictures(args, input_size(graph), graph.output.shape[0])
-    params = None if args.params == "released" else args.params
-    net = load_checkpoint(args.model, params).net if args.params else None
+    source = labelled_pictures(args, input_size(graph), graph.classes, graph.labels)
+    net = load_checkpoint(args.model, args.params).net if args.params else None
     if args.program and not Path(args.program).is_file():
         raise InputError(f"{args.program} is missing; build it with: make -C DIR host")
     equal = []

@@ -9,10 +9,10 @@ import argparse
 import time
 from pathlib import Path
 
-from gluon_etinynet import cli, get_model, model_names
-from gluon_etinynet.data.datasets import imagenet_classes
+from gluon_etinynet import cli, model_names
 from gluon_etinynet.files import write_json
 from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print_unreadable
+from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.quantities import GPUS, SIDE
 from gluon_etinynet.training import contexts, evaluate
 
@@ -31,10 +31,9 @@ def parse_args():
 
 def main():
     args = parse_args()
-    wnids, _ = imagenet_classes()
-    source = labelled_pictures(args, args.input_size, len(wnids))
     ctx = contexts(args.num_gpus)
-    net = get_model(args.model, classes=len(wnids), pretrained=args.params or True, ctx=ctx)
+    net, contents, _, labels = load_checkpoint(args.model, args.params, ctx)
+    source = labelled_pictures(args, args.input_size, contents.classes, labels)
     net.hybridize(static_alloc=True, static_shape=True)
 
     started = time.time()

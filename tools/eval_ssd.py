@@ -84,7 +84,7 @@ def measurements(classes, value, args):
 def load(args, ctx):
     if args.graph:
         graph = Graph.load(args.graph)
-        return GraphDetector(graph, class_names(args.graph, graph.classes, given_classes(args)))
+        return GraphDetector(graph, class_names(args.graph, graph.classes, given_classes(args) or graph.labels))
     net = load_detector(args.params, given_classes(args))
     net.collect_params().reset_ctx(ctx)
     net.hybridize(static_alloc=True, static_shape=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from gluon_etinynet import cli
 from gluon_etinynet.data.images import index_folder, read_image
 from gluon_etinynet.data.record_check import read_index, validate_records
-from gluon_etinynet.files import InputError
+from gluon_etinynet.files import InputError, write_classes
 from gluon_etinynet.quantities import SEED, THREADS, Quantity
 
 # Through our door to MXNet: im2rec alone does not start with numpy 1.24 and later.
@@ -55,6 +55,8 @@ def main():
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {args.classes}: {error}") from error
     items, classes = index_folder(args.folder, classes)
+    if args.pass_through:
+        check_formats(path for path, _ in items)
     check_pictures([path for path, _ in items], args.num_thread)
     # Runs of one class would make batches, and the shares of several workers, unlike the whole.
     random.Random(args.seed).shuffle(items)
@@ -66,13 +68,22 @@ def main():
             write_list(f"{made}.lst", items, args.folder)
             pack(made, len(items), args)
             check_records(made, len(items))
-            for extension in (".rec.checked", ".lst", ".idx", ".rec"):
+            write_classes(f"{made}.classes.txt", classes)
+            for extension in (".rec.checked", ".classes.txt", ".lst", ".idx", ".rec"):
                 os.replace(f"{made}{extension}", f"{prefix}{extension}")
     except OSError as error:
         raise InputError(f"cannot write {prefix}.rec: {error.strerror or error}; "
                          "choose another folder or free some space") from error
     size = os.path.getsize(f"{prefix}.rec") / 1e6
     print(f"{prefix}.rec: {len(items)} pictures, {len(classes)} classes, {size:.1f} MB")
+
+
+def check_formats(paths):
+    """Refuse what MXNet cannot read from a record as it is."""
+    for path in paths:
+        with open(path, "rb") as file:
+            if not file.read(8).startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
+                raise InputError(f"{path} is neither JPEG nor PNG; leave out --pass-through, and it is encoded anew")
 
 
 def check_pictures(paths, threads):

@@ -27,10 +27,11 @@ import numpy as np
 from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data.augment import views
-from gluon_etinynet.data.datasets import cifar_npz, digits, imagenet_classes
-from gluon_etinynet.data.images import index_folder, pictures_below
+from gluon_etinynet.data.datasets import cifar_npz, digits
+from gluon_etinynet.data.images import pictures_below
 from gluon_etinynet.data.sources import ArraySource, FolderSource, Loading, RecordSource
-from gluon_etinynet.files import InputError, atomic_path, classes_beside, read_record, sha256, write_json
+from gluon_etinynet.files import InputError, atomic_path, classes_beside, read_record, sha256, write_classes, write_json
+from gluon_etinynet.flags import labelled_files
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
@@ -182,19 +183,17 @@ def main():
 def run(args, task, params, settings, save_dir):
     """Quantise, evaluate, write; return the result, ready for JSON."""
     started, ctx = time.time(), contexts(args.num_gpus)
-    float_net, contents, _ = load_checkpoint(args.model, params, ctx)
+    float_net, contents, _, labels = load_checkpoint(args.model, params, ctx)
     if contents.scheme or contents.has_ranges:
         raise InputError(f"{params} is quantised already; give the float checkpoint")
-    validation = task.validation(contents.classes) if args.model in model_names() else {}
+    validation = task.validation(contents.classes, labels) if args.model in model_names() else {}
     before = {name: evaluated(float_net, source, ctx) for name, source in validation.items()}
     net = load_checkpoint(args.model, params, ctx).net
-    losses = task.learn(float_net, net)
+    losses = task.learn(float_net, net, labels)
     with atomic_path(save_dir / "net.params") as temporary:
         net.save_parameters(str(temporary))
-    names = classes_beside(params)
-    if names:
-        with atomic_path(save_dir / "classes.txt") as temporary:
-            temporary.write_text("".join(f"{name}\n" for name in names))
+    if classes_beside(params):
+        write_classes(save_dir / "classes.txt", labels)
     result = {"scheme": args.scheme, "seed": args.seed, "settings": settings, "losses": losses,
               "float": {name: accuracies(found) for name, (found, _) in before.items()}, "quantised": {},
               "layers": layers_of(net), "sizes": sizes(net), "seconds": time.time() - started}
@@ -212,19 +211,19 @@ def from_photographs(args):
         count = args.num_images or 256
         settings = {"float": params, "images": [count, args.input_size], "folders": args.photographs}
 
-        def learn(_, net):
+        def learn(_, net, labels):
             whole = args.model in detector_names()
             images = [calibration_pictures(folder, share, args.input_size, whole)
                       for folder, share in zip(args.photographs, shares(count, len(args.photographs)))]
             quantise(net, np.concatenate(images), batch_size=args.batch_size)
             return {}
 
-        return Task(settings, lambda classes: photographs_of(args, classes), learn)
+        return Task(settings, lambda classes, labels: photographs_of(args, classes, labels), learn)
     files = chosen(args.photographs, args.num_images)
     settings = {"float": params, "images": [len(files), args.input_size], "folders": args.photographs,
                 "lr": args.lr, "batch_size": args.batch_size, **{name: getattr(args, name) for name in LEARNT}}
 
-    def learn(float_net, net):
+    def learn(float_net, net, labels):
         print(f"reading {len(files)} photographs at {args.input_size} x {args.input_size}, {args.crops} random parts "
               "of each", flush=True)
         images = views(files, args.input_size, args.crops)
@@ -239,7 +238,7 @@ def from_photographs(args):
                                         for start in range(0, len(images), args.batch_size)))
         return losses
 
-    return Task(settings, lambda classes: photographs_of(args, classes), learn)
+    return Task(settings, lambda classes, labels: photographs_of(args, classes, labels), learn)
 
 
 def form(args):
@@ -262,25 +261,16 @@ def chosen(folders, count):
     return [files[index] for index in np.sort(np.random.RandomState(0).permutation(len(files))[:count])]
 
 
-def photographs_of(args, classes):
+def photographs_of(args, classes, labels):
     """The validation sets of --val-dir and --rec-val, by their names."""
     loading = Loading(32, args.val_size, threads=args.num_workers, classes=classes)
-    found = {Path(folder).name: FolderSource(labelled(folder, classes), loading, strict=True)
+    found = {Path(folder).name: FolderSource(labelled_files(folder, classes, labels), loading, strict=True)
              for folder in args.val_dir}
     if len(found) < len(args.val_dir):
         raise InputError("two folders of --val-dir have one name, which tells results apart; rename one")
     if args.rec_val:
         found[Path(args.rec_val).name] = RecordSource(args.rec_val, loading)
     return found
-
-
-def labelled(folder, classes):
-    """The pictures of a folder with labels among ImageNet's 1000 classes, or among the sorted names of its own."""
-    wnids, _ = imagenet_classes()
-    files, names = index_folder(folder, wnids if classes == len(wnids) else None)
-    if len(names) != classes:
-        raise InputError(f"{folder} has {len(names)} classes, the network {classes}; give pictures of its classes")
-    return files
 
 
 def with_labels(args):
@@ -294,26 +284,26 @@ def with_labels(args):
         test_set = ArraySource(data.x_test, data.y_test, Loading(100, args.input_size, classes=classes))
         params = args.params or train_float(args, classes, small_set, test_set)
 
-        def training_set(_):
+        def training_set(*_):
             return small_set
 
-        def validation(_):
+        def validation(*_):
             return {name: test_set}
     else:
         name, params = Path(args.rec_train or args.data_dir).name, args.params or released_checkpoint(args.model)
 
-        def training_set(classes):
+        def training_set(classes, labels):
             if args.rec_train:
                 return RecordSource(args.rec_train, replace(loading, classes=classes))
-            return FolderSource(labelled(args.data_dir, classes), replace(loading, classes=classes))
+            return FolderSource(labelled_files(args.data_dir, classes, labels), replace(loading, classes=classes))
 
-        def validation(classes):
-            return photographs_of(args, classes)
+        def validation(classes, labels):
+            return photographs_of(args, classes, labels)
 
-    def learn(float_net, net):
+    def learn(float_net, net, labels):
         classes = float_net.output.weight.shape[0]
         prepare_qat(net, args.scheme, args.weight_bits, **form(args))
-        history = train(net, training_set(classes), next(iter(validation(classes).values())),
+        history = train(net, training_set(classes, labels), next(iter(validation(classes, labels).values())),
                         Config(epochs=args.num_epochs, lr=args.lr, seed=args.seed), Path(args.save_dir) / "training",
                         ctx=contexts(args.num_gpus), resume=True, log_interval=0)
         return {"training": [row["training_loss"] for row in history]}

@@ -15,7 +15,7 @@ from pathlib import Path
 from gluon_etinynet import cli, get_model
 from gluon_etinynet.data.datasets import digits
 from gluon_etinynet.data.sources import ArraySource, Loading
-from gluon_etinynet.files import atomic_path, write_json
+from gluon_etinynet.files import atomic_path, write_classes, write_json
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
 from gluon_etinynet.quantities import BATCH, EPOCHS, POSITIVE_RATE, SEED
 from gluon_etinynet.training import Config, evaluate, train
@@ -45,6 +45,7 @@ def main():
     test_source = ArraySource(data.x_test, data.y_test, Loading(120))
     net = get_model(args.model, classes=len(data.classes))
 
+    write_classes(save_dir / "classes.txt", data.classes)
     print(f"Training {args.model} on {train_source.samples} handwritten digits for {args.num_epochs} epochs")
     started = time.time()
     config = Config(epochs=args.num_epochs, lr=args.lr, wd=WEIGHT_DECAY, seed=args.seed)

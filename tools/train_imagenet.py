@@ -17,13 +17,12 @@ import numpy as np
 from gluon_etinynet import cli, training
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.cli import open_log
-from gluon_etinynet.data.datasets import imagenet_classes
+from gluon_etinynet.data.datasets import labels_of
 from gluon_etinynet.data.images import index_folder
 from gluon_etinynet.data.sources import FolderSource, Loading, RecordSource
-from gluon_etinynet.files import InputError, atomic_path
+from gluon_etinynet.files import InputError, write_classes
 from gluon_etinynet.model_zoo import get_model, model_names, released_checkpoint
-from gluon_etinynet.networks.parameters import load_features, load_parameters, structural_names
-from gluon_etinynet.networks.params_file import read_params
+from gluon_etinynet.networks.parameters import load_features, load_parameters, read_checkpoint
 from gluon_etinynet.quantities import (
     BATCH,
     COUNT,
@@ -116,10 +115,14 @@ def make_sources(args, workers):
     if records:
         train = RecordSource(_record(args.rec_train, "train.rec"), loading, args.rec_train_idx,
                              jitter=args.color_jitter)
+        names = train.labels
         rec_val = args.rec_val or args.use_rec and _record(None, "val.rec")
         if rec_val:
             validation = RecordSource(rec_val, _whole(loading, train.classes), args.rec_val_idx,
                                       crop_ratio=args.crop_ratio)
+            if names and validation.labels and validation.labels != names:
+                raise InputError(f"{rec_val} has other classes than the training records; make it with make_rec.sh "
+                                 "--classes, in the same order")
     else:
         files, names = index_folder(args.data_dir)
         if args.classes is not None and args.classes < len(names):
@@ -146,32 +149,31 @@ def make_net(args, classes, names, log):
     if not args.params:
         return net
     path = released_checkpoint(args.model) if args.params == "released" else args.params
-    arrays = structural_names(read_params(path))
-    if "output.bias" in arrays and len(arrays["output.bias"]) == classes:
+    arrays = read_checkpoint(path)
+    there = len(arrays.get("output.bias", ()))
+    labels = labels_of(path, there)
+    if there == classes and (names is None or labels in (None, names)):
         load_parameters(net, path)
         log(f"starting from {path}")
         return net
     load_features(net, path)
-    known = copy_known_classes(net.output, arrays, names or [])
+    known = copy_known_classes(net.output, arrays, labels or [], names or [])
     log(f"starting from {path}: all but the classifier, which gets {classes} classes"
-        + (f", {known} of them from ImageNet's" if known else ""))
+        + (f", {known} of them known there" if known else ""))
     return net
 
 
-def copy_known_classes(output, arrays, names):
-    """Start a classifier at zero, or for a class called by its wnid with an ImageNet classifier's weights for it.
+def copy_known_classes(output, arrays, labels, names):
+    """Start a classifier at zero, or for a class that is among the checkpoint's labels with the weights it has there.
 
     At zero and not at random: a random classifier's gradients would first spoil the features.
     """
     start = {name: np.zeros(parameter.shape, np.float32) for name, parameter in
              (("weight", output.weight), ("bias", output.bias))}
-    wnids, _ = imagenet_classes()
-    known = []
-    if len(arrays.get("output.bias", ())) == len(wnids):
-        known = [(index, wnids.index(name)) for index, name in enumerate(names) if name in wnids]
+    known = [(index, labels.index(name)) for index, name in enumerate(names) if name in labels]
     for name, array in start.items():
-        for index, imagenet_index in known:
-            array[index] = arrays[f"output.{name}"][imagenet_index]
+        for index, there in known:
+            array[index] = arrays[f"output.{name}"][there]
         parameter = getattr(output, name)
         parameter.initialize(mx.init.Zero())
         parameter.set_data(mx.nd.array(array))
@@ -194,13 +196,12 @@ def main():
         with open_log(args.logging_file if first else None) as log:
             train, validation, names = make_sources(args, workers)
             net = make_net(args, train.classes, names, log if first else lambda line: None)
+            if names and first:
+                write_classes(Path(args.save_dir) / "classes.txt", names)
             history = training.train(
                 net, train, validation, config, args.save_dir, ctx, workers=workers, resume=args.resume, log=log,
                 log_interval=args.log_interval, arguments=dict(vars(args), class_names=names),
                 tensorboard=args.tensorboard)
-            if names and first:
-                with atomic_path(Path(args.save_dir) / "classes.txt") as temporary:
-                    temporary.write_text("".join(f"{name}\n" for name in names))
             if validation and first:
                 best = max(history, key=lambda row: row["validation_top1"])
                 log(f"best: top-1 {100 * best['validation_top1']:.2f} %, top-5 {100 * best['validation_top5']:.2f} % "

@@ -20,7 +20,7 @@ from gluon_etinynet.data import Loading
 from gluon_etinynet.detection.augment import AUGMENTATIONS
 from gluon_etinynet.detection.dataset import DetectionSource
 from gluon_etinynet.detection.training import detection_task, round_to_8_bits, start_detector
-from gluon_etinynet.files import InputError, atomic_path
+from gluon_etinynet.files import write_classes
 from gluon_etinynet.flags import add_dataset_arguments, read_dataset
 from gluon_etinynet.model_zoo import get_model, released_checkpoint
 from gluon_etinynet.quantities import (
@@ -83,15 +83,6 @@ def parse_args():
     if args.int8 and not args.params:
         parser.error("--int8 needs --params, a detector trained without")
     return args
-
-
-def write_classes(path, classes):
-    """Put the names beside the checkpoints; those of another training stay."""
-    text = "".join(f"{name}\n" for name in classes)
-    if path.is_file() and path.read_text() != text:
-        raise InputError(f"{path} names other classes, of another training; choose another --save-dir")
-    with atomic_path(path) as temporary:
-        temporary.write_text(text)
 
 
 def main():

@@ -5,9 +5,9 @@ import collections
 import cv2
 import numpy as np
 
-from ..files import InputError
+from ..files import InputError, classes_beside
 
-__all__ = ["LabelledArrays", "imagenet_classes", "digits", "cifar_npz"]
+__all__ = ["LabelledArrays", "imagenet_classes", "labels_of", "digits", "cifar_npz"]
 
 LabelledArrays = collections.namedtuple("LabelledArrays", "x_train y_train x_test y_test classes")
 LabelledArrays.__doc__ = "uint8 RGB pictures (n, height, width, 3), int64 labels (n,), and the class names."
@@ -23,6 +23,38 @@ def imagenet_classes():
     from gluoncv.data import ImageNet1kAttr
     classes = ImageNet1kAttr()
     return list(classes.synset), list(classes.classes)
+
+
+def labels_of(path, count, usual=None):
+    """Return the names of a network's classes, in the order of its outputs.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its checkpoint or Graph: the names are those of the ``classes.txt`` beside it.
+    count : int
+        How many classes the network has.
+    usual : sequence of str, optional
+        The names where there is no ``classes.txt``, if they are as many: by default ImageNet's wnids.
+
+    Returns
+    -------
+    list of str, or None
+        None where nothing tells them.
+
+    Raises
+    ------
+    InputError
+        If ``classes.txt`` names more or fewer classes.
+    """
+    names = classes_beside(path)
+    if names is None:
+        names = imagenet_classes()[0] if usual is None else list(usual)
+        return names if len(names) == count else None
+    if len(names) != count:
+        raise InputError(f"{path} has {count} classes, and the classes.txt beside it names {len(names)}; correct it, "
+                         "or put the right one there")
+    return names
 
 
 def digits(size=64):

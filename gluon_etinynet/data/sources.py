@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 
 from .._mxnet import mx
-from ..files import InputError
+from ..files import InputError, read_classes
 from ..integer import pixels_to_input
 from ..quantities import BATCH, COUNT, READERS, SEED, SIDE
 from .augment import CROP_AREA, CROP_RATIO, augment, turn
@@ -308,6 +308,11 @@ class RecordSource(Source):
     crop_ratio, jitter
         See `FolderSource`.
 
+    Attributes
+    ----------
+    labels : list of str, or None
+        Names of the classes, where ``recipes/make_rec.sh`` put them beside the records.
+
     Raises
     ------
     InputError
@@ -320,6 +325,7 @@ class RecordSource(Source):
         if classes is not None and summary.classes > classes:
             raise InputError(f"{rec} has labels up to {summary.classes - 1}, too many for {classes} classes")
         super().__init__(summary.samples, classes or summary.classes, loading)
+        self.labels = read_classes(Path(rec).with_suffix(".classes.txt"))
         self.options = dict(
             path_imgrec=str(rec), path_imgidx=str(idx or Path(rec).with_suffix(".idx")),
             data_shape=(3, size, size), batch_size=loading.batch_size, preprocess_threads=max(1, loading.threads),

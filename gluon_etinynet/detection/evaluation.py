@@ -13,8 +13,9 @@ from .._mxnet import mx  # before GluonCV, which loads MXNet itself
 from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 
 from ..cli import progress
+from ..data.datasets import labels_of
 from ..data.images import read_image
-from ..files import InputError, classes_beside
+from ..files import InputError
 from ..integer import pixels_to_input, run
 from ..integer.detect import PIXEL, SCORE_BITS
 from .augment import resize_square
@@ -76,17 +77,17 @@ def class_names(path, count, given=None):
     count : int
         How many classes that has.
     given : sequence of str, optional
-        By default those of `classes_beside` the file, or else Pascal VOC's.
+        By default those of `labels_of` the file, or else Pascal VOC's.
 
     Raises
     ------
     InputError
         If they are more or fewer than `count`.
     """
-    names = given or classes_beside(path) or VOC_CLASSES
-    if len(names) != count:
-        raise InputError(f"{path} has {count} classes and not {len(names)}: give their names as classes, or in a "
-                         "classes.txt beside it")
+    names = given or labels_of(path, count, VOC_CLASSES)
+    if len(names or ()) != count:
+        raise InputError(f"{path} has {count} classes and not {len(names or VOC_CLASSES)}: give their names as "
+                         "classes, or in a classes.txt beside it")
     return list(names)
 
 

@@ -19,8 +19,7 @@ from gluoncv.loss import SSDMultiBoxLoss
 from gluoncv.model_zoo.ssd.target import SSDTargetGenerator
 
 from ..files import InputError
-from ..networks.parameters import contents_of, load_features, load_parameters, structural_names
-from ..networks.params_file import read_params
+from ..networks.parameters import contents_of, load_features, load_parameters, read_checkpoint
 from ..quantize.ptq import quantise
 from ..quantize.qat import prepare_qat
 from ..training.loop import Task
@@ -79,7 +78,7 @@ def load_detector(path, classes=None):
     InputError
         If it is no such checkpoint, or has another number of classes.
     """
-    arrays = read_params(path)
+    arrays = read_checkpoint(path)
     contents = contents_of(arrays, path)
     if not contents.detector or "features.0.conv.weight" not in arrays:
         raise InputError(f"{path} is not a checkpoint of EtinyNet-SSD; tools/train_ssd.py makes one")
@@ -127,7 +126,7 @@ def start_detector(net, path):
     InputError
         If the checkpoint does not fit.
     """
-    arrays = structural_names(read_params(path))
+    arrays = read_checkpoint(path)
     ours = net._collect_params_with_prefix()
     differing = {name for name in set(arrays) | set(ours)
                  if name not in arrays or name not in ours or arrays[name].shape != ours[name].shape}

@@ -86,13 +86,15 @@ class Graph:
     """A network in order of execution, its input tensor first.
 
     Its result is the last node's output; that of a detector is what `detection` makes of the maps that it
-    names. Build one with `Graph(name, image)`, `append` for each node, and setting `detection`.
+    names. Build one with `Graph(name, image)`, `append` for each node, and setting `detection`. `labels` are the names
+    of the classes in the order of the outputs, where they are known.
     """
     name: str
     image: Tensor
     nodes: List[Node] = field(default_factory=list)
     tensors: Dict[str, Tensor] = field(default_factory=dict)
     detection: Optional[Detection] = None
+    labels: Optional[List[str]] = None
 
     def __post_init__(self):
         self.tensors.setdefault(self.image.name, self.image)
@@ -156,6 +158,8 @@ class Graph:
                                                        else "there is no node"))
         if self.detection is not None:
             check(self.detection, self)
+        if self.labels is not None:
+            _check_labels(self)
 
     def sha256(self):
         """Hash of everything the graph holds: the same network, the same hash."""
@@ -269,6 +273,15 @@ def _check_tensor(label, tensor):
         raise InputError(f"node {label}: shape {tensor.shape} is not (channels, rows, columns)")
 
 
+def _check_labels(graph):
+    labels = graph.labels
+    if not isinstance(labels, list) or not all(isinstance(name, str) and name.isprintable() and name.strip() == name
+                                               and name for name in labels):
+        raise InputError(f"graph {graph.name}: labels must be a list of names, none empty or with a line break")
+    if len(labels) != graph.classes or len(set(labels)) < len(labels):
+        raise InputError(f"graph {graph.name}: there are {graph.classes} classes and {len(set(labels))} labels")
+
+
 def _check(node, tensors, output):
     _check_tensor(node.output, output)
     source = tensors[node.inputs[0]]
@@ -340,6 +353,8 @@ def _members(graph):
                    "detection": None if graph.detection is None else asdict(graph.detection),
                    "tensors": [{"name": t.name, "shape": t.shape, "quant": vars(t.quant)}
                                for t in graph.tensors.values()]}
+    if graph.labels is not None:
+        description["labels"] = graph.labels
     text = json.dumps(description, sort_keys=True).encode()
     members["graph.json"] = np.frombuffer(text, np.uint8)
     return members
@@ -387,7 +402,7 @@ def _from_members(description, members):
                       if name.startswith(prefix) and "/" not in name[len(prefix):]})
         nodes.append(Node(entry["op"], entry["inputs"], entry["output"], attrs))
     return Graph(description["name"], tensors[description["image"]], nodes, tensors,
-                 from_plain(description["detection"]))
+                 from_plain(description["detection"]), description.get("labels"))
 
 
 def _quant(entry):

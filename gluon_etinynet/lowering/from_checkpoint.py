@@ -23,7 +23,7 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_
     model : str
         A name that `get_model` knows.
     params : str or Path, optional
-        Checkpoint, float or quantised by ASQ; the released one by default.
+        Checkpoint, float or quantised by ASQ; as for `load_checkpoint`.
     calib_dir : str or Path, optional
         Folder of photographs; can be left out if the checkpoint holds the feature maps' ranges.
     calib_digits : bool
@@ -53,7 +53,7 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_
         raise InputError(f"input_size {input_size} is too small; EtinyNet needs 3 pixels")
     if calib_dir is not None and calib_digits:
         raise InputError("calib_dir and calib_digits name two sets of pictures; give one")
-    net, contents, path = load_checkpoint(model, params)
+    net, contents, path, labels = load_checkpoint(model, params)
     if contents.scheme == "dorefa":
         raise InputError(f"{path} is quantised by DoReFa, a baseline whose levels are not whole numbers of a step; "
                          "quantise the float network by ASQ for export")
@@ -77,7 +77,7 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_
                          "photographs like those that the network will see")
     if pictures is not None:
         quantise(net, pictures)
-    return lower(net, (input_size, input_size), f"{model}_int{bits}")
+    return lower(net, (input_size, input_size), f"{model}_int{bits}", labels)
 
 
 def calibration_pictures(folder, count, size, whole=False):

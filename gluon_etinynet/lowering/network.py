@@ -20,7 +20,7 @@ STORED_BITS = (2, 3, 4, 8)  # of a weight; 5, 6 and 7 bits are kept in 8
 MAX_LOGIT = 1 << 22  # in steps: half of what the offset, which holds the classifier's bias, can be
 
 
-def lower(net, image_size, name="etinynet"):
+def lower(net, image_size, name="etinynet", labels=None):
     """Turn a network into integers.
 
     Parameters
@@ -31,6 +31,8 @@ def lower(net, image_size, name="etinynet"):
         Rows and columns of the pictures.
     name : str
         Of the Graph.
+    labels : sequence of str, optional
+        Names of the classes, in the order of the outputs.
 
     Returns
     -------
@@ -46,7 +48,8 @@ def lower(net, image_size, name="etinynet"):
     """
     check_network(net)
     check_finite(net)
-    graph = Graph(name, Tensor("image", (3, *map(int, image_size)), QuantParams(1.0)))
+    graph = Graph(name, Tensor("image", (3, *map(int, image_size)), QuantParams(1.0)),
+                  labels=None if labels is None else list(labels))
     detector = None
     if is_detector(net):
         from .detector import Detector  # which loads GluonCV
@@ -63,7 +66,7 @@ def lower(net, image_size, name="etinynet"):
             _append_final(graph, layer)
     if detector:
         graph.detection = detector.detection()
-        graph.validate()
+    graph.validate()
     return graph
 
 

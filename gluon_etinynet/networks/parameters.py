@@ -8,8 +8,8 @@ from .._mxnet import mx
 from ..files import InputError
 from .params_file import read_params
 
-__all__ = ["load_parameters", "load_features", "structural_names", "Contents", "contents_of",
-           "check_finite"]
+__all__ = ["load_parameters", "load_features", "read_checkpoint", "structural_names", "Contents",
+           "contents_of", "check_finite"]
 
 # Arrays of a whole network that its backbone has no use for.
 HEADS = ("output.", "extra.", "class_predictors.", "box_predictors.", "anchor_generators.")
@@ -32,7 +32,7 @@ def load_parameters(net, path, ctx=None):
         If the file is damaged, or an array is missing, extra or of another shape, or a constant is another
         one (it is named). The network is not touched then.
     """
-    _assign(net, structural_names(read_params(path)), path, ctx)
+    _assign(net, read_checkpoint(path), path, ctx)
 
 
 def load_features(net, path, ctx=None):
@@ -45,7 +45,7 @@ def load_features(net, path, ctx=None):
     ------------------
     As for `load_parameters`.
     """
-    arrays = structural_names(read_params(path))
+    arrays = read_checkpoint(path)
     arrays = {name[len("features."):] if name.startswith("features.") else name: array
               for name, array in arrays.items() if not name.startswith(HEADS)}
     _assign(net.features, arrays, path, ctx)
@@ -69,6 +69,32 @@ def _assign(net, arrays, path, ctx):
     net.initialize(ctx=ctx or mx.cpu(), force_reinit=True)
     for name, parameter in parameters.items():
         parameter.set_data(mx.nd.array(arrays[name], dtype=arrays[name].dtype))
+
+
+def read_checkpoint(path):
+    """Read a checkpoint, ours or a released one.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        By our parameters' names.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read; if its names are flat, as ``HybridBlock.export`` and ``collect_params().save`` write
+        them: these depend on how many networks the process made before.
+    """
+    arrays = read_params(path)
+    flat = [name for name in arrays if name.endswith("_weight") and "." not in name]
+    if flat:
+        raise InputError(f"{path} holds {flat[0]} and other flat names, as HybridBlock.export and "
+                         "collect_params().save write them; write it with net.save_parameters")
+    return structural_names(arrays)
 
 
 def structural_names(arrays):
@@ -109,7 +135,7 @@ def contents_of(arrays, path):
     Parameters
     ----------
     arrays : dict of str to numpy.ndarray
-        Under our names, as of `structural_names`.
+        Under our names, as of `read_checkpoint`.
     path : str or Path
         For messages.
 

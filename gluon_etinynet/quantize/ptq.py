@@ -16,6 +16,8 @@ from .rounding import fit_to_rounding
 
 __all__ = ["quantise"]
 
+FLAT = 2.0  # grey levels: a channel that varies less, in its standard deviation, shows nothing
+
 
 def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size=32, **options):
     """Quantise a network by what it does on some hundred or thousand pictures, in place.
@@ -48,7 +50,7 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
     Raises
     ------
     InputError
-        If a parameter is not finite.
+        If a parameter is not finite, or the pictures show nothing to learn ranges from.
     ValueError
         As `prepare_qat` and `reconstruct`; for `options` without a scheme that learns.
     """
@@ -56,6 +58,7 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
     for name, conv in quantised_convolutions(net).items():
         if not np.isfinite(conv.quantised_weight()).all():
             raise InputError(f"{name}: its quantised weights are not finite; train or quantise the network anew")
+    check_pictures(images)
     learns = scheme != "linear" and not quantised_convolutions(net)
     if options and not learns:
         raise ValueError(f"{', '.join(options)}: nothing is learnt; these are options of asq and dorefa")
@@ -74,3 +77,16 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
                            for start in range(0, len(images), batch_size)])
         fit_to_rounding(net, images, batch_size)
     return net
+
+
+def check_pictures(images):
+    """Refuse pictures of which fewer than two show anything: black frames, or one picture again and again.
+
+    Parameters
+    ----------
+    images : numpy.ndarray, shape (N, 3, rows, columns)
+    """
+    shown = {image.tobytes() for image in images if image.std(axis=(1, 2)).max() >= FLAT}
+    if len(shown) < 2:
+        raise InputError(f"of the {len(images)} pictures to calibrate with, {len(shown)} shows anything: the others "
+                         "are of one colour or the same; give some hundred like those that the network will see")

@@ -16,7 +16,7 @@ from running import ROOT, run
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data import record_check as records
 from gluon_etinynet.data.record_check import MAGIC, read_index, read_record, validate_records
-from gluon_etinynet.files import InputError
+from gluon_etinynet.files import InputError, read_classes
 
 COUNT = 20
 
@@ -209,7 +209,7 @@ def test_unprotected_iterator_is_killed_where_ours_names_the_record(tmp_path, da
     done = python(f"""
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data import Loading, RecordSource
-from gluon_etinynet.files import InputError
+from gluon_etinynet.files import InputError, read_classes
 try:
     RecordSource({str(rec)!r}, Loading(4, size=64))
 except InputError as error:
@@ -340,7 +340,8 @@ def test_make_rec_packs_every_picture_with_its_class(tmp_path, photographs, monk
     assert {(label, picture) for label, picture in packed} == {(i % 3, PICTURES[i]) for i in range(9)}
     assert [label for label, _ in packed] != sorted(label for label, _ in packed), "shuffled"
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"small.idx", "small.lst", "small.rec",
-                                                                    "small.rec.checked"}
+                                                                    "small.rec.checked", "small.classes.txt"}
+    assert read_classes(tmp_path / "out" / "small.classes.txt") == sorted(p.name for p in photographs.iterdir())
     monkeypatch.setattr(records, "_check_in_children", None)
     assert validate_records(tmp_path / "out" / "small.rec") == (9, 3)
 
@@ -379,6 +380,10 @@ def test_make_rec_with_other_arguments(tmp_path, photographs):
     made = make_rec(photographs, tmp_path / "file" / "small")
     assert made.returncode == 2 and "cannot write" in made.stderr
     assert make_rec(photographs, tmp_path / "small", "--pass-through", "--resize", "9").returncode == 2
+    (tmp_path / "more" / "a").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "more" / "a" / "x.bmp"), np.zeros((20, 20, 3), np.uint8))
+    refused = make_rec(tmp_path / "more", tmp_path / "small", "--pass-through")
+    assert refused.returncode == 2 and "x.bmp is neither JPEG nor PNG; leave out --pass-through" in refused.stderr
     assert make_rec(photographs, tmp_path / "one", "--seed", "1").returncode == 0
     assert make_rec(photographs, tmp_path / "two", "--seed", "1", "--num-thread", "1").returncode == 0
     assert (tmp_path / "one.rec").read_bytes() == (tmp_path / "two.rec").read_bytes()

@@ -1,5 +1,6 @@
 """From the Gluon network to integers: the fake-quantised network against the interpreter, layer by layer."""
 
+import shutil
 from functools import partial
 
 import cv2
@@ -256,6 +257,13 @@ def test_what_the_tool_refuses(checkpoints, photographs, tmp_path):
     refused("float", "one photograph", "--calib-dir", tmp_path / "one")
     (tmp_path / "one" / "b.png").write_bytes(b"no picture")
     refused("float", "b.png", "--calib-dir", tmp_path / "one")
+    for index in range(3):
+        cv2.imwrite(str(tmp_path / "one" / "b.png"), np.zeros((40, 40, 3), np.uint8))
+        cv2.imwrite(str(tmp_path / "one" / f"grey{index}.png"), np.full((40, 40, 3), 80 + 40 * index, np.uint8))
+    refused("float", "of the 5 pictures to calibrate with, 0 shows anything", "--calib-dir", tmp_path / "one")
+    for name in "cd":
+        shutil.copy(next(photographs.rglob("*.*g")), tmp_path / "one" / f"{name}.png")
+    refused("float", "of the 7 pictures to calibrate with, 1 shows anything", "--calib-dir", tmp_path / "one")
     refused("float", "num_images", *calib, "--num-images", 1)
     refused("float", "two sets", *calib, "--calib-digits")
     refused("float", "calib_dir")

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.networks.parameters import structural_names
-from gluon_etinynet.networks.params_file import read_params
+from gluon_etinynet.networks.parameters import read_checkpoint
 from gluon_etinynet.quantize.operators import asq, asq_clamp, dorefa, dorefa_clamp
 from gluon_etinynet.quantize.statistics import entropy, quantisation_error
 
@@ -179,7 +178,7 @@ def test_entropy_and_error():
 
 def test_released_pointwise_layer(weights_dir):
     """The figures of section "Adaptive Scale Quantization" on the authors' published weights."""
-    arrays = structural_names(read_params(next(weights_dir.glob("0.6553-imagenet-*.params"))))
+    arrays = read_checkpoint(next(weights_dir.glob("0.6553-imagenet-*.params")))
     weight = mx.nd.array(arrays["features.4.2.pw.weight"])
     assert weight.shape == (512, 256, 1, 1)
     assert weight.asnumpy().std() == pytest.approx(0.056, abs=5e-4)  # the paper's own model: 0.054

@@ -93,6 +93,21 @@ def test_classify(checkpoint, photographs, tmp_path):
     assert_one_line(run("tools/classify.py", "--model", "etinynet0.75", "--params", tmp_path / "none", picture), "none")
 
 
+def test_classify_by_the_names_beside_the_checkpoint(photographs, tmp_path):
+    net = get_model("etinynet0.75", classes=2)
+    net.initialize()
+    net.save_parameters(str(tmp_path / "net.params"))
+    picture = photographs / WNIDS[1] / "0.jpg"
+    arguments = ("--model", "etinynet0.75", "--params", tmp_path / "net.params", "--input-size", 64, picture)
+    assert {line.split("%  ")[1] for line in run("tools/classify.py", *arguments).stdout.splitlines()[1:]} == {
+        "class 0", "class 1"}
+    (tmp_path / "classes.txt").write_text("my cat\nn01443537\n")
+    assert {line.split("%  ")[1] for line in run("tools/classify.py", *arguments).stdout.splitlines()[1:]} == {
+        "my cat", "goldfish (n01443537)"}
+    net.collect_params().save(str(tmp_path / "net.params"))
+    assert_one_line(run("tools/classify.py", *arguments), "write it with net.save_parameters")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("folder, top1, top5, tolerance, n", [
     ("imagenet-train1k", 78.3, 92.5, 0.2, 1000), ("imagenette-val500", 60.2, 84.8, 0.4, 500),

@@ -81,7 +81,8 @@ def emit(graph, prefix="etinynet", kernels="portable"):
                   f"SHA-256 {digest[:16]}. Do not edit.",
         "network": _plain(graph.name), "prefix": prefix, "upper": prefix.upper(),
         "version": constants["ETN_VERSION"], "rows": rows, "columns": columns, "channels": channels,
-        "classes": graph.classes, "layers": layers, "arrays": arrays, "plans": plans,
+        "classes": graph.classes, "labels": [_quoted(label) for label in graph.labels or ()],
+        "layers": layers, "arrays": arrays, "plans": plans,
         "detection": graph.detection, "levels": levels, "candidate_bytes": CANDIDATE_BYTES,
         "compiler_flags": kernel_set.flags, "flags": "--pushed" if levels else "--logits --pushed",
         "compute": f"{prefix}_" + ("detect(arena, found, &count)" if levels else "run(arena, logits)"),
@@ -89,11 +90,11 @@ def emit(graph, prefix="etinynet", kernels="portable"):
         "flash": report["flash_bytes"], "macs": report["macs"],
         "sources": sorted(p for p in files if re.match(r"src/.*\.c$", p)) + [f"src/{prefix}.c"],
     }
-    view["headers"] = sorted([path for path in files if path.endswith(".h")]
-                             + [f"include/{prefix}.h", "src/etn_prefix.h"])
-    files.update(_rendered(view))
     files["src/etn_prefix.h"] = f"/* {view['notice']} */\n#define ETN_PREFIX {prefix}\n"
-    report.update(tool=TOOL, version=__version__, network=graph.name, sha256=digest, prefix=prefix,
+    view["headers"] = sorted([path for path in files if path.endswith(".h")]
+                             + [f"include/{prefix}.h"] + [f"include/{prefix}_labels.h"] * bool(graph.labels))
+    files.update(_rendered(view))
+    report.update(tool=TOOL, version=__version__, network=graph.name, sha256=digest, prefix=prefix, labels=graph.labels,
                   files=sorted([*files, REPORT]))
     files[REPORT] = json.dumps(report, indent=2, sort_keys=True) + "\n"
     return Export(files, REPORT)
@@ -112,6 +113,7 @@ def _rendered(view):
                                      lstrip_blocks=True, keep_trailing_newline=True, autoescape=False,
                                      undefined=jinja2.StrictUndefined)
     paths = {"network.h": "include/{prefix}.h", "network.c": "src/{prefix}.c", "main.c": "demo/main.c",
+             **({"labels.h": "include/{prefix}_labels.h"} if view["labels"] else {}),
              "Makefile": "Makefile", "CMakeLists.txt": "CMakeLists.txt", "README.md": "README.md"}
     return {path.format(**view): environment.get_template(name + ".j2").render(view) for name, path in paths.items()}
 
@@ -119,6 +121,12 @@ def _rendered(view):
 def _plain(name):
     """A network's name as it may stand in a comment."""
     return re.sub(r"[^\w.+ -]|\*/", "?", name)
+
+
+def _quoted(text):
+    """Text as a string of C: bytes beyond ASCII, and what could begin an escape or a trigraph, in octal."""
+    plain = [chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in text.encode()]
+    return '"' + "".join(plain) + '"'
 
 
 # ---- What the runtime has a place for ----
