@@ -14,8 +14,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-__all__ = ["InputError", "atomic_path", "atomic_folder", "write_json", "write_csv", "read_record", "read_classes", "classes_beside",
-           "write_classes", "sha256", "download"]
+__all__ = ["InputError", "atomic_path", "atomic_folder", "write_json", "write_csv", "read_record", "read_classes",
+           "classes_beside", "write_classes", "sha256", "download"]
 
 
 class InputError(ValueError):

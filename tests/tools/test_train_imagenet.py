@@ -8,6 +8,7 @@ import pytest
 from running import assert_one_line, load, run
 
 from gluon_etinynet import get_model
+from gluon_etinynet.data.datasets import imagenet_classes
 from gluon_etinynet.networks.params_file import read_params
 
 
@@ -82,11 +83,11 @@ def test_known_classes_keep_their_weights():
     arrays = {"output.weight": draw.randn(1000, 384, 1, 1).astype(np.float32),
               "output.bias": draw.randn(1000).astype(np.float32)}
     net = get_model("etinynet0.75", classes=3)
-    assert copy_known_classes(net.output, arrays, ["n01443537", "mine", "n01440764"]) == 2
+    assert copy_known_classes(net.output, arrays, imagenet_classes()[0], ["n01443537", "mine", "n01440764"]) == 2
     for name in ("weight", "bias"):
         started, known = getattr(net.output, name).data().asnumpy(), arrays["output." + name]
         np.testing.assert_array_equal(started[[0, 2]], known[[1, 0]])
         assert not started[1].any()
     net = get_model("etinynet0.75", classes=3)
-    assert copy_known_classes(net.output, {"output.bias": np.ones(10)}, ["n01443537", "a", "b"]) == 0
+    assert copy_known_classes(net.output, {"output.bias": np.ones(10)}, [], ["n01443537", "a", "b"]) == 0
     assert not net.output.weight.data().asnumpy().any()
