@@ -25,17 +25,17 @@ setup(
         "numpy>=1.26,<2; python_version>='3.12'",  # the oldest there; gluon_etinynet must be imported before mxnet
         "gluoncv==0.10.5.post0",  # the last release with the MXNet model zoo, SSD and VOC
         "opencv-python<4.12",  # image decoding and resizing, the same as MXNet's own; 4.12 wants numpy 2
-        "matplotlib",  # figures
-        "tqdm",  # progress bars
-        "jinja2",  # the templates of the C and ROM emitters
-        "setuptools; python_version>='3.12'",  # mxnet imports distutils
+        "matplotlib<4",  # figures
+        "tqdm<5",  # progress bars
+        "jinja2>=3,<4",  # the templates of the C and ROM emitters
+        "setuptools<90; python_version>='3.12'",  # mxnet imports distutils
     ],
     extras_require={
         "cpu": ["mxnet==1.9.1"],  # GPU builds have other names (mxnet-cu112, ...): install yours instead
-        "demo": ["scikit-learn"],  # the handwritten digits of the quickstart
+        "demo": ["scikit-learn<2"],  # the handwritten digits of the quickstart
         "onnx": ["onnx>=1.13.1,<=1.16.2", "protobuf==3.20.3"],  # the versions MXNet's exporter works with
         "tensorboard": ["tensorboardX==2.6.2.2", "protobuf==3.20.3"],  # training logs; newer ones want numpy 2
-        "test": ["pytest>=7", "pytest-xdist", "hypothesis", "ruff", "clang-format==14.0.6",
-                 "scikit-learn", "tensorboardX==2.6.2.2", "protobuf==3.20.3"],
+        "test": ["pytest>=7,<10", "pytest-xdist<4", "hypothesis<7", "ruff<0.18", "clang-format==14.0.6",
+                 "scikit-learn<2", "tensorboardX==2.6.2.2", "protobuf==3.20.3"],
     },
 )

@@ -5,12 +5,29 @@ import contextlib
 import os
 import signal
 import sys
+import threading
+import time
 
 from tqdm import tqdm
 
 from .files import InputError
 
 __all__ = ["Parser", "run", "open_log", "progress", "table"]
+
+
+BEAT, BEAT_SECONDS = "a process of this training runs", 5  # the line, and how often it is printed
+BEAT_WANTED = "ETINYNET_BEAT"  # in the environment of the processes of a launcher that reads these lines
+
+
+def beat():
+    """Print a line every few seconds from now on, so that a launcher sees when this process has been stopped."""
+    def go_on():
+        while True:
+            print(BEAT, flush=True)
+            time.sleep(BEAT_SECONDS)
+
+    if os.environ.get(BEAT_WANTED):
+        threading.Thread(target=go_on, daemon=True).start()
 
 
 class Parser(argparse.ArgumentParser):

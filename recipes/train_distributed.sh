@@ -7,7 +7,8 @@
 # Before the `--` are options of tools/launch.py, after it those of tools/train_imagenet.py. HOSTS has one
 # host a line, reached through ssh without a password, with this folder and its environment at the same
 # place; --save-dir must be a folder that all of them see. --batch-size is that of all workers together.
-# When a process dies the others are ended too; the same command with --resume after the `--` goes on.
+# When a process dies, or gives no sign of life for --patience seconds, the others are ended too; the same command
+# with --resume after the `--` goes on.
 # The processes trust whoever reaches their ports: use a private network.
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 

@@ -4,8 +4,9 @@
 
 Starts MXNet's parameter server: one scheduler (here), servers, and workers that run COMMAND with
 ``--kvstore dist_sync``; on this machine over its loopback, or on the hosts of a file (one a line) through
-ssh, in the same folder there. MXNet itself waits for ever when one of the processes dies; this launcher
-ends the others within `--grace` seconds, says which one it was, and exits with a status that is not 0.
+ssh, in the same folder there. MXNet itself waits for ever when one of the processes dies or is stopped; this
+launcher ends the others within `--grace` seconds (and `--patience`, where one is stopped), says which one it
+was, and exits with a status that is not 0.
 
 The servers talk to whoever reaches their ports: use a network that you trust.
 """
@@ -24,7 +25,7 @@ import time
 
 from gluon_etinynet import cli
 from gluon_etinynet.files import InputError
-from gluon_etinynet.quantities import COUNT, PERIOD
+from gluon_etinynet.quantities import COUNT, PERIOD, Quantity
 
 LOCAL = "localhost"
 # MXNet enters the server's loop while it is imported. A server would unpickle an optimizer that it is
@@ -34,6 +35,8 @@ import pickle
 def loads(*_, **__):
     raise RuntimeError("this parameter server loads no pickles")
 pickle.loads = loads
+from gluon_etinynet.cli import beat
+beat()
 import gluon_etinynet._mxnet
 """
 PASSED_ON = re.compile(r"(PYTHONPATH|OMP_NUM_THREADS|CUDA_VISIBLE_DEVICES|LD_LIBRARY_PATH|(MXNET|PS)_.*)$")
@@ -46,7 +49,7 @@ class Process:
     """One scheduler, server or worker, here or behind ssh, in a process group of its own."""
 
     def __init__(self, role, number, host, command, environment):
-        self.role, self.host, self.rank = role, host, None
+        self.role, self.host, self.rank, self.heard = role, host, None, None
         self.name = f"{role} {number}" if number is not None else role
         if host != LOCAL:
             passed = [f"{key}={value}" for key, value in sorted({**os.environ, **environment}.items())
@@ -66,6 +69,9 @@ class Process:
     def _pass_lines_on(self):
         for line in self.process.stdout:
             line = line.decode("utf-8", "replace").rstrip("\r\n")
+            if line == cli.BEAT:
+                self.heard = time.monotonic()
+                continue
             with WHOLE_LINES:
                 print(line, flush=True)
             announced = RANK.match(line)
@@ -75,6 +81,10 @@ class Process:
     def status(self):
         """None while it runs, otherwise its exit status (negative: the signal that killed it)."""
         return self.process.poll()
+
+    def silence(self):
+        """Seconds since it last said that it runs; 0 where it never has."""
+        return 0 if self.heard is None else time.monotonic() - self.heard
 
     def signal(self, number):
         """Send a signal to its whole group, which may outlive the process itself."""
@@ -134,7 +144,7 @@ def start(workers, servers, hosts, command):
     addresses = {host: _address(host) for host in hosts}
     root = _own_address(addresses[hosts[0]])
     common = {"DMLC_PS_ROOT_URI": root, "DMLC_PS_ROOT_PORT": str(_free_port(root)), "PYTHONUNBUFFERED": "1",
-              "DMLC_NUM_WORKER": str(workers), "DMLC_NUM_SERVER": str(servers)}
+              "DMLC_NUM_WORKER": str(workers), "DMLC_NUM_SERVER": str(servers), cli.BEAT_WANTED: "1"}
     roles = [("scheduler", None, LOCAL, root)]
     for role, count in (("server", servers), ("worker", workers)):
         placed = [hosts[number % len(hosts)] for number in range(count)]
@@ -153,11 +163,11 @@ def start(workers, servers, hosts, command):
     return processes
 
 
-def watch(processes):
-    """Wait until all workers have ended well (None), or return the first process that has not."""
+def watch(processes, patience):
+    """Wait until all workers have ended well (None), or return the first process that has not, or has stopped."""
     while True:
         for process in processes:
-            if process.status():
+            if process.status() or process.status() is None and process.silence() > patience:
                 return process
         if all(process.status() == 0 for process in processes if process.role == "worker"):
             return None
@@ -187,6 +197,8 @@ def main():
     parser.add_argument("--num-servers", type=COUNT, required=True, help="processes that add them up")
     parser.add_argument("--hostfile", help="hosts to run on, one a line (default: this machine)")
     parser.add_argument("--grace", type=PERIOD, default=10, help="seconds that processes get to end by themselves")
+    parser.add_argument("--patience", type=Quantity(2 * cli.BEAT_SECONDS, 86400), default=60,
+                        help="seconds without a sign of life after which a process counts as dead (default: 60)")
     parser.add_argument("command", nargs="+", help="what a worker runs, after --")
     args = parser.parse_args()
     hosts = read_hosts(args.hostfile) if args.hostfile else [LOCAL]
@@ -195,17 +207,20 @@ def main():
     processes = start(args.num_workers, args.num_servers, hosts, args.command)
     dead = None
     try:
-        dead = watch(processes)
+        dead = watch(processes, args.patience)
         if dead is None:  # servers and scheduler end by themselves after the workers
             deadline = time.monotonic() + args.grace
             while time.monotonic() < deadline and any(process.status() is None for process in processes):
                 time.sleep(0.1)
+        status = dead and dead.status()
     finally:
         ended = end(processes, args.grace)
     if dead is None:
         return 0
-    status = dead.status()
-    how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+    if status is None:
+        how, ended = f"has given no sign of life for {args.patience} s", ended - 1
+    else:
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
     print(f"launch.py: {dead} {how}; ended the other {ended} processes. Start the same command again with --resume "
           "to go on from the last checkpoint", file=sys.stderr)
     return 2 if status == 2 else 1

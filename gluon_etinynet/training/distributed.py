@@ -13,6 +13,7 @@ import traceback
 import numpy as np
 
 from .._mxnet import mx
+from ..cli import beat
 from ..files import InputError
 
 __all__ = ["Workers", "ALONE", "DistributedWorkers", "open_workers"]
@@ -130,6 +131,7 @@ def open_workers(kvstore):
     workers = DistributedWorkers(mx.kv.create(kvstore))
     # tools/launch.py reads this line: MXNet gives ranks in an order of its own.
     print(f"rank {workers.rank} of {workers.count}, process {os.getpid()}", flush=True)
+    beat()
     try:
         yield workers
         return

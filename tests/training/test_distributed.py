@@ -117,9 +117,11 @@ def test_two_workers_equal_one_process_with_the_same_global_batch(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", ["rank 1", "rank 0", "server"])
-def test_a_killed_process_ends_the_job_and_it_resumes(tmp_path, victim):
-    command = LAUNCH + ["--grace", "3", "--"] + WORKER + [str(tmp_path / "two"), "6", "dist_sync"]
+@pytest.mark.parametrize("victim, number", [("rank 1", signal.SIGKILL), ("rank 0", signal.SIGKILL),
+                                            ("server", signal.SIGKILL), ("rank 1", signal.SIGSTOP),
+                                            ("server", signal.SIGSTOP)])
+def test_a_killed_or_stopped_process_ends_the_job_and_it_resumes(tmp_path, victim, number):
+    command = LAUNCH + ["--grace", "3", "--patience", "10", "--"] + WORKER + [str(tmp_path / "two"), "6", "dist_sync"]
     job = subprocess.Popen(command + ["--slow"], env=ENVIRONMENT, text=True, stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE)
     lines = []
@@ -135,12 +137,13 @@ def test_a_killed_process_ends_the_job_and_it_resumes(tmp_path, victim):
     assert set(listening(everyone)) == {"0100007F"}, "it listens beyond 127.0.0.1"
 
     killed = time.monotonic()
-    os.kill(pids[victim], signal.SIGKILL)
+    os.kill(pids[victim], number)
     _, errors = job.communicate(timeout=60)
-    assert time.monotonic() - killed < 15
+    assert time.monotonic() - killed < (15 if number == signal.SIGKILL else 30)
     assert job.returncode == 1
+    how = "was killed by SIGKILL" if number == signal.SIGKILL else "has given no sign of life for 10 s"
     who = rf"worker \d \({victim}\)" if victim.startswith("rank") else r"server \d"
-    message = rf"^launch.py: {who} on localhost was killed by SIGKILL; ended the other 4 .* --resume "
+    message = rf"^launch.py: {who} on localhost {how}; ended the other 4 .* --resume "
     assert re.search(message, errors, re.M)
     for pid in everyone:
         assert not Path(f"/proc/{pid}").exists()
