@@ -1,21 +1,34 @@
 """Reading, checking and writing files, and the one error that a user's bad input raises.
 
-Standard library only: both halves of the package (MXNet and integer) stand on it.
+Standard library and NumPy only: both halves of the package (MXNet and integer) stand on it.
 """
 
 import contextlib
 import csv
+import errno
+import fcntl
 import hashlib
+import io
 import json
 import os
 import shutil
+import socket
+import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.request
+import warnings
 from pathlib import Path
 
-__all__ = ["InputError", "atomic_path", "atomic_folder", "write_json", "write_csv", "read_record", "read_classes",
-           "classes_beside", "write_classes", "sha256", "download"]
+import numpy as np
+
+__all__ = ["InputError", "sole_writer", "atomic_path", "atomic_folder", "staged_files", "place_below", "holds_nothing",
+           "write_text", "write_json", "write_csv", "write_npz", "read_record", "read_classes", "classes_beside",
+           "write_classes", "sha256", "download"]
+
+LOCK, PARTIAL = ".writing", ".partial-"  # in a folder that is written: who writes, and what is not whole yet
+_held = threading.local()  # the folders that this thread is the writer of
 
 
 class InputError(ValueError):
@@ -23,6 +36,122 @@ class InputError(ValueError):
 
     The command line tools print it without a traceback and exit with status 2.
     """
+
+
+@contextlib.contextmanager
+def sole_writer(folder):
+    """Be the only writer of an output folder for the time of the block.
+
+    A lock on the file ``.writing`` within it tells others, and ends with the process however that ends. Within the
+    block the same thread may ask again: a tool holds the folder while it calls what writes there. What killed writers
+    have left half written is removed.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made if it is missing, and removed again if nothing came into it.
+
+    Raises
+    ------
+    InputError
+        If another process or thread writes into it, naming it, or if it cannot be written.
+
+    Warns
+    -----
+    UserWarning
+        Where the file system has no locks; the block runs without.
+    """
+    folder, held = Path(folder), _held.__dict__.setdefault("folders", set())
+    real = os.path.realpath(folder)
+    if real in held:
+        yield
+        return
+    new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = _locked(folder / LOCK)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    held.add(real)
+    try:
+        for left in folder.glob(PARTIAL + "*"):
+            _remove_if_left(left)
+        yield
+    finally:
+        held.discard(real)
+        with contextlib.suppress(OSError):
+            (folder / LOCK).unlink()
+        os.close(handle)
+        if new:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _locked(path):
+    """Lock a file with this process's name in it; return its handle."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        try:
+            if not _try_lock(handle):
+                other = os.read(handle, 1000).decode(errors="replace").strip() or "another process"
+                raise InputError(f"{path.parent} is being written by {other}; wait for its end, or choose another "
+                                 "folder")
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(handle)):  # else its owner has just removed it
+                os.ftruncate(handle, 0)
+                os.write(handle, f"process {os.getpid()} on {socket.gethostname()} "
+                                 f"({os.path.basename(sys.argv[0])})\n".encode(errors="replace"))
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _try_lock(handle):
+    """Whether nobody else has the lock."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+        warnings.warn(f"this file system has no locks ({error.strerror}): see that nothing else writes into the folder",
+                      stacklevel=5)
+    return True
+
+
+def _remove_if_left(partial):
+    """Remove a temporary folder whose writer has died: a living one has locked it."""
+    with contextlib.suppress(OSError):
+        handle = os.open(partial, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(partial)
+        finally:
+            os.close(handle)
+
+
+def _unwritable(path, error):
+    return InputError(f"cannot write {path}: {error.strerror or error}; choose another folder or free some space")
+
+
+def holds_nothing(folder):
+    """Whether there is nothing in a folder but what writers leave when they are killed."""
+    return all(path.name == LOCK or path.name.startswith(PARTIAL) for path in Path(folder).iterdir())
+
+
+def place_below(folder, path):
+    """Where `path`, relative to `folder`, leads when symbolic links of folders are followed.
+
+    Returns
+    -------
+    str or None
+        Relative to `folder` too; None if it is not below it.
+    """
+    real, (parent, name) = os.path.realpath(folder), os.path.split(path)
+    parent = os.path.realpath(os.path.join(real, parent))
+    return os.path.relpath(os.path.join(parent, name), real) if os.path.commonpath([real, parent]) == real else None
 
 
 @contextlib.contextmanager
@@ -74,15 +203,54 @@ def atomic_folder(path):
 
 
 @contextlib.contextmanager
+def staged_files(folder, files):
+    """Write files into a temporary folder within `folder`, and yield a function that moves one to its place.
+
+    All of them are on the disk when the block begins, so that moving needs no more room.
+
+    Parameters
+    ----------
+    folder : str or Path
+    files : dict from str to str
+        Path relative to `folder`, with forward slashes -> text.
+
+    Raises
+    ------
+    InputError
+        As `atomic_path`; and if one of the places is outside `folder`, because of a symbolic link.
+    """
+    folder = Path(folder)
+    for path in files:
+        if place_below(folder, path) is None:
+            raise InputError(f"{(folder / path).parent} leads out of {folder}; remove that link")
+
+    with _staged(folder / "files") as temporary:
+        def place(path):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(temporary / path, folder / path)
+
+        for path, text in files.items():
+            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / path).write_bytes(text.encode())
+            _flush(temporary / path)
+        yield place
+
+
+@contextlib.contextmanager
 def _staged(path):
     """Yield the name of `path` in a temporary folder beside it; OSError within becomes InputError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
-            yield Path(folder) / path.name
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=PARTIAL) as folder:
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                with contextlib.suppress(OSError):  # where there are no locks, nobody removes it either
+                    fcntl.flock(handle, fcntl.LOCK_SH)
+                yield Path(folder) / path.name
+            finally:
+                os.close(handle)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}; "
-                         "choose another folder or free some space") from error
+        raise _unwritable(path, error) from error
 
 
 def _flush(path):
@@ -94,18 +262,35 @@ def _flush(path):
         os.close(handle)
 
 
+def write_text(path, text):
+    """Write `text` in UTF-8, atomically; names of files that are no UTF-8 keep their bytes."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(text.encode(errors="surrogateescape"))
+
+
 def write_json(path, value):
     """Write `value` as indented JSON with sorted keys, atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
+    write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
 def write_csv(path, header, rows):
     """Write `rows` (an iterable of sequences) below `header` as CSV, atomically."""
-    with atomic_path(path) as temporary, open(temporary, "w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(header)
-        writer.writerows(rows)
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, out.getvalue())
+
+
+def write_npz(path, arrays):
+    """Write a dict of arrays as an uncompressed `.npz`, atomically.
+
+    By way of memory: what writes zip files complains once more when it is given up on a full disk.
+    """
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(out.getbuffer())
 
 
 def read_record(path, settings):
@@ -145,7 +330,7 @@ def read_record(path, settings):
 
 def read_classes(path):
     """Return the names in a file that `write_classes` wrote; None if there is none."""
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else None
+    return path.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if path.is_file() else None
 
 
 def classes_beside(path):
@@ -162,11 +347,10 @@ def write_classes(path, names):
     InputError
         If the file is there and names others.
     """
-    path, text = Path(path), "".join(f"{name}\n" for name in names)
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
+    names = list(names)
+    if read_classes(Path(path)) not in (None, names):
         raise InputError(f"{path} names other classes, of another training; choose another folder")
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, "".join(f"{name}\n" for name in names))
 
 
 def sha256(path):

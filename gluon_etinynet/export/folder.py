@@ -1,11 +1,13 @@
 """An exported folder: what it will hold, and writing it. Ours may be replaced, another's only by force."""
 
 import json
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from ..files import InputError, atomic_path
+from ..files import InputError, holds_nothing, place_below, sole_writer, staged_files, write_json
 
-__all__ = ["Export"]
+__all__ = ["Export", "UNFINISHED"]
+
+UNFINISHED = "unfinished"  # a key of the manifest while files are being replaced
 
 
 class Export(dict):
@@ -14,6 +16,7 @@ class Export(dict):
     Parameters
     ----------
     files : dict from str to str
+        In the order in which they are to take their places.
     manifest : str
         The one of `files` that is JSON, with the folder's maker under "tool" and all paths under "files".
     """
@@ -28,7 +31,7 @@ class Export(dict):
         return json.loads(self[self._manifest])
 
     def write(self, out, force=False):
-        """Write the files below the folder `out`, in place of an earlier export of the same tool.
+        """Write the files below the folder `out`, in place of an earlier export of the same tool, whole or broken.
 
         Files of the earlier export that the new one lacks are removed; what is not listed in its manifest stays.
 
@@ -46,32 +49,37 @@ class Export(dict):
         Raises
         ------
         InputError
-            If `out` holds something that is no export of the same tool, and `force` is not given; nothing is
-            written then.
+            If `out` holds something that is no export of the same tool, and `force` is not given; if another process
+            writes into it; if a symbolic link leads out of it; or if it cannot be written. On a full disk, and in all
+            cases but the last, an earlier export stays as it was.
         """
         out, tool = Path(out), self.manifest["tool"]
         if out.exists() and not out.is_dir():
             raise InputError(f"{out} is a file; choose a folder")
-        earlier = _earlier(out / self._manifest, tool)
-        if earlier is None and out.is_dir() and any(out.iterdir()) and not force:
-            raise InputError(f"{out} is not empty and no export of {tool}; choose another folder, or use force")
-        # The manifest goes first and comes back last, so that a broken export is never taken for a whole one.
-        for path in [self._manifest, *sorted(set(earlier or ()) - set(self))]:
-            if (out / path).is_file():
-                (out / path).unlink()
-        for path in sorted(self, key=lambda p: (p == self._manifest, p)):
-            with atomic_path(out / path) as temporary:
-                temporary.write_bytes(self[path].encode())
+        with sole_writer(out):
+            earlier = _earlier(out, self._manifest, tool)
+            if earlier is None and not holds_nothing(out) and not force:
+                raise InputError(f"{out} is not empty and no export of {tool}; choose another folder, or use force")
+            superfluous = [path for path in earlier or () if path not in self]
+            with staged_files(out, self) as place:
+                # Killed from here on, the folder is a broken export of ours, and its manifest tells so.
+                write_json(out / self._manifest, {"tool": tool, "files": [*self, *superfluous], UNFINISHED: True})
+                for path in self:
+                    if path != self._manifest:
+                        place(path)
+                for path in superfluous:
+                    (out / path).unlink()
+                place(self._manifest)
         return out
 
 
-def _earlier(manifest, tool):
-    """Paths of the export that this manifest describes; None if there is none."""
+def _earlier(out, manifest, tool):
+    """The files below `out` of the export that its manifest describes; None if there is none."""
     try:
-        content = json.loads(manifest.read_text())
+        content = json.loads((out / manifest).read_text())
         if content["tool"] != tool:
             return None
-        paths = [PurePosixPath(path) for path in content["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        places = {place_below(out, path) for path in content["files"]} - {None}
+        return sorted(path for path in places if (out / path).is_file())
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return [str(path) for path in paths if not path.is_absolute() and ".." not in path.parts]

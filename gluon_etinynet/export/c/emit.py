@@ -1,5 +1,6 @@
 """Graph -> a folder of C: the runtime as it stands in the package, the network's tables, demo, make files."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from ...integer import Graph, pack, plan, stages, unpack
 from ...integer.memory import CANDIDATE_BYTES
 from ..folder import Export
 from .kernel_sets import KERNEL_SETS
+from .names import check_prefix
 
 __all__ = ["emit", "read_arrays", "read_weights"]
 
@@ -25,11 +27,6 @@ _TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
 _ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "depthwise"),
           "level": ("class predictor", "box predictor"), "extra": ("pointwise", "depthwise"),
           "avgpool": ("average",), "conv2d": ("fully connected",)}
-_KEYWORDS = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if inline int "
-    "long register restrict return short signed sizeof static struct switch typedef union unsigned void "
-    "volatile while and asm bool catch class delete explicit export false friend mutable namespace new not "
-    "operator or private protected public template this throw true try typeid typename using virtual xor".split())
 
 
 def emit(graph, prefix="etinynet", kernels="portable"):
@@ -53,9 +50,9 @@ def emit(graph, prefix="etinynet", kernels="portable"):
     Raises
     ------
     InputError
-        If the prefix is no C identifier, or the runtime has no place for a node, naming it.
+        If the prefix is no C identifier or a name that is taken, or the runtime has no place for a node, naming it.
     """
-    _check_prefix(prefix)
+    check_prefix(prefix)
     graph.validate()
     found = stages(graph)
     _check_stages(graph, found)
@@ -90,14 +87,23 @@ def emit(graph, prefix="etinynet", kernels="portable"):
         "flash": report["flash_bytes"], "macs": report["macs"],
         "sources": sorted(p for p in files if re.match(r"src/.*\.c$", p)) + [f"src/{prefix}.c"],
     }
-    files["src/etn_prefix.h"] = f"/* {view['notice']} */\n#define ETN_PREFIX {prefix}\n"
+    labels = [f"include/{prefix}_labels.h"] if graph.labels else []
     view["headers"] = sorted([path for path in files if path.endswith(".h")]
-                             + [f"include/{prefix}.h"] + [f"include/{prefix}_labels.h"] * bool(graph.labels))
+                             + [f"include/{prefix}.h", "src/etn_prefix.h", *labels])
+    view["runtime"] = _digest({path: text for path, text in files.items() if not path.startswith("demo/")})
+    view["export"] = _digest({**files, **_rendered({**view, "export": ""})})
     files.update(_rendered(view))
     report.update(tool=TOOL, version=__version__, network=graph.name, sha256=digest, prefix=prefix, labels=graph.labels,
                   files=sorted([*files, REPORT]))
     files[REPORT] = json.dumps(report, indent=2, sort_keys=True) + "\n"
-    return Export(files, REPORT)
+    # The header first and the tables last: if the export is interrupted, the compiler sees that they do not agree.
+    first, last = f"include/{prefix}.h", f"src/{prefix}.c"
+    return Export({path: files[path] for path in sorted(files, key=lambda p: (p != first, p == last, p))}, REPORT)
+
+
+def _digest(files):
+    """Eight hexadecimal digits that tell sets of files apart."""
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _sources(kernels):
@@ -112,8 +118,8 @@ def _rendered(view):
     environment = jinja2.Environment(loader=jinja2.PackageLoader("gluon_etinynet.export.c"), trim_blocks=True,
                                      lstrip_blocks=True, keep_trailing_newline=True, autoescape=False,
                                      undefined=jinja2.StrictUndefined)
-    paths = {"network.h": "include/{prefix}.h", "network.c": "src/{prefix}.c", "main.c": "demo/main.c",
-             **({"labels.h": "include/{prefix}_labels.h"} if view["labels"] else {}),
+    paths = {"network.h": "include/{prefix}.h", "network.c": "src/{prefix}.c", "etn_prefix.h": "src/etn_prefix.h",
+             "main.c": "demo/main.c", **({"labels.h": "include/{prefix}_labels.h"} if view["labels"] else {}),
              "Makefile": "Makefile", "CMakeLists.txt": "CMakeLists.txt", "README.md": "README.md"}
     return {path.format(**view): environment.get_template(name + ".j2").render(view) for name, path in paths.items()}
 
@@ -130,14 +136,6 @@ def _quoted(text):
 
 
 # ---- What the runtime has a place for ----
-
-def _check_prefix(prefix):
-    if not re.match(r"[A-Za-z][A-Za-z0-9_]*\Z", prefix) or prefix in _KEYWORDS:
-        raise InputError(f"prefix {prefix} is no C identifier; take letters, digits and underscores, "
-                         "a letter first")
-    if prefix.lower() in ("etn", "main") or prefix.lower().startswith("etn_"):
-        raise InputError(f"prefix {prefix} is taken by the runtime; choose another")
-
 
 def _check_stages(graph, found):
     def require(condition, node, message):

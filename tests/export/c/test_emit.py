@@ -9,9 +9,11 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from c_export import call, needs
 
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.kernel_sets import KERNEL_SETS, KernelSet
+from gluon_etinynet.export.c.names import check_prefix
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import weight_limit
 from gluon_etinynet.integer.random_graphs import etinynet_graph
@@ -84,7 +86,7 @@ def test_a_set_of_kernels_is_an_entry_and_a_folder(graph, tmp_path, monkeypatch)
     monkeypatch.setitem(KERNEL_SETS, "mine", KernelSet(tmp_path, scratch, 2, ("-mfpu=none", "-DMINE")))
     plain, mine = c.emit(graph, "net"), c.emit(graph, "net", "mine")
     assert {name for name in mine if mine[name] != plain.get(name) and name.startswith("src/etn_")} == {
-        "src/etn_average.c", "src/etn_mine.h"}
+        "src/etn_average.c", "src/etn_mine.h", "src/etn_prefix.h"}  # the last: names of another runtime
     assert "-mfpu=none -DMINE" in mine["Makefile"] and "src/etn_mine.h" in mine["Makefile"]
     assert "target_compile_options(net PRIVATE -mfpu=none -DMINE)" in mine["CMakeLists.txt"]
     assert "target_compile_options" not in plain["CMakeLists.txt"]
@@ -129,10 +131,50 @@ def test_what_the_runtime_has_no_place_for_is_named(graph, name, change, message
         c.emit(faulty, "net")
 
 
-@pytest.mark.parametrize("prefix", ["", "2net", "a-b", "int", "class", "etn", "ETN_x", "é", "_", "x\n"])
-def test_a_prefix_that_is_no_identifier(graph, prefix):
-    with pytest.raises(InputError, match="prefix"):
+@pytest.mark.parametrize("prefix", ["", "2net", "a-b", "int", "class", "etn", "ETN_x", "é", "_", "x\n", "a\nb", "String", "sem",
+                                    "demo", "CON", "x" * 65])
+def test_a_prefix_that_cannot_be(graph, prefix):
+    with pytest.raises(InputError, match="prefix .*; (choose another|take )") as caught:
         c.emit(graph, prefix)
+    assert "\n" not in str(caught.value)
+
+
+STANDARD = [f"#include <{name}.h>\n" for name in (
+    "assert complex ctype errno fenv inttypes limits locale math pthread semaphore setjmp signal stdarg stdbool stddef "
+    "stdint stdio stdlib string strings time unistd wchar").split()]
+# Names of macros, of the demo's and the runtime's files and functions, and of what the build makes.
+ODD = ["linux", "unix", "i386", "NULL", "EOF", "print", "port", "observe", "host", "profile", "model", "names", "prefix",
+       "row", "image", "layers", "logits", "status", "run", "init", "net_init", "Makefile", "report", "build", "A", "std",
+       "x" * 64]
+
+
+def test_an_odd_prefix_compiles(graph, tmp_path):
+    """With the folders of the headers searched before the system's; all in one source, before and after the system's."""
+    needs("gcc", "g++")
+    folders = [c.emit(graph, prefix).write(tmp_path / prefix) for prefix in ODD]
+    sources = [folder / path for prefix, folder in zip(ODD, folders) for path in (f"src/{prefix}.c", "demo/main.c")]
+    call(["gcc", "-std=gnu99", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", *sources])
+    headers = [f"#include \"{prefix}.h\"\n" for prefix in ODD]
+    for name, compiler in (("user.c", ["gcc", "-std=gnu11"]), ("user.cc", ["g++", "-std=gnu++11"])):
+        uses = [f"etn_status use_{prefix}(void *arena, int32_t logits[{prefix.upper()}_CLASSES]);\n"
+                f"etn_status use_{prefix}(void *arena, int32_t logits[{prefix.upper()}_CLASSES])\n"
+                f"{{ return {prefix}_run(arena, logits); }}\n" for prefix in ODD]
+        (tmp_path / name).write_text("".join([*headers, *STANDARD, *headers, *uses]))
+        call([*compiler, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", tmp_path / name,
+              *[word for folder in folders for word in ("-I", folder / "include")]])
+
+
+def test_a_prefix_never_hides_a_header_of_the_system(tmp_path):
+    """Of those that the standard headers include: each name is refused, or its header is nowhere included."""
+    needs("gcc")
+    for path in Path("/usr/include").glob("*.h"):
+        try:
+            check_prefix(path.stem)
+        except InputError:
+            continue
+        (tmp_path / path.name).write_text("#error hidden\n")
+    (tmp_path / "user.c").write_text("".join(STANDARD))
+    call(["gcc", "-fsyntax-only", "-I", tmp_path, tmp_path / "user.c"])
 
 
 def test_the_tool(graph, tmp_path, capsys):

@@ -158,6 +158,62 @@ def test_sizes_are_those_of_the_image_that_is_flashed(tmp_path):
     assert arena < ram < arena + 1024
 
 
+def test_every_form_of_make_qemu_that_is_documented(tmp_path):
+    needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
+    graph = etinynet_graph("tiny", 33, classes=5)
+    folder, image = export(graph, tmp_path / "network"), images(graph)[0]
+    path = tmp_path / "an image's $5.raw"
+    path.write_bytes(raw(image))
+    expected = interpret(graph, image[None])[0]
+    of_class = [f"class {expected.argmax()}", f"score {expected.max()}"]
+    for words in ([], ["MACHINE=mps2-an500"], ["MACHINE=mps2-an500", "MCU=stm32h743"], ["ARGS=--pushed"]):
+        said = make(folder, "qemu", *words, f"IMAGE={path}".replace("$", "$$")).decode().splitlines()
+        assert said[:2] == of_class and [line.split()[0] for line in said[2:]] == ["instructions", "stack_bytes"]
+    for stdin, words in ((raw(image), []), (None, [f"IMAGE={path}".replace("$", "$$")])):
+        said = make(folder, "qemu", "ARGS=--logits  --pushed", *words, stdin=stdin)
+        assert np.array_equal(np.array(said.split(), np.int32), expected)
+
+
+def test_files_of_two_exports_are_refused(tmp_path):
+    """By the compiler where one includes the other, by the linker where what includes a header is compiled apart."""
+    needs("cc", "c++")
+    graphs = etinynet_graph("tiny", 33, classes=5), etinynet_graph("tiny", 33, classes=3), ssd_graph("tiny", 33, classes=5)
+    first, *others = [export(graph, tmp_path / str(number)) for number, graph in enumerate(graphs)]
+    user = tmp_path / "user.c"
+    user.write_text("#include <net.h>\nint main(void) { static uint64_t arena[NET_ARENA_BYTES / 8 + 1];\n"
+                    "return net_init(arena, sizeof arena, ETN_STORED) != ETN_OK; }\n")
+    tables = [*STRICT, "-pedantic", "-std=c99", *sorted((first / "src").glob("*.c")), "-o", tmp_path / "program"]
+    call(["cc", user, "-I", first / "include", *tables])
+    for other in others:
+        with pytest.raises(InputError) as caught:
+            call(["cc", user, "-I", other / "include", *tables])
+        assert b"undefined reference to `net_init_of_export_" in caught.value.__cause__.stderr
+        for path in ("include/net.h", "src/net.c", "demo/main.c", "src/etn_prefix.h"):
+            kept = (first / path).read_text()
+            (first / path).write_text((other / path).read_text())
+            with pytest.raises(InputError, match="is of another export than"):
+                for source in ("src/net.c", "demo/main.c"):
+                    call(["cc", "-std=c99", "-fsyntax-only", first / source])
+            (first / path).write_text(kept)
+        call(["cc", "-std=c99", "-fsyntax-only", first / "src" / "net.c", first / "demo" / "main.c"])
+
+
+def test_a_library_of_another_runtime_does_not_link(tmp_path, monkeypatch):
+    """As by an export of another version of the package, whose ETN_VERSION may be the same."""
+    needs("cc")
+    kernels = tmp_path / "kernels"
+    kernels.mkdir()
+    (kernels / "etn_other.c").write_text("typedef int etn_other;\n")
+    graph = etinynet_graph("tiny", 33, classes=5)
+    mine = export(graph, tmp_path / "mine")
+    monkeypatch.setitem(KERNEL_SETS, "portable", KERNEL_SETS["portable"]._replace(folder=kernels))
+    other = export(graph, tmp_path / "other")
+    sources = [mine / "src" / "net.c", mine / "demo" / "main.c", mine / "demo" / "host.c"]
+    with pytest.raises(InputError) as caught:
+        call(["cc", "-std=c99", "-o", tmp_path / "program", *sources, *sorted((other / "src").glob("etn_*.c"))])
+    assert b"undefined reference to `net_etn_" in caught.value.__cause__.stderr
+
+
 def test_objects_of_other_flags_are_made_anew(tmp_path):
     needs("make", "arm-none-eabi-gcc")
     folder = export(etinynet_graph("tiny", 33, classes=5), tmp_path / "network")

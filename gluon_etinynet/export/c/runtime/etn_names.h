@@ -2,11 +2,7 @@
 #ifndef ETN_NAMES_H
 #define ETN_NAMES_H
 
-#include "etn_prefix.h" /* written by tools/export_c.py: #define ETN_PREFIX */
-
-#define ETN_JOIN2(prefix, name) prefix##_etn_##name
-#define ETN_JOIN(prefix, name) ETN_JOIN2(prefix, name)
-#define ETN_NAME(name) ETN_JOIN(ETN_PREFIX, name)
+#include "etn_prefix.h" /* written by tools/export_c.py: #define ETN_NAME */
 
 #define etn_arena_bytes ETN_NAME(arena_bytes)
 #define etn_init ETN_NAME(init)
