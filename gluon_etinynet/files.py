@@ -1,4 +1,4 @@
-"""Reading, checking and writing files, and the one error that a user's bad input raises.
+"""Writing files and folders that appear whole or not at all, checksums and downloads.
 
 Standard library only: both halves of the package (MXNet and integer) stand on it.
 """
@@ -14,15 +14,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-__all__ = ["InputError", "atomic_path", "atomic_folder", "write_json", "write_csv", "read_record", "classes_beside",
-           "sha256", "download"]
+from .reading import InputError, is_file, open_file
 
-
-class InputError(ValueError):
-    """Input that a user can mend: the message is one line naming the file and the remedy.
-
-    The command line tools print it without a traceback and exit with status 2.
-    """
+__all__ = ["InputError", "atomic_path", "atomic_folder", "write_json", "write_csv", "write_lines", "sha256",
+           "download"]
 
 
 @contextlib.contextmanager
@@ -102,59 +97,22 @@ def write_json(path, value):
 
 def write_csv(path, header, rows):
     """Write `rows` (an iterable of sequences) below `header` as CSV, atomically."""
-    with atomic_path(path) as temporary, open(temporary, "w", newline="") as out:
+    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         writer.writerow(header)
         writer.writerows(rows)
 
 
-def read_record(path, settings):
-    """Read what an earlier run has left, so that it can be taken up again.
-
-    Parameters
-    ----------
-    path : str or Path
-        JSON with "settings" in it.
-    settings : dict
-        Those of this run, ready for JSON.
-
-    Returns
-    -------
-    dict or None
-        None if there is no such file.
-
-    Raises
-    ------
-    InputError
-        If it is damaged, or of a run with other settings; names the first that differs.
-    """
-    try:
-        record = json.loads(Path(path).read_text())
-        there = record["settings"]
-        differing = [name for name in {**settings, **there} if settings.get(name) != there.get(name)]
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged ({type(error).__name__}); delete it to begin again") from error
-    if differing:
-        name = differing[0]
-        raise InputError(f"{path} belongs to a run with other settings: {name} was {there.get(name)}, now it is "
-                         f"{settings.get(name)}; choose another folder, or delete it to begin again")
-    return record
-
-
-def classes_beside(path):
-    """Return the lines of ``classes.txt`` beside a file or in the folder above, as training writes it; None without."""
-    for folder in (Path(path).parent, Path(path).parent.parent):
-        if (folder / "classes.txt").is_file():
-            return (folder / "classes.txt").read_text().splitlines()
-    return None
+def write_lines(path, lines):
+    """Write `lines` as UTF-8, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes("".join(f"{line}\n" for line in lines).encode())
 
 
 def sha256(path):
     """Return the SHA-256 of a file as a hexadecimal string."""
     digest = hashlib.sha256()
-    with open(path, "rb") as source:
+    with open_file(path) as source:
         for block in iter(lambda: source.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
@@ -184,7 +142,7 @@ def download(url, path, checksum, timeout=30):
         cannot be written. The message says where to put the file by hand.
     """
     path = Path(path)
-    if path.is_file() and sha256(path) == checksum:
+    if is_file(path) and sha256(path) == checksum:
         return path
     with atomic_path(path) as temporary:
         try:

@@ -20,7 +20,7 @@ from gluon_etinynet.cli import open_log
 from gluon_etinynet.data.datasets import imagenet_classes
 from gluon_etinynet.data.images import index_folder
 from gluon_etinynet.data.sources import FolderSource, Loading, RecordSource
-from gluon_etinynet.files import InputError, atomic_path
+from gluon_etinynet.files import InputError, write_lines
 from gluon_etinynet.model_zoo import get_model, model_names, released_checkpoint
 from gluon_etinynet.networks.parameters import load_features, load_parameters, structural_names
 from gluon_etinynet.networks.params_file import read_params
@@ -40,6 +40,7 @@ from gluon_etinynet.quantities import (
     SIDE,
     THREADS,
 )
+from gluon_etinynet.reading import expand
 
 RECORDS = Path("~/.mxnet/datasets/imagenet/rec")
 
@@ -137,7 +138,7 @@ def _whole(loading, classes):
 
 
 def _record(path, default):
-    return path or (RECORDS / default).expanduser()
+    return path or expand(RECORDS / default)
 
 
 def make_net(args, classes, names, log):
@@ -199,8 +200,7 @@ def main():
                 log_interval=args.log_interval, arguments=dict(vars(args), class_names=names),
                 tensorboard=args.tensorboard)
             if names and first:
-                with atomic_path(Path(args.save_dir) / "classes.txt") as temporary:
-                    temporary.write_text("".join(f"{name}\n" for name in names))
+                write_lines(Path(args.save_dir) / "classes.txt", names)
             if validation and first:
                 best = max(history, key=lambda row: row["validation_top1"])
                 log(f"best: top-1 {100 * best['validation_top1']:.2f} %, top-5 {100 * best['validation_top5']:.2f} % "

@@ -20,7 +20,7 @@ from gluon_etinynet.data import Loading
 from gluon_etinynet.detection.augment import AUGMENTATIONS
 from gluon_etinynet.detection.dataset import DetectionSource
 from gluon_etinynet.detection.training import detection_task, round_to_8_bits, start_detector
-from gluon_etinynet.files import InputError, atomic_path
+from gluon_etinynet.files import InputError, write_lines
 from gluon_etinynet.flags import add_dataset_arguments, read_dataset
 from gluon_etinynet.model_zoo import get_model, released_checkpoint
 from gluon_etinynet.quantities import (
@@ -37,6 +37,7 @@ from gluon_etinynet.quantities import (
     SHARE,
     THREADS,
 )
+from gluon_etinynet.reading import is_file, read_lines
 
 CALIBRATION_PICTURES = 128
 
@@ -87,11 +88,9 @@ def parse_args():
 
 def write_classes(path, classes):
     """Put the names beside the checkpoints; those of another training stay."""
-    text = "".join(f"{name}\n" for name in classes)
-    if path.is_file() and path.read_text() != text:
+    if is_file(path) and read_lines(path) != classes:
         raise InputError(f"{path} names other classes, of another training; choose another --save-dir")
-    with atomic_path(path) as temporary:
-        temporary.write_text(text)
+    write_lines(path, classes)
 
 
 def main():

@@ -15,9 +15,10 @@ import numpy as np
 
 from .._mxnet import mx
 from ..cli import progress
-from ..files import InputError, atomic_path, read_record, write_json
+from ..files import InputError, atomic_path, write_json
 from ..networks.batch_norm import frozen_batch_norm, reestimate_batch_norm
 from ..networks.layers import chain
+from ..reading import is_file, read_record
 from .qat import quantised_convolutions
 
 __all__ = ["reconstruct", "distil", "parts"]
@@ -247,7 +248,7 @@ class _State:
         settings = dict(settings, images=list(images.shape), checksum=zlib.crc32(np.ascontiguousarray(images)),
                         network=network)
         self.content = {"settings": settings, "done": 0, "losses": {}}
-        found = read_record(self._index(), settings) if self.folder is not None else None
+        found = read_record(self._index(), settings, done=int, losses=dict) if self.folder is not None else None
         if found is None:
             return
         self.content = found
@@ -267,7 +268,7 @@ class _State:
         with atomic_path(self._arrays(done)) as temporary:
             mx.nd.save(str(temporary), arrays)
         write_json(self._index(), self.content)
-        if self._arrays(done - 1).exists():
+        if is_file(self._arrays(done - 1)):
             self._arrays(done - 1).unlink()
 
     def _index(self):
