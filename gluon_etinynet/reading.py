@@ -185,7 +185,7 @@ def read_lines(path, remedy=""):
 
 
 def parse_json(text):
-    """As `json.loads`; ValueError for a number of more digits than anything here has."""
+    """As `json.loads`, of text or bytes; ValueError for a number of more digits than anything here has."""
     def whole(digits):
         if len(digits) > DIGITS:
             raise ValueError(f"a number in it has {len(digits)} digits")
@@ -209,9 +209,9 @@ def read_json(path, remedy, **kinds):
     InputError
         If it cannot be read, is no JSON, or has not those contents.
     """
-    text = read_text(path, LARGEST_TREE, remedy)
+    content = read_bytes(path, LARGEST_TREE, remedy)
     with parsing(path, remedy, "is damaged"):
-        content = parse_json(text)
+        content = parse_json(content)
         if kinds and not isinstance(content, dict):
             raise ValueError("it holds no object")
         for name, kind in kinds.items():

@@ -33,9 +33,9 @@ def size_of(content):
             try:
                 width, height = read(content)
             except (struct.error, ValueError, IndexError, StopIteration) as error:
-                raise ValueError("has no whole header of a picture") from error
+                raise ValueError("it has no whole header") from error
             return abs(width), abs(height)
-    raise ValueError("is not a picture of a kind that is read here (JPEG, PNG, BMP, WebP, GIF, TIFF, PNM)")
+    raise ValueError("it is no JPEG, PNG, BMP, WebP, GIF, TIFF or PNM")
 
 
 def _at(code, position):

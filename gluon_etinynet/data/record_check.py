@@ -181,12 +181,12 @@ def _check_record(file, begin, end, complaints):
         raise ValueError(f"its label is {label}")
     if picture[:2] != b"\xff\xd8" and picture[:4] != b"\x89PNG":
         raise ValueError("its content is neither JPEG nor PNG")
-    sides(*size_of(picture), RESIZED)
     try:
+        sides(*size_of(picture), RESIZED)
         # At an eighth of the size everything is parsed, but fewer pixels are made.
         image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
-    except cv2.error as error:
-        raise ValueError(f"its picture cannot be decoded ({error.err})") from error
+    except (ValueError, cv2.error) as error:
+        raise ValueError(f"its picture cannot be decoded ({getattr(error, 'err', error)})") from error
     complaint = complaints()
     if image is None:
         raise ValueError("its picture cannot be decoded")

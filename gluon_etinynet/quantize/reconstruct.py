@@ -18,7 +18,8 @@ from ..cli import progress
 from ..files import InputError, atomic_path, write_json
 from ..networks.batch_norm import frozen_batch_norm, reestimate_batch_norm
 from ..networks.layers import chain
-from ..reading import is_file, read_record
+from ..networks.params_file import read_params
+from ..reading import is_file, parsing, read_record
 from .qat import quantised_convolutions
 
 __all__ = ["reconstruct", "distil", "parts"]
@@ -252,10 +253,12 @@ class _State:
         if found is None:
             return
         self.content = found
-        arrays = mx.nd.load(str(self._arrays(found["done"])))
-        net.load_parameters(str(self._arrays(found["done"])), ignore_extra=True)
-        if trainer is not None:
-            self._restore_optimiser(arrays)
+        path = self._arrays(found["done"])
+        arrays = {name: mx.nd.array(array, dtype=array.dtype) for name, array in read_params(path).items()}
+        with parsing(path, "delete its folder to begin again"):
+            net.load_parameters(str(path), ignore_extra=True)
+            if trainer is not None:
+                self._restore_optimiser(arrays)
 
     def save(self, done):
         self.content["done"] = done
