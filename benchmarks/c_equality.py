@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_etinynet import cli
-from gluon_etinynet.data.images import pictures_below, preprocess, read_image
+from gluon_etinynet.data.images import pictures_below, read_inputs
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.program import MCUS, call, logits, make, need, raw, read_trace, simulated_output
 from gluon_etinynet.files import write_csv, write_json
@@ -84,7 +84,7 @@ def networks(args):
 
 
 def network_input(path, graph):
-    return preprocess(read_image(path), graph.image.shape[1])
+    return read_inputs([path], graph.image.shape[1])[0]
 
 
 class Comparison:

@@ -7,7 +7,6 @@ runs and prints one table. Exit status 0 if nothing measured disagrees without a
 a file is damaged or measures what neither lists.
 """
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import paper
 
 from gluon_etinynet import cli
 from gluon_etinynet.files import InputError, write_csv
+from gluon_etinynet.reading import is_folder, parsing, read_json
 
 HEADER = ["table", "row", "quantity", "unit", "paper", "measured", "verdict", "note", "from"]
 OPTIONAL = {"note": str, "differs": str, "comparable": bool}
@@ -38,14 +38,12 @@ def read_measurements(path, known):
     dict
         From key to measurement.
     """
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+    remedy = "delete it or run its recipe again"
+    metrics = read_json(path, remedy)
+    with parsing(path, remedy, "is damaged"):
         measurements = metrics.get("measurements", [])
         keyed = {(m["table"], m["row"], m["quantity"]): m for m in measurements}
         numbers = [m["value"] for m in measurements]
-    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise InputError(f"{path} is damaged ({type(error).__name__}: {error}); delete it or run its "
-                         "recipe again") from error
     for key, measurement in keyed.items():
         name = " / ".join(map(str, key))
         if key not in known:
@@ -67,7 +65,7 @@ def collect(runs, known):
     dict
         From key to a list of (measurement, path), the newest file first.
     """
-    if not runs.is_dir():
+    if not is_folder(runs):
         raise InputError(f"no folder {runs}; run a recipe first (recipes/quickstart.sh), or name another "
                          "with --runs")
     files = sorted(runs.rglob("metrics.json"), key=lambda path: (path.stat().st_mtime_ns, path), reverse=True)

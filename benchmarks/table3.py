@@ -9,7 +9,6 @@ to --save-dir. Interrupted, it goes on where it was; what is finished is not rep
 """
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from paper import comparison, value
 from gluon_etinynet import cli
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.quantities import SEED
+from gluon_etinynet.reading import read_json
 
 TOOL = Path(__file__).resolve().parent.parent / "tools" / "quantize.py"
 ROWS = {"etinynet1.0": "EtinyNet-1.0", "etinynet0.75": "EtinyNet-0.75"}
@@ -59,7 +59,7 @@ def one_run(args, others, scheme, seed):
     done = subprocess.run([str(word) for word in command])
     if done.returncode:  # the tool has said why
         sys.exit(done.returncode)
-    return json.loads((folder / "result.json").read_text())
+    return read_json(folder / "result.json", "delete it and begin again")
 
 
 def report(args, results):

@@ -14,7 +14,7 @@ if "bool" not in vars(numpy):
 __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazily(__name__, {
-    "files": "InputError",
+    "reading": "InputError",
     "model_zoo": "get_model model_names detector_names",
     "loading": "load_checkpoint",
     "networks.etinynet": "LB DLB EtinyNet FeatureTaps etinynet1_0 etinynet0_75",

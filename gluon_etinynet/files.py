@@ -1,4 +1,4 @@
-"""Reading, checking and writing files, and the one error that a user's bad input raises.
+"""Writing files and folders that appear whole or not at all, checksums and downloads.
 
 Standard library and NumPy only: both halves of the package (MXNet and integer) stand on it.
 """
@@ -23,19 +23,14 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["InputError", "sole_writer", "atomic_path", "atomic_folder", "staged_files", "place_below", "holds_nothing",
-           "write_text", "write_json", "write_csv", "write_npz", "read_record", "read_classes", "classes_beside",
-           "write_classes", "sha256", "download"]
+from .reading import InputError, is_file, open_file, read_classes
+
+__all__ = ["sole_writer", "atomic_path", "atomic_folder", "staged_files", "place_below", "holds_nothing",
+           "write_text", "write_json", "write_csv", "write_npz", "write_classes", "sha256", "download"]
 
 LOCK, PARTIAL = ".writing", ".partial-"  # in a folder that is written: who writes, and what is not whole yet
 _held = threading.local()  # the folders that this thread is the writer of
 
-
-class InputError(ValueError):
-    """Input that a user can mend: the message is one line naming the file and the remedy.
-
-    The command line tools print it without a traceback and exit with status 2.
-    """
 
 
 @contextlib.contextmanager
@@ -293,52 +288,6 @@ def write_npz(path, arrays):
         temporary.write_bytes(out.getbuffer())
 
 
-def read_record(path, settings):
-    """Read what an earlier run has left, so that it can be taken up again.
-
-    Parameters
-    ----------
-    path : str or Path
-        JSON with "settings" in it.
-    settings : dict
-        Those of this run, ready for JSON.
-
-    Returns
-    -------
-    dict or None
-        None if there is no such file.
-
-    Raises
-    ------
-    InputError
-        If it is damaged, or of a run with other settings; names the first that differs.
-    """
-    try:
-        record = json.loads(Path(path).read_text())
-        there = record["settings"]
-        differing = [name for name in {**settings, **there} if settings.get(name) != there.get(name)]
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged ({type(error).__name__}); delete it to begin again") from error
-    if differing:
-        name = differing[0]
-        raise InputError(f"{path} belongs to a run with other settings: {name} was {there.get(name)}, now it is "
-                         f"{settings.get(name)}; choose another folder, or delete it to begin again")
-    return record
-
-
-def read_classes(path):
-    """Return the names in a file that `write_classes` wrote; None if there is none."""
-    return path.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if path.is_file() else None
-
-
-def classes_beside(path):
-    """Return the lines of ``classes.txt`` beside a file or in the folder above, as training writes it; None without."""
-    beside, above = (read_classes(folder / "classes.txt") for folder in (Path(path).parent, Path(path).parent.parent))
-    return above if beside is None else beside
-
-
 def write_classes(path, names):
     """Write the names of classes, one a line, atomically.
 
@@ -348,7 +297,7 @@ def write_classes(path, names):
         If the file is there and names others.
     """
     names = list(names)
-    if read_classes(Path(path)) not in (None, names):
+    if read_classes(path) not in (None, names):
         raise InputError(f"{path} names other classes, of another training; choose another folder")
     write_text(path, "".join(f"{name}\n" for name in names))
 
@@ -356,7 +305,7 @@ def write_classes(path, names):
 def sha256(path):
     """Return the SHA-256 of a file as a hexadecimal string."""
     digest = hashlib.sha256()
-    with open(path, "rb") as source:
+    with open_file(path) as source:
         for block in iter(lambda: source.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
@@ -386,7 +335,7 @@ def download(url, path, checksum, timeout=30):
         cannot be written. The message says where to put the file by hand.
     """
     path = Path(path)
-    if path.is_file() and sha256(path) == checksum:
+    if is_file(path) and sha256(path) == checksum:
         return path
     with atomic_path(path) as temporary:
         try:

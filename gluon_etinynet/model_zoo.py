@@ -1,11 +1,11 @@
 """`get_model` and the released checkpoints."""
 
 from collections import namedtuple
-from pathlib import Path
 
 from .files import InputError, download
 from .networks import ablations, etinynet
 from .networks.parameters import load_features, load_parameters, structural_names
+from .reading import expand
 
 __all__ = ["get_model", "model_names", "detector_names", "released_checkpoint", "load_parameters", "load_features",
            "structural_names"]
@@ -125,5 +125,5 @@ def released_checkpoint(name="etinynet1.0", root=MODELS_FOLDER):
     if name not in RELEASES:
         raise InputError(f"the authors released no weights for {name}; train it, and give the checkpoint's path")
     release = RELEASES[name]
-    path = Path(root).expanduser() / f"{name}-{release.sha256[:8]}.params"
+    path = expand(root) / f"{name}-{release.sha256[:8]}.params"
     return download(release.url, path, release.sha256)

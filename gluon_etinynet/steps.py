@@ -8,7 +8,8 @@ import subprocess
 import sys
 from collections import namedtuple
 
-from .files import InputError, read_record, sha256, write_json
+from .files import InputError, sha256, write_json
+from .reading import is_file, is_folder, read_record
 
 __all__ = ["Step", "run_steps"]
 
@@ -65,11 +66,13 @@ def run_steps(out, steps, settings):
 
 def _begin(out, record, settings):
     """What is finished, step by step."""
-    if record.is_file():
-        return read_record(record, settings)["finished"]
-    if out.exists() and not out.is_dir():
+    earlier = read_record(record, settings, finished=dict)
+    if earlier is not None:
+        return earlier["finished"]
+    if is_file(out):
         raise InputError(f"{out} is a file; choose a folder")
-    if any(path.is_file() and ".partial-" not in str(path) for path in out.rglob("*")):  # a record half written
+    # Left out: a record half written.
+    if is_folder(out) and any(path.is_file() and ".partial-" not in str(path) for path in out.rglob("*")):
         raise InputError(f"{out} holds other files; choose another folder")
     write_json(record, {"settings": settings, "finished": {}})
     return {}

@@ -5,7 +5,7 @@ import numpy as np
 from gluon_etinynet import InputError, cli, model_names
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data.datasets import imagenet_classes
-from gluon_etinynet.data.images import preprocess, read_image
+from gluon_etinynet.data.images import read_inputs
 from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.quantities import CROP_RATIO, SIDE
 
@@ -34,12 +34,12 @@ def main():
     unreadable = 0
     for path in args.images:
         try:
-            picture = preprocess(read_image(path), args.input_size, args.crop_ratio)
+            picture = read_inputs([path], args.input_size, args.crop_ratio)
         except InputError as error:
             unreadable += 1
             print(f"{path}\n  {error}")
             continue
-        logits = net(mx.nd.array(picture[None]))
+        logits = net(mx.nd.array(picture))
         probabilities = mx.nd.softmax(logits).asnumpy()[0]
         print(path)
         for index in np.argsort(-probabilities, kind="stable")[:TOP]:

@@ -31,9 +31,10 @@ import numpy as np
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.data.images import index_folder
 from gluon_etinynet.export.c.program import MCUS, DoesNotFit, make, raw, simulate, sizes
-from gluon_etinynet.files import atomic_path, classes_beside, sha256, write_classes, write_csv, write_json
+from gluon_etinynet.files import atomic_path, sha256, write_classes, write_csv, write_json
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.quantities import SIDE
+from gluon_etinynet.reading import classes_beside, read_json
 from gluon_etinynet.steps import Step, run_steps
 
 TOOLS = Path(__file__).resolve().parent
@@ -229,7 +230,7 @@ def digest(items):
 
 
 def read(path):
-    return json.loads(path.read_text())
+    return read_json(path, "delete it and begin again")
 
 
 # ---- What came of it ----

@@ -18,6 +18,7 @@ from gluon_etinynet.files import write_json
 from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print_unreadable
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.loading import load_checkpoint
+from gluon_etinynet.reading import is_file
 from gluon_etinynet.training import evaluate_graph, evaluate_net
 
 
@@ -44,7 +45,7 @@ def main():
         raise InputError(f"{args.graph} is a detector; tools/eval_ssd.py --graph measures its mAP")
     source = labelled_pictures(args, input_size(graph), graph.classes, graph.labels)
     net = load_checkpoint(args.model, args.params).net if args.params else None
-    if args.program and not Path(args.program).is_file():
+    if args.program and not is_file(args.program):
         raise InputError(f"{args.program} is missing; build it with: make -C DIR host")
     equal = []
 

@@ -24,8 +24,8 @@ import threading
 import time
 
 from gluon_etinynet import cli
-from gluon_etinynet.files import InputError
 from gluon_etinynet.quantities import COUNT, PERIOD, Quantity
+from gluon_etinynet.reading import InputError, read_lines
 
 LOCAL = "localhost"
 # MXNet enters the server's loop while it is imported. A server would unpickle an optimizer that it is
@@ -105,12 +105,7 @@ def _die_with_parent():
 
 def read_hosts(path):
     """The hosts of a file, one a line; `#` starts a comment."""
-    try:
-        with open(path) as lines:
-            hosts = [line.split("#")[0].strip() for line in lines]
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    hosts = [host for host in hosts if host]
+    hosts = [host for host in (line.split("#")[0].strip() for line in read_lines(path)) if host]
     if not hosts:
         raise InputError(f"{path} names no host; write one a line")
     for host in hosts:

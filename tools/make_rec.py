@@ -16,8 +16,9 @@ from pathlib import Path
 from gluon_etinynet import cli
 from gluon_etinynet.data.images import index_folder, read_image
 from gluon_etinynet.data.record_check import read_index, validate_records
-from gluon_etinynet.files import InputError, write_classes
+from gluon_etinynet.files import write_classes
 from gluon_etinynet.quantities import SEED, THREADS, Quantity
+from gluon_etinynet.reading import InputError, read_lines
 
 # Through our door to MXNet: im2rec alone does not start with numpy 1.24 and later.
 IM2REC = ("import gluon_etinynet._mxnet, runpy, sys; sys.argv[0] = 'im2rec'; "
@@ -50,10 +51,7 @@ def parse_args():
 def main():
     args = parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end im2rec and remove what it made, as at Ctrl-C
-    try:
-        classes = args.classes.read_text().split() if args.classes else None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {args.classes}: {error}") from error
+    classes = read_lines(args.classes) if args.classes else None
     items, classes = index_folder(args.folder, classes)
     if args.pass_through:
         check_formats(path for path, _ in items)

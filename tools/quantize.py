@@ -30,7 +30,7 @@ from gluon_etinynet.data.augment import views
 from gluon_etinynet.data.datasets import cifar_npz, digits
 from gluon_etinynet.data.images import pictures_below
 from gluon_etinynet.data.sources import ArraySource, FolderSource, Loading, RecordSource
-from gluon_etinynet.files import InputError, atomic_path, classes_beside, read_record, sha256, write_classes, write_json
+from gluon_etinynet.files import InputError, atomic_path, sha256, write_classes, write_json
 from gluon_etinynet.flags import labelled_files
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.loading import load_checkpoint
@@ -53,6 +53,7 @@ from gluon_etinynet.quantize.ptq import quantise
 from gluon_etinynet.quantize.qat import prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.reconstruct import distil, reconstruct
 from gluon_etinynet.quantize.statistics import entropy, quantisation_error
+from gluon_etinynet.reading import classes_beside, read_record
 from gluon_etinynet.training import Config, contexts, divergence, evaluate_net, train
 
 VALIDATION_SIZE = 224
@@ -173,7 +174,8 @@ def main():
     settings["validation"] = [Path(path).name for path in [*args.val_dir, args.rec_val] if path]
     settings["validation size"] = args.val_size
     settings = json.loads(json.dumps(settings))
-    result = read_record(save_dir / "result.json", settings) or run(args, task, params, settings, save_dir)
+    result = (read_record(save_dir / "result.json", settings, quantised=dict, float=dict)
+              or run(args, task, params, settings, save_dir))
     for name, found in result["quantised"].items():
         print(f"{args.scheme}, {args.weight_bits} bits: top-1 {found['top1']:.2f} on {name}, float "
               f"{result['float'][name]['top1']:.2f}, KL {found['divergence']:.3f}", flush=True)

@@ -39,6 +39,7 @@ from gluon_etinynet.quantities import (
     SIDE,
     THREADS,
 )
+from gluon_etinynet.reading import expand
 
 RECORDS = Path("~/.mxnet/datasets/imagenet/rec")
 
@@ -140,7 +141,7 @@ def _whole(loading, classes):
 
 
 def _record(path, default):
-    return path or (RECORDS / default).expanduser()
+    return path or expand(RECORDS / default)
 
 
 def make_net(args, classes, names, log):

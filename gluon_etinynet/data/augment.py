@@ -7,7 +7,7 @@ import numpy as np
 
 from ..cli import progress
 from ..integer import pixels_to_input
-from .images import preprocess, read_image
+from .images import read_crop, read_image
 
 __all__ = ["CROP_AREA", "CROP_RATIO", "augment", "random_part", "turn", "views"]
 
@@ -85,7 +85,7 @@ def views(files, size, parts):
     found = np.empty((1 + parts, len(files), 3, size, size), np.int8)
     for index, path in enumerate(progress(files, desc="pictures")):
         image, random = read_image(path), np.random.RandomState(index)
-        found[0, index] = preprocess(image, size)
+        found[0, index] = pixels_to_input(read_crop(path, size))
         for part in found[1:]:
             part[index] = pixels_to_input(augment(image, size, random))
     return found.reshape(-1, 3, size, size)

@@ -5,7 +5,8 @@ import collections
 import cv2
 import numpy as np
 
-from ..files import InputError, classes_beside
+from ..npz import read_npz
+from ..reading import InputError, classes_beside, parsing
 
 __all__ = ["LabelledArrays", "imagenet_classes", "labels_of", "digits", "cifar_npz"]
 
@@ -110,12 +111,13 @@ def cifar_npz(path):
     InputError
         If the file is missing, damaged, or not of that form.
     """
-    try:
-        # np.load would leave a file open that it has opened itself and that is no archive.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in LabelledArrays._fields if key in archive.files}
-    except Exception as error:  # zipfile, zlib, numpy and the file system each raise their own
-        raise InputError(f"cannot read {path}: {error}; it must be an .npz archive") from error
+    remedy = f"it must be an .npz archive of {', '.join(LabelledArrays._fields)}"
+    arrays = read_npz(path, remedy)
+    with parsing(path, remedy):
+        return _labelled(path, arrays)
+
+
+def _labelled(path, arrays):
     missing = [key for key in LabelledArrays._fields if key not in arrays]
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; "
@@ -123,7 +125,7 @@ def cifar_npz(path):
     classes = [str(name) for name in arrays["classes"].ravel()]
     for part in ("train", "test"):
         images, labels = arrays["x_" + part], arrays["y_" + part]
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or 0 in images.shape[1:]:
             raise InputError(f"{path}: x_{part} must be uint8 (n, height, width, 3), "
                              f"not {images.dtype} {images.shape}")
         if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":

@@ -5,20 +5,26 @@ to the bit.
 """
 
 import csv
+import io
 import math
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ..files import InputError
 from ..integer import pixels_to_input
 from ..quantities import CROP_RATIO, SIDE
+from ..reading import InputError, is_file, is_folder, list_folder, parsing, read_bytes, read_lines, read_text
+from .headers import size_of
 
-__all__ = ["read_image", "read_inputs", "decode", "resize_short", "center_crop", "preprocess", "pictures_below",
-           "index_folder"]
+__all__ = ["read_image", "read_crop", "read_inputs", "decode", "sides", "resize_short", "center_crop", "preprocess",
+           "pictures_below", "read_split", "class_name", "index_folder"]
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp")
+
+# Of a picture, as it is stored and with its short side resized; a BMP of so many pixels has fewer bytes.
+LARGEST_PIXELS, LARGEST_BYTES = 100_000_000, 1 << 29
 
 # JPEG markers: end of image, start of scan.
 EOI, SOS = b"\xff\xd9", b"\xff\xda"
@@ -39,16 +45,20 @@ def read_image(path):
     Raises
     ------
     InputError
-        If the file is missing, no picture, or a JPEG whose end is missing.
+        If the file is missing, no picture, too large, or a JPEG whose end is missing.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        return decode(content)
-    except ValueError as error:
-        raise InputError(f"{path} {error}; replace or remove it") from error
+    return _read(path, lambda image: image)
+
+
+def read_crop(path, size, crop_ratio=0.875):
+    """Read a picture and cut its centre: parameters as of `center_crop`, result and errors as of `read_image`."""
+    return _read(path, lambda image: center_crop(image, size, crop_ratio))
+
+
+def _read(path, use):
+    content = read_bytes(path, LARGEST_BYTES)
+    with parsing(path, "replace or remove it", "is not a picture that can be used"):
+        return use(decode(content))
 
 
 def decode(content):
@@ -57,32 +67,53 @@ def decode(content):
     Raises
     ------
     ValueError
-        If it is no picture, or a truncated one.
+        If it is no picture, a truncated one, or one of more than 100 million pixels.
     """
+    _check_pixels(*size_of(content))
     # OpenCV fills the missing part of a truncated JPEG with grey and says nothing. Within the
     # compressed data 0xff is always escaped, so the last markers are real ones.
     if content[:2] == b"\xff\xd8" and content.rfind(EOI) < content.rfind(SOS):
-        raise ValueError("is a truncated JPEG")
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+        raise ValueError("it is a truncated JPEG")
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError("is not a picture that OpenCV can decode")
+        raise ValueError("OpenCV cannot decode it")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
+def _check_pixels(width, height, what="it has"):
+    if width * height > LARGEST_PIXELS:
+        raise ValueError(f"{what} {width} x {height} pixels, more than {LARGEST_PIXELS}")
+
+
+def sides(width, height, size):
+    """Width and height of a picture whose shorter side is made `size` pixels, the longer in proportion, rounded down.
+
+    Raises
+    ------
+    ValueError
+        If that has more than 100 million pixels, as of a strip: the crop of a classifier leaves little of it.
+    """
+    resized = (size, int(height * size / width)) if height > width else (int(width * size / height), size)
+    _check_pixels(*resized, f"it has {width} x {height} pixels and, with a short side of {size},")
+    return resized
+
+
 def resize_short(image, size):
-    """Resize bilinearly so that the shorter side is `size` pixels, the longer in proportion, rounded down."""
-    height, width = image.shape[:2]
-    if height > width:
-        width, height = size, int(height * size / width)
-    else:
-        width, height = int(width * size / height), size
+    """Resize bilinearly to `sides`; errors as of these."""
+    width, height = sides(image.shape[1], image.shape[0], size)
     if (height, width) == image.shape[:2]:
         return image
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def center_crop(image, size, crop_ratio):
-    """Resize the short side to `size` / `crop_ratio` pixels and cut the `size` x `size` ones in the centre."""
+    """Resize the short side to `size` / `crop_ratio` pixels and cut the `size` x `size` ones in the centre.
+
+    Raises
+    ------
+    ValueError
+        As of `sides`; or InputError, if a number is not possible.
+    """
     SIDE.check("size", size)
     CROP_RATIO.check("crop_ratio", crop_ratio)
     image = resize_short(image, math.ceil(size / crop_ratio))
@@ -129,7 +160,7 @@ def read_inputs(files, size, crop_ratio=0.875):
     InputError
         If a file is no picture.
     """
-    return np.stack([preprocess(read_image(path), size, crop_ratio) for path in files])
+    return pixels_to_input(np.stack([read_crop(path, size, crop_ratio) for path in files]))
 
 
 def pictures_below(folder):
@@ -146,19 +177,50 @@ def pictures_below(folder):
     InputError
         If there is none, or the list cannot be read.
     """
-    folder, named = Path(folder), None
-    found = folder.rglob("*")
-    if folder.suffix == ".txt":
-        try:
-            named = {line.split()[0] for line in folder.read_text().splitlines() if line.strip()}
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read {folder}: {getattr(error, 'strerror', None) or error}") from error
-        found = (folder.parent.parent.parent / "JPEGImages").glob("*")
-    found = sorted(path for path in found if path.suffix.lower() in EXTENSIONS and path.is_file()
-                   and (named is None or path.stem in named))
+    folder = Path(folder)
+    if folder.suffix == ".txt" and not is_folder(folder):
+        named = set(read_split(folder))
+        found = [path for path in _pictures(folder.parent.parent.parent / "JPEGImages") if path.stem in named]
+    else:
+        found, folders = [], [folder]
+        while folders:
+            within = folders.pop()
+            found += _pictures(within)
+            folders += [path for path in list_folder(within) if is_folder(path) and not path.is_symlink()]
     if not found:
         raise InputError(f"{folder} holds no pictures ({', '.join(EXTENSIONS)})")
-    return found
+    return sorted(found)
+
+
+def _pictures(folder):
+    return [path for path in list_folder(folder) if path.suffix.lower() in EXTENSIONS and not is_folder(path)]
+
+
+def read_split(path, remedy=""):
+    """Read a list in Pascal VOC's layout: one identifier a line.
+
+    In a list for one class a second column says whether the class is on the picture: 1, 0 (difficult) or -1. Those
+    of -1 are left out.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    columns = (re.fullmatch(r"(.*?)(?:\s+(-1|0|1))?", line).groups() for line in read_lines(path, remedy))
+    return [identifier for identifier, present in columns if present != "-1"]
+
+
+def class_name(text, source):
+    """Return the name of a class without the spaces around it; InputError naming `source` if it is none."""
+    name = (text or "").strip()
+    if not name or not name.isprintable():
+        raise InputError(f"{source}: {name!r} is not the name of a class, one line of text; correct it")
+    return name
 
 
 def index_folder(folder, classes=None):
@@ -187,9 +249,8 @@ def index_folder(folder, classes=None):
         or names a missing file.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder")
-    named = _from_labels(folder) if (folder / "labels.csv").is_file() else _from_subfolders(folder)
+    within = list_folder(folder)
+    named = _from_labels(folder) if folder / "labels.csv" in within else _from_subfolders(within)
     if not named:
         raise InputError(f"{folder} holds no labelled pictures: it needs a labels.csv (file,wnid,class_index) "
                          "or a subfolder of pictures for each class")
@@ -204,22 +265,22 @@ def index_folder(folder, classes=None):
 
 def _from_labels(folder):
     table = folder / "labels.csv"
-    try:
-        with open(table, newline="") as lines:
-            rows = list(csv.DictReader(lines))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot read {table}: {error}") from error
+    text = read_text(table)
     named = []
-    for number, row in enumerate(rows, start=2):
-        source = f"{table} line {number}"
-        if not row.get("file") or not row.get("wnid"):
-            raise InputError(f"{source} lacks a file or a wnid; the columns are file,wnid,class_index")
-        if not (folder / row["file"]).is_file():
-            raise InputError(f"{source} names {row['file']}, which is not in {folder}")
-        named.append((folder / row["file"], row["wnid"], source))
+    with parsing(table, "save it as CSV anew"):
+        rows = csv.DictReader(io.StringIO(text), skipinitialspace=True)
+        if ";" in text.partition("\n")[0]:
+            raise InputError(f"{table} has semicolons between its columns; save it with commas")
+        for row in rows:
+            source = f"{table} line {rows.line_num}"
+            if not row.get("file") or not row.get("wnid"):
+                raise InputError(f"{source} lacks a file or a wnid; the columns are file,wnid,class_index")
+            if not is_file(folder / row["file"]):
+                raise InputError(f"{source} names {row['file']}, which is not in {folder}")
+            named.append((folder / row["file"], class_name(row["wnid"], source), source))
     return named
 
 
-def _from_subfolders(folder):
-    return [(path, path.parent.name, str(path.parent))
-            for path in sorted(folder.glob("*/*")) if path.suffix.lower() in EXTENSIONS and path.is_file()]
+def _from_subfolders(within):
+    return [(path, class_name(folder.name, folder.parent), str(folder))
+            for folder in within if is_folder(folder) for path in _pictures(folder)]

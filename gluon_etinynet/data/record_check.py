@@ -13,7 +13,7 @@ No MXNet here.
 
 import collections
 import concurrent.futures
-import json
+import math
 import os
 import re
 import signal
@@ -27,14 +27,18 @@ import cv2
 import numpy as np
 
 from .. import cli
-from ..files import InputError, write_json
+from ..files import write_json
+from ..reading import InputError, open_file, read_bytes, read_json
+from .headers import size_of
+from .images import sides
 
 __all__ = ["RecordSummary", "validate_records", "read_index", "read_record"]
 
 MAGIC = struct.pack("<I", 0xced7230a)
 HEADER = struct.Struct("<IfQQ")
+RESIZED = 256  # the short side for which a picture must not be too long; evaluation on ImageNet makes it that
 REMEDY = "make it again with recipes/make_rec.sh"
-FORMAT = 1  # of the stamp; raise it when the check becomes stricter
+FORMAT = 2  # of the stamp; raise it when the check becomes stricter
 
 RecordSummary = collections.namedtuple("RecordSummary", "samples classes")
 RecordSummary.__doc__ = "Number of records, and the largest label plus one."
@@ -67,8 +71,8 @@ def validate_records(rec, idx=None):
     rec = Path(rec)
     idx = Path(idx) if idx else rec.with_suffix(".idx")
     for path in (rec, idx):
-        if not path.is_file():
-            raise InputError(f"{path} does not exist; {REMEDY}")
+        with open_file(path, remedy=REMEDY):
+            pass
         if not path.stat().st_size:
             raise InputError(f"{path} is empty; {REMEDY}")
     files = [[path.stat().st_size, path.stat().st_mtime_ns] for path in (rec, idx)]
@@ -92,10 +96,12 @@ def validate_records(rec, idx=None):
 def _read_stamp(stamp, files):
     """The summary of an earlier check of files of these sizes and times, or None."""
     try:
-        content = json.loads(stamp.read_text())
-        return RecordSummary(*content["summary"]) if (content["format"], content["files"]) == (FORMAT, files) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        content = read_json(stamp, "", format=int, files=list, summary=list)
+    except InputError:
         return None  # a damaged stamp is as good as none
+    summary = content["summary"]
+    whole = len(summary) == 2 and all(type(count) is int and count > 0 for count in summary)
+    return RecordSummary(*summary) if whole and (content["format"], content["files"]) == (FORMAT, files) else None
 
 
 def read_index(idx):
@@ -111,12 +117,8 @@ def read_index(idx):
     InputError
         If a line is not ``key<tab>position``, or the same key or position is there twice.
     """
-    try:
-        lines = Path(idx).read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"cannot read {idx}: {error.strerror}") from error
     entries = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_bytes(idx).splitlines(), start=1):
         if not re.fullmatch(rb"\d{1,18}\s+\d{1,18}\s*", line):
             raise InputError(f"{idx} line {number} is not 'key<tab>position'; {REMEDY}")
         key, position = line.split()
@@ -175,15 +177,16 @@ def read_record(file, begin, end):
 def _check_record(file, begin, end, complaints):
     """The label of a record, or a ValueError saying what is wrong with it."""
     label, picture = read_record(file, begin, end)
-    if not (label >= 0 and label == int(label)):
+    if not (math.isfinite(label) and label >= 0 and label == int(label)):
         raise ValueError(f"its label is {label}")
     if picture[:2] != b"\xff\xd8" and picture[:4] != b"\x89PNG":
         raise ValueError("its content is neither JPEG nor PNG")
     try:
+        sides(*size_of(picture), RESIZED)
         # At an eighth of the size everything is parsed, but fewer pixels are made.
         image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
-    except cv2.error as error:
-        raise ValueError(f"its picture cannot be decoded ({error.err})") from error
+    except (ValueError, cv2.error) as error:
+        raise ValueError(f"its picture cannot be decoded ({getattr(error, 'err', error)})") from error
     complaint = complaints()
     if image is None:
         raise ValueError("its picture cannot be decoded")

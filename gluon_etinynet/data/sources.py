@@ -26,14 +26,16 @@ import cv2
 import numpy as np
 
 from .._mxnet import mx
-from ..files import InputError, read_classes
 from ..integer import pixels_to_input
 from ..quantities import BATCH, COUNT, READERS, SEED, SIDE
+from ..reading import InputError, read_classes
 from .augment import CROP_AREA, CROP_RATIO, augment, turn
-from .images import center_crop, read_image
+from .images import read_crop, read_image
 from .record_check import validate_records
 
 __all__ = ["Loading", "ArraySource", "FolderSource", "RecordSource", "seed_of"]
+
+LIKELY_CLASSES = 1000  # of a few records of ImageNet; more than that and than records come from a damaged label
 
 
 @dataclasses.dataclass(frozen=True)
@@ -256,12 +258,11 @@ class FolderSource(Source):
             If it cannot be read.
         """
         path, label = self.files[index]
-        image = read_image(path)
         if self.loading.train:
             # Of this picture in this epoch, whichever thread reads it.
             random = np.random.RandomState(seed_of(self.loading.seed, number, index))
-            return augment(image, self.size, random, self.jitter), label
-        return center_crop(image, self.size, self.crop_ratio), label
+            return augment(read_image(path), self.size, random, self.jitter), label
+        return read_crop(path, self.size, self.crop_ratio), label
 
 
 class _Files(mx.gluon.data.Dataset):
@@ -322,8 +323,9 @@ class RecordSource(Source):
     def __init__(self, rec, loading, idx=None, crop_ratio=0.875, jitter=0.0):
         loading.require("size")
         summary, size, classes = validate_records(rec, idx), loading.size, loading.classes
-        if classes is not None and summary.classes > classes:
-            raise InputError(f"{rec} has labels up to {summary.classes - 1}, too many for {classes} classes")
+        if summary.classes > (classes or max(summary.samples, LIKELY_CLASSES)):
+            what = f"{classes} classes" if classes else f"{summary.samples} records; say how many classes there are"
+            raise InputError(f"{rec} has labels up to {summary.classes - 1}, too many for {what}")
         super().__init__(summary.samples, classes or summary.classes, loading)
         self.labels = read_classes(Path(rec).with_suffix(".classes.txt"))
         self.options = dict(

@@ -9,13 +9,12 @@ count neither as found nor as missed, as in VOC 2007.
 
 import collections
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import numpy as np
 
-from ..data.images import EXTENSIONS, read_image
+from ..data.images import EXTENSIONS, class_name, read_image, read_split
 from ..data.sources import FolderSource, seed_of
-from ..files import InputError
+from ..reading import LARGEST_TREE, InputError, expand, is_file, parsing, read_bytes
 from .augment import augment_detection, fit
 
 __all__ = ["Annotated", "read_voc", "classes_of", "DetectionSource", "SPLITS"]
@@ -65,8 +64,10 @@ def read_voc(root, splits, classes):
             # GluonCV's limits; VOC itself has boxes that end one pixel beyond the picture.
             if not (0 <= left < right <= width and 0 <= top < bottom <= height):
                 numbers = " ".join(f"{value + 1:g}" for value in box)
-                raise InputError(f"{annotation}: the box of {name}, xmin ymin xmax ymax = {numbers}, is inverted, "
-                                 f"empty or outside the picture of {width:g} x {height:g}; correct or remove it")
+                fault = ("is inverted or empty; correct or remove it" if right <= left or bottom <= top else
+                         f"is outside the picture of {width:g} x {height:g}, whose pixels VOC counts from 1; "
+                         "correct it, adding 1 to all where a tool counted from 0")
+                raise InputError(f"{annotation}: the box of {name}, xmin ymin xmax ymax = {numbers}, {fault}")
             rows.append([*box, position[name], difficult])
         path = _picture(folder, identifier, annotation)
         found.append(Annotated(path, width, height, np.array(rows, np.float32)))
@@ -84,14 +85,9 @@ def _items(root, splits):
     items = []
     for split in splits.split(","):
         within, _, name = split.strip().rpartition("/")
-        folder = Path(root).expanduser() / within
+        folder = expand(root) / within
         listing = folder / "ImageSets" / "Main" / f"{name}.txt"
-        try:
-            lines = listing.read_text().splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read {listing}: {getattr(error, 'strerror', None) or error}; the layout is "
-                             "that of Pascal VOC: JPEGImages, Annotations, ImageSets/Main") from error
-        identifiers = [line.split()[0] for line in lines if line.strip()]
+        identifiers = read_split(listing, "the layout is that of Pascal VOC: JPEGImages, Annotations, ImageSets/Main")
         if not identifiers:
             raise InputError(f"{listing} names no picture; put one identifier on each line")
         items += [(folder, identifier, listing) for identifier in identifiers]
@@ -100,27 +96,49 @@ def _items(root, splits):
 
 def _parse(path):
     """Width, height and [(class, difficult, [xmin, ymin, xmax, ymax])] of an annotation."""
-    try:
-        root = ElementTree.parse(path).getroot()
-        width, height = (float(root.find(f"size/{side}").text) for side in ("width", "height"))
-        objects = [(element.find("name").text.strip().lower(), int(element.findtext("difficult", "0")),
-                    [float(element.find(f"bndbox/{end}").text) for end in ("xmin", "ymin", "xmax", "ymax")])
+    content = read_bytes(path, LARGEST_TREE, "every picture needs its annotation")
+    with parsing(path, "correct it", "is not a Pascal VOC annotation"):
+        if b"<!ENTITY" in content.replace(b"\0", b""):
+            raise ValueError("it declares entities, which may grow without end")
+        root = ElementTree.fromstring(content)
+        width, height = (_number(root, f"size/{side}") for side in ("width", "height"))
+        objects = [(class_name(_text(element, "name"), path).lower(), _is_difficult(element),
+                    [_number(element, f"bndbox/{end}") for end in ("xmin", "ymin", "xmax", "ymax")])
                    for element in root.iter("object")]
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; every picture needs its annotation") from error
-    except (ElementTree.ParseError, AttributeError, ValueError) as error:
-        raise InputError(f"{path} is not a Pascal VOC annotation ({error}): it needs size and, in each object, "
-                         "name and bndbox with four numbers") from error
     if not objects:
         raise InputError(f"{path} has no object; remove it from the split")
     return width, height, objects
 
 
+def _text(element, name):
+    text = element.findtext(name)
+    if text is None:
+        raise ValueError(f"it lacks {name} in {element.tag}")
+    return text
+
+
+def _number(element, name):
+    text = _text(element, name)
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r} and no number") from None
+
+
+def _is_difficult(element):
+    """1 or 0; what is missing or no number, as tools write that do not know of it, is 0."""
+    try:
+        return int(float(element.findtext("difficult", "0")) > 0)
+    except ValueError:
+        return 0
+
+
 def _picture(folder, identifier, annotation):
-    for extension in EXTENSIONS:
-        path = folder / "JPEGImages" / (identifier + extension)
-        if path.is_file():
-            return path
+    for case in (str.lower, str.upper, str.title):
+        for extension in EXTENSIONS:
+            path = folder / "JPEGImages" / (identifier + case(extension))
+            if is_file(path):
+                return path
     raise InputError(f"{annotation} has no picture {folder / 'JPEGImages' / identifier}.jpg; restore it, or "
                      f"remove {identifier} from the split")
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..files import InputError, atomic_folder
 from ..quantities import COUNT, SEED
+from ..reading import is_file, is_folder
 
 __all__ = ["SHAPES", "write_shapes"]
 
@@ -43,7 +44,7 @@ def write_shapes(folder, train=480, val=160, seed=0):
     folder = Path(folder)
     for name, quantity, value in (("train", COUNT, train), ("val", COUNT, val), ("seed", SEED, seed)):
         quantity.check(name, value)
-    if folder.exists():
+    if is_folder(folder) or is_file(folder):
         raise InputError(f"{folder} exists already; remove it, or choose another folder")
     photographs = _photographs()
     names = [f"{number:06d}" for number in range(train + val)]

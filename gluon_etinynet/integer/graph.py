@@ -15,15 +15,15 @@ avgpool : inputs [x], global
 """
 
 import hashlib
-import io
 import json
-import zipfile
 from dataclasses import asdict, dataclass, field
 from typing import Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
 from ..files import InputError, atomic_path
+from ..npz import read_npz
+from ..reading import parse_json, parsing
 from .detect import Detection, check, from_plain
 from .packing import weight_limit
 from .requantise import MAX_OFFSET, MAX_SHIFT
@@ -182,25 +182,22 @@ class Graph:
         InputError
             If the file is missing, truncated, altered, of another version, or holds an invalid graph.
         """
-        members = _read_members(path)
-        try:
+        members = read_npz(path, "write it anew", "is damaged or no integer graph")
+        with parsing(path, "make one with tools/make_graph.py", "is no integer graph"):
             recorded = members.pop("sha256").tobytes().decode("ascii")
-            description = json.loads(members["graph.json"].tobytes().decode())
+            description = parse_json(members["graph.json"].tobytes().decode())
             version = description["version"]
-        except (KeyError, ValueError, TypeError) as error:
-            raise InputError(f"{path} is no integer graph; make one with tools/make_graph.py") from error
         if recorded != digest_of(members):
             raise InputError(f"{path} has been altered (its checksum differs); write it anew")
         if version != VERSION:
             raise InputError(f"{path} is of graph version {version}, this program reads {VERSION}; "
                              "write it anew")
-        try:
+        with parsing(path, "write it anew", "holds no valid graph"):
             graph = _from_members(description, members)
-            graph.validate()
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise InputError(f"{path} holds no valid graph ({error}); write it anew") from error
+            try:
+                graph.validate()
+            except InputError as error:
+                raise InputError(f"{path}: {error}") from error
         return graph
 
 
@@ -367,26 +364,6 @@ def digest_of(members):
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def _read_members(path):
-    """Read the arrays, each only after the archive's own CRC of it was found right."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {}
-            for info in archive.infolist():
-                if info.compress_type != zipfile.ZIP_STORED:
-                    raise ValueError("compressed")
-                content = io.BytesIO(archive.read(info))
-                name = info.filename[:-4] if info.filename.endswith(".npy") else info.filename
-                members[name] = np.lib.format.read_array(content, allow_pickle=False)
-            return members
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
-    except (OSError, EOFError, ValueError, NotImplementedError, RuntimeError, SyntaxError, zipfile.BadZipFile,
-            MemoryError) as error:
-        raise InputError(f"{path} is damaged or no integer graph ({type(error).__name__}); "
-                         "write it anew") from error
 
 
 def _from_members(description, members):

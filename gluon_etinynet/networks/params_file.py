@@ -6,11 +6,10 @@ it reads, and needs only NumPy, so that tools run where MXNet is not installed.
 """
 
 import struct
-from pathlib import Path
 
 import numpy as np
 
-from ..files import InputError
+from ..reading import InputError, parsing, read_bytes
 
 __all__ = ["read_params"]
 
@@ -56,18 +55,13 @@ def read_params(path):
     InputError
         If the file is missing, truncated or damaged, or not of this kind; or if a value is not finite.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    try:
+    content = read_bytes(path)
+    with parsing(path, "fetch or save it again", "is not a whole MXNet .params file"):
         arrays = _parse(_Reader(content))
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a whole MXNet .params file ({error}); fetch or save it again") from error
-    for name, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise InputError(f"{path} holds values that are not finite in {name}; it is damaged or its "
-                             "training diverged")
+        infinite = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
+    if infinite:
+        raise InputError(f"{path} holds values that are not finite in {infinite[0]}; it is damaged or its "
+                         "training diverged")
     return arrays
 
 

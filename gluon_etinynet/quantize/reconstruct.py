@@ -15,9 +15,11 @@ import numpy as np
 
 from .._mxnet import mx
 from ..cli import progress
-from ..files import InputError, atomic_path, read_record, write_json
+from ..files import InputError, atomic_path, write_json
 from ..networks.batch_norm import frozen_batch_norm, reestimate_batch_norm
 from ..networks.layers import chain
+from ..networks.params_file import read_params
+from ..reading import is_file, parsing, read_record
 from .qat import quantised_convolutions
 
 __all__ = ["reconstruct", "distil", "parts"]
@@ -247,14 +249,16 @@ class _State:
         settings = dict(settings, images=list(images.shape), checksum=zlib.crc32(np.ascontiguousarray(images)),
                         network=network)
         self.content = {"settings": settings, "done": 0, "losses": {}}
-        found = read_record(self._index(), settings) if self.folder is not None else None
+        found = read_record(self._index(), settings, done=int, losses=dict) if self.folder is not None else None
         if found is None:
             return
         self.content = found
-        arrays = mx.nd.load(str(self._arrays(found["done"])))
-        net.load_parameters(str(self._arrays(found["done"])), ignore_extra=True)
-        if trainer is not None:
-            self._restore_optimiser(arrays)
+        path = self._arrays(found["done"])
+        arrays = {name: mx.nd.array(array, dtype=array.dtype) for name, array in read_params(path).items()}
+        with parsing(path, "delete its folder to begin again"):
+            net.load_parameters(str(path), ignore_extra=True)
+            if trainer is not None:
+                self._restore_optimiser(arrays)
 
     def save(self, done):
         self.content["done"] = done
@@ -267,7 +271,7 @@ class _State:
         with atomic_path(self._arrays(done)) as temporary:
             mx.nd.save(str(temporary), arrays)
         write_json(self._index(), self.content)
-        if self._arrays(done - 1).exists():
+        if is_file(self._arrays(done - 1)):
             self._arrays(done - 1).unlink()
 
     def _index(self):

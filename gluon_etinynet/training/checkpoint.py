@@ -20,6 +20,8 @@ import numpy as np
 from .._mxnet import mx
 from ..files import InputError, atomic_folder, sha256
 from ..networks.params_file import read_params
+from ..npz import read_npz
+from ..reading import is_folder, list_folder, parsing, read_json
 
 __all__ = ["save_checkpoint", "newest_checkpoint", "check_fits", "restore", "architecture"]
 
@@ -79,7 +81,8 @@ def save_net(net, path):
 
 def _folders(save_dir):
     """The checkpoints of `save_dir`, newest first."""
-    return sorted((path for path in Path(save_dir).glob("epoch-*") if path.name[6:].isdigit()),
+    found = list_folder(save_dir) if is_folder(save_dir) else []
+    return sorted((path for path in found if path.name[:6] == "epoch-" and path.name[6:].isdecimal()),
                   key=lambda path: int(path.name[6:]), reverse=True)
 
 
@@ -99,13 +102,16 @@ def newest_checkpoint(save_dir, log=print):
     """
     for folder in _folders(save_dir):
         try:
-            record = json.loads((folder / RECORD).read_text())
-            changed = [name for name in (NET, OPTIMIZER) if sha256(folder / name) != record["files"][name]]
+            record = read_json(folder / RECORD, "remove that checkpoint", epoch=int, settings=dict, history=list,
+                               architecture=dict, files=dict)
+            changed = [name for name in (NET, OPTIMIZER) if sha256(folder / name) != record["files"].get(name)]
+            if not all(isinstance(row, dict) for row in record["history"]):
+                changed = [RECORD]
             if not changed:
                 return folder, record
             problem = f"{changed[0]} is not the file that was written"
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            problem = f"{type(error).__name__}: {error}"
+        except InputError as error:
+            problem = str(error)
         log(f"passing over the damaged checkpoint {folder} ({problem})")
     return None
 
@@ -128,19 +134,21 @@ def check_fits(folder, record, net, settings):
 
 
 def _shape(shapes, name):
-    return tuple(shapes[name]) if name in shapes else "none"
+    shape = shapes.get(name, "none")
+    return tuple(shape) if isinstance(shape, list) else shape
 
 
 def restore(folder, net, trainer, names):
     """Set the network and the optimizer's state from a checkpoint that fits."""
     arrays = read_params(folder / NET)
+    states = read_npz(folder / OPTIMIZER, "remove that checkpoint")
+    with parsing(folder, "remove that checkpoint"):
+        _restore(arrays, states, net, trainer, names)
+
+
+def _restore(arrays, states, net, trainer, names):
     for name, parameter in net._collect_params_with_prefix().items():
         parameter.set_data(mx.nd.array(arrays[name], dtype=arrays[name].dtype))
-    try:
-        with open(folder / OPTIMIZER, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            states = dict(archive)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {folder / OPTIMIZER}: {error}; remove that checkpoint") from error
     for device, updater in enumerate(trainer._updaters):
         for index, (name, parameter) in enumerate(zip(names, trainer._params)):
             weight = parameter.list_data()[device]

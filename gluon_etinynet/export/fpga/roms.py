@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ... import __version__
-from ...files import InputError
+from ...reading import InputError, read_json, read_text
 from ..folder import Export
 
 __all__ = ["WORD_CHANNELS", "OUTPUTS", "ADDRESS_MAP", "CHECKSUMS", "emit", "read", "read_address_map",
@@ -162,11 +162,8 @@ def read_address_map(folder):
         If there is none.
     """
     path = Path(folder) / ADDRESS_MAP
-    try:
-        address_map = json.loads(_read_text(path))
-    except ValueError:
-        address_map = {}
-    if address_map.get("tool") != TOOL:
+    address_map = read_json(path, "export the ROMs with tools/export_rom.py")
+    if not isinstance(address_map, dict) or address_map.get("tool") != TOOL:
         raise InputError(f"{path} is missing or no address map; export the ROMs with tools/export_rom.py")
     return address_map
 
@@ -363,7 +360,4 @@ def _sha256(text):
 
 
 def _read_text(path):
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({type(error).__name__}); export it anew") from error
+    return read_text(path, remedy="export it anew")

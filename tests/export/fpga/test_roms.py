@@ -252,7 +252,7 @@ def test_a_damaged_folder_is_refused(small, tmp_path, fault):
 def test_a_missing_file_is_named(small, tmp_path):
     folder = written(tmp_path / "rom", small[1])
     (folder / "depthwise.mif").unlink()
-    with pytest.raises(InputError, match=r"depthwise\.mif cannot be read"):
+    with pytest.raises(InputError, match=r"cannot read .*depthwise\.mif"):
         roms.read(folder)
 
 

@@ -1,0 +1,231 @@
+"""Damaged and crafted files: each must be read, or refused in one line that names it.
+
+    python benchmarks/fuzz.py --cases 300 --format all --seed 0
+
+Real files of each format, which this script makes, are changed by bits and bytes, cut, grown, and by what a crafted
+file has: right checksums around wrong contents, other sizes in headers, other values in JSON and tables. Processes
+with 2 GB more memory than they start with read them. A fault is a traceback, more than one line or one that does not
+name the file, a signal, more memory or more time. The files of every fault are kept below --out. With --compile,
+networks that were accepted are exported to C as well, and compared with the interpreter, byte for byte. Exit status 1
+if there is a fault.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import multiprocessing
+import os
+import resource
+import shutil
+import tempfile
+import traceback
+from pathlib import Path
+
+import fuzz_files
+import numpy as np
+from fuzz_changes import LARGE, change
+
+from gluon_etinynet import InputError, cli
+from gluon_etinynet.export import c
+from gluon_etinynet.export.c.program import call, detection_lines, logits, make, need, raw
+from gluon_etinynet.files import write_csv, write_json
+from gluon_etinynet.integer import Graph, run
+from gluon_etinynet.integer.random_graphs import images
+from gluon_etinynet.quantities import COUNT, COUNT_OR_NONE, PERIOD, SEED, Quantity
+
+MEMORY = 2 << 30  # bytes above the start
+OUTCOMES = ("refused", "accepted", "fault")
+HEADER = ["format", "cases", *OUTCOMES, "first fault"]
+SANITIZE = "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
+
+
+def parse_args():
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=COUNT, default=300, help="of each format (default: %(default)s)")
+    parser.add_argument("--format", choices=[*fuzz_files.FORMATS, "all"], default="all")
+    parser.add_argument("--seed", type=SEED, default=0, help="of the changes (default: %(default)s)")
+    parser.add_argument("--children", type=Quantity(1, 2), default=2, help="processes (default: %(default)s)")
+    parser.add_argument("--seconds", type=PERIOD, default=20, help="that a case may take (default: %(default)s)")
+    parser.add_argument("--compile", type=COUNT_OR_NONE, default=0, metavar="N",
+                        help="export so many accepted networks to C (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("runs/fuzz"), help="default: %(default)s")
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    if args.compile:
+        need("make", "cc")
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", PYTHONWARNINGS="ignore")
+    rows, faults = [], []
+    for name in fuzz_files.FORMATS if args.format == "all" else [args.format]:
+        with tempfile.TemporaryDirectory() as work:
+            found = fuzz(name, args, Path(work))
+            if args.compile and name in ("graph", "detector"):
+                accepted = [number for number, (outcome, _) in sorted(found.items()) if outcome == "accepted"]
+                for number in cli.progress(accepted[:args.compile], desc="C"):
+                    difference = compile_and_compare(case(Path(work), name, args.seed, number), Path(work) / "c")
+                    if difference:
+                        found[number] = "fault", difference
+            for number, (outcome, text) in sorted(found.items()):
+                if outcome == "fault":
+                    keep = args.out / f"{name}-seed{args.seed}-{number}"
+                    shutil.rmtree(keep, ignore_errors=True)
+                    shutil.copytree(case(Path(work), name, args.seed, number).parent, keep, symlinks=True,
+                                    ignore=lambda folder, names: [each for each in names if special(folder, each)])
+                    faults.append({"format": name, "case": number, "fault": text, "files": str(keep)})
+        counts = collections.Counter(outcome for outcome, _ in found.values())
+        first = next((fault["fault"].splitlines()[0] for fault in faults if fault["format"] == name), "none")
+        rows.append([name, len(found), *(counts[outcome] for outcome in OUTCOMES), first])
+        print(", ".join(f"{key}: {value}" for key, value in zip(HEADER, rows[-1])), flush=True)
+    print(f"\n{cli.table(HEADER, rows)}")
+    write_csv(args.out / "fuzz.csv", HEADER, rows)
+    write_json(args.out / "fuzz.json", {"seed": args.seed, "rows": [dict(zip(HEADER, row)) for row in rows],
+                                        "faults": faults})
+    return int(bool(faults))
+
+
+def special(folder, name):
+    """Whether an entry of a folder cannot be copied: a pipe, or a file that is large but for its holes."""
+    path = Path(folder, name)
+    return not (path.is_symlink() or path.is_dir()) and (not path.is_file() or path.stat().st_size > LARGE)
+
+
+def case(work, name, seed, number):
+    """Make the files of one case in a folder of its own; return the path that is read."""
+    kind, original = fuzz_files.FORMATS[name], work / "original"
+    if not original.exists():
+        kind.make(original)
+    folder = work / f"case-{number}"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(original, folder)
+    position = list(fuzz_files.FORMATS).index(name)
+    change(folder, kind.within, np.random.default_rng([seed, position, number]))
+    return folder / kind.path
+
+
+def fuzz(name, args, work):
+    """{number of the case: (outcome, text)}, by a pool of children."""
+    case(work, name, args.seed, 0)  # so that the original is there
+    found = {}
+    with cli.progress(total=args.cases, desc=name) as bar, \
+            concurrent.futures.ThreadPoolExecutor(args.children) as pool:
+        def take(numbers):
+            child = Child(name, work, args.seconds)
+            try:
+                for number in numbers:
+                    path = case(work, name, args.seed, number)
+                    found[number] = child.read(path)
+                    shutil.rmtree(path.parent)
+                    bar.update()
+            finally:
+                child.stop()
+
+        for done in [pool.submit(take, range(first, args.cases, args.children)) for first in range(args.children)]:
+            done.result()
+    return found
+
+
+class Child:
+    """A process that reads one file after the other; where one ends it, another takes its place."""
+
+    def __init__(self, name, work, seconds):
+        self.name, self.work, self.seconds, self.process = name, work, seconds, None
+
+    def read(self, path):
+        """Outcome and text."""
+        if self.process is None:
+            self._start()
+        self.pipe.send(path)
+        try:
+            if self.pipe.poll(self.seconds):
+                return self.pipe.recv()
+            fault = f"not finished in {self.seconds:g} s"
+        except EOFError:
+            self.process.join()
+            fault = f"the process ended with {self.process.exitcode}"
+        self.stop()
+        return "fault", fault
+
+    def _start(self):
+        context = multiprocessing.get_context("spawn")  # MXNet must not be forked
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(self.name, self.work / "original", theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+        try:
+            ready = self.pipe.poll(120) and self.pipe.recv()
+        except EOFError:
+            ready = None
+        if ready != "ready":
+            self.stop()
+            raise InputError(f"a process cannot read the unchanged files of {self.name}: {ready}")
+
+    def stop(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.join()
+            self.pipe.close()
+            self.process = None
+
+
+def serve(name, original, pipe):
+    """What a child does."""
+    kind = fuzz_files.FORMATS[name]
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libpng and OpenCV complain there on their own
+    try:
+        kind.read(original / kind.path)
+    except Exception:
+        pipe.send(traceback.format_exc())
+        return
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    pipe.send("ready")
+    while True:
+        path = pipe.recv()
+        try:
+            pipe.send(outcome(kind, path))
+        except MemoryError:
+            pipe.send(("fault", "more memory than the limit"))
+
+
+def outcome(kind, path):
+    try:
+        kind.read(path)
+    except InputError as error:
+        text = str(error)
+        if len(text.splitlines()) != 1 or not text.isprintable():
+            return "fault", f"not one line: {text!r}"
+        if str(path.parent) not in text:
+            return "fault", f"the file is not named: {text}"
+        if isinstance(error.__cause__, MemoryError) or "Failed to allocate" in text:
+            return "fault", f"more memory than the limit: {text}"
+        return "refused", text
+    except Exception as error:
+        return "fault", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+    return "accepted", ""
+
+
+def compile_and_compare(path, folder):
+    """What is wrong with the C of a network, or None."""
+    graph = Graph.load(path)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        make(c.emit(graph, "net").write(folder), "host", f"CFLAGS={SANITIZE}")
+    except InputError as error:
+        return None if error.__cause__ is None else str(error)  # without a cause: refused, as what C does not serve
+    program, (image,) = folder / "build" / "host" / "net", images(graph)
+    try:
+        if graph.detection is None:
+            same = np.array_equal(logits(program, image), run(graph, image[None])[0].ravel())
+        else:
+            said = call([program], raw(image)).decode().splitlines()
+            same = said == detection_lines(run(graph, image[None])[0])
+    except InputError as error:
+        return str(error)
+    return None if same else "C and the interpreter differ"
+
+
+if __name__ == "__main__":
+    cli.run(main)
