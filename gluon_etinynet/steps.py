@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections import namedtuple
 
-from .files import InputError, read_record, sha256, write_json
+from .files import LOCK, PARTIAL, InputError, read_record, sha256, write_json
 
 __all__ = ["Step", "run_steps"]
 
@@ -57,7 +57,7 @@ def run_steps(out, steps, settings):
             write_json(record, {"settings": settings, "finished": finished})
     finally:
         signal.signal(signal.SIGTERM, terminate)
-        if [path for path in out.rglob("*") if not path.is_dir()] == [record]:
+        if _files(out) == [record]:
             shutil.rmtree(record.parent)  # settings that led to nothing bind nobody
             with contextlib.suppress(OSError):
                 out.rmdir()
@@ -69,10 +69,14 @@ def _begin(out, record, settings):
         return read_record(record, settings)["finished"]
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; choose a folder")
-    if any(path.is_file() and ".partial-" not in str(path) for path in out.rglob("*")):  # a record half written
+    if any(PARTIAL not in str(path) for path in _files(out)):  # a record half written
         raise InputError(f"{out} holds other files; choose another folder")
     write_json(record, {"settings": settings, "finished": {}})
     return {}
+
+
+def _files(out):
+    return [path for path in out.rglob("*") if not path.is_dir() and path.name != LOCK]
 
 
 def _left_by(step, out):

@@ -30,7 +30,16 @@ from gluon_etinynet.data.augment import views
 from gluon_etinynet.data.datasets import cifar_npz, digits, imagenet_classes
 from gluon_etinynet.data.images import index_folder, pictures_below
 from gluon_etinynet.data.sources import ArraySource, FolderSource, Loading, RecordSource
-from gluon_etinynet.files import InputError, atomic_path, classes_beside, read_record, sha256, write_json
+from gluon_etinynet.files import (
+    InputError,
+    atomic_path,
+    classes_beside,
+    read_record,
+    sha256,
+    sole_writer,
+    write_json,
+    write_text,
+)
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
@@ -164,7 +173,12 @@ def check(parser, args):
 
 def main():
     args = parse_args()
-    save_dir = Path(args.save_dir)
+    with sole_writer(args.save_dir):
+        quantise_into(Path(args.save_dir), args)
+
+
+def quantise_into(save_dir, args):
+    """Write what is not in the folder yet, and print the result."""
     task = from_photographs(args) if args.photographs else with_labels(args)
     params = task.settings.pop("float")
     settings = dict(task.settings, model=args.model, scheme=args.scheme, weight_bits=args.weight_bits, seed=args.seed,
@@ -193,8 +207,7 @@ def run(args, task, params, settings, save_dir):
         net.save_parameters(str(temporary))
     names = classes_beside(params)
     if names:
-        with atomic_path(save_dir / "classes.txt") as temporary:
-            temporary.write_text("".join(f"{name}\n" for name in names))
+        write_text(save_dir / "classes.txt", "".join(f"{name}\n" for name in names))
     result = {"scheme": args.scheme, "seed": args.seed, "settings": settings, "losses": losses,
               "float": {name: accuracies(found) for name, (found, _) in before.items()}, "quantised": {},
               "layers": layers_of(net), "sizes": sizes(net), "seconds": time.time() - started}

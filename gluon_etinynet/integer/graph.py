@@ -23,7 +23,7 @@ from typing import Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
-from ..files import InputError, atomic_path
+from ..files import InputError, atomic_path, npz_bytes
 from .detect import Detection, check, from_plain
 from .packing import weight_limit
 from .requantise import MAX_OFFSET, MAX_SHIFT
@@ -166,8 +166,8 @@ class Graph:
         self.validate()
         members = _members(self)
         members["sha256"] = np.frombuffer(digest_of(members).encode(), np.uint8)
-        with atomic_path(path) as temporary, open(temporary, "wb") as out:
-            np.savez(out, **members)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(npz_bytes(members))
 
     @classmethod
     def load(cls, path):
