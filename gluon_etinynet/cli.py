@@ -20,6 +20,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message} (--help lists the flags)\n")
 
+    def _print_message(self, message, file=None):
+        print(message or "", end="", file=file or sys.stderr)  # argparse's own is silent about a full disk
+
 
 def run(main):
     """Call `main()` and end the process as a well-behaved command does.
@@ -63,10 +66,14 @@ def _complain(name, message, status):
 
 
 def _unwritable(name, error):
-    """The status after a failed write to standard output, said in a line but for a closed pipe; raise what is another."""
+    """Say in a line, but for a closed pipe, that standard output cannot be written, and return the status.
+
+    An error of another file is raised again.
+    """
     if isinstance(error, BrokenPipeError):
         return 128 + signal.SIGPIPE
-    if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF):
+    full = errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF
+    if error.filename is not None or error.errno not in full:
         raise error
     return _complain(name, f"error: cannot write to standard output: {error.strerror}; free some space", 2)
 

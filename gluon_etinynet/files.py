@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 
 __all__ = ["LOCK", "PARTIAL", "InputError", "sole_writer", "atomic_path", "atomic_folder", "staged_files",
-           "place_below", "holds_nothing", "write_text", "write_json", "write_csv", "npz_bytes", "read_record", "classes_beside", "sha256",
-           "download"]
+           "place_below", "holds_nothing", "write_text", "write_json", "write_csv", "npz_bytes", "read_record",
+           "classes_beside", "sha256", "download"]
 
 LOCK, PARTIAL = ".writing", ".partial-"  # in a folder that is written: who writes, and what is not whole yet
 _held = threading.local()  # the folders that this thread is the writer of

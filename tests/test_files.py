@@ -133,10 +133,11 @@ END = "import sys; from gluon_etinynet import cli\ndef main():\n    {}\ncli.run(
     ("print('x'); raise cli.InputError('mine')", ">/dev/full", 2, "mine"),
     ("raise cli.InputError('mine')", "2>&-", 2, ""), ("print('\\udce9\\u00e9')", ">/dev/null", 0, ""),
     ("print('\\udce9\\u00e9', file=sys.stderr)", ">/dev/null", 0, "\\udce9\\xe9"),
-    ("cli.open_log('/dev/full').__enter__()('x')", ">/dev/null", 2, "cannot write /dev/full: No space left"),
+    ("with cli.open_log('/dev/full') as log: log('x')", ">/dev/null", 2, "cannot write /dev/full: No space left"),
     ("print('x' * 99999)", "| true; exit ${PIPESTATUS[0]}", 141, "")])
 def test_output_that_cannot_be_written_is_one_line(code, redirect, status, said):
     done = subprocess.run(["bash", "-c", f'"$0" -c "$1" {redirect}', sys.executable, END.format(code)], cwd=ROOT,
-                          stderr=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+                          stderr=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii",
+                                                                "PYTHONUNBUFFERED": ""})
     assert (done.returncode, done.stderr.count(b"\n")) == (status, int(bool(said)))
     assert said in done.stderr.decode()

@@ -8,8 +8,9 @@ from collections import namedtuple
 import pytest
 from running import ROOT
 
+# Each imports from its left.
 ORDER = ["_mxnet files cli lazy quantities steps", "networks integer", "data", "training quantize export report",
-         "detection", "model_zoo flags", "loading", "lowering", "__init__", "tools benchmarks tests"]  # each imports from its left
+         "detection", "model_zoo flags", "loading", "lowering", "__init__", "tools benchmarks tests"]
 RANK = {wing: rank for rank, wings in enumerate(ORDER) for wing in wings.split()}
 SCRIPTS = ORDER[-1].split()
 LAST = len(ORDER) - 1

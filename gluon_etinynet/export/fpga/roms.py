@@ -332,7 +332,8 @@ def _from_hex(text, memory, path):
 
 def _views(memory, lines):
     """The same words for `$readmemh`, for AMD's memory generator (.coe) and for Intel's tools (.mif)."""
-    rows, name = "".join(f"{address:X} : {line};\n" for address, line in enumerate(lines)), memory["file"][:-len(".mem")]
+    rows = "".join(f"{address:X} : {line};\n" for address, line in enumerate(lines))
+    name = memory["file"][:-len(".mem")]
     return {
         f"{name}.mem": "".join(line + "\n" for line in lines),
         f"{name}.coe": "memory_initialization_radix=16;\nmemory_initialization_vector=\n"

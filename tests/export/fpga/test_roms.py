@@ -372,7 +372,8 @@ def two_exports(folder):
     (folder / "top.v").write_text(
         "module top(input clk, output [255:0] a, output [255:0] b);\n"
         "etinynet_roms first (.clk(clk), .depthwise_enable(1'b1), .depthwise_address(0), .depthwise_data(a));\n"
-        "other_roms second (.clk(clk), .depthwise_enable(1'b1), .depthwise_address(0), .depthwise_data(b));\nendmodule\n")
+        "other_roms second (.clk(clk), .depthwise_enable(1'b1), .depthwise_address(0), .depthwise_data(b));\n"
+        "endmodule\n")
     return names
 
 
