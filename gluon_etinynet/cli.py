@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -36,29 +37,62 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message} (--help lists the flags)\n")
 
+    def _print_message(self, message, file=None):
+        print(message or "", end="", file=file or sys.stderr)  # argparse's own is silent about a full disk
+
 
 def run(main):
     """Call `main()` and end the process as a well-behaved command does.
 
-    A user's mistake (`InputError`) is one line on standard error and exit status 2; Ctrl-C is
-    exit status 130; a closed pipe (`tool | head`) is silent. Anything else is a defect of this
-    package and keeps its traceback.
+    A user's mistake (`InputError`) is one line on standard error and exit status 2, and so is a standard output that is
+    closed or on a full disk; Ctrl-C is exit status 130; a closed pipe (`tool | head`) is silent. Characters that a
+    terminal does not have are printed as escapes. Anything else is a defect of this package and keeps its traceback.
     """
     name = os.path.basename(sys.argv[0])
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")
     try:
+        if sys.stdout is None:  # the first file that is opened would take its place, and get what libraries print
+            sys.stdout = open(os.devnull, "w")
+            raise InputError("standard output is closed; give it a file or /dev/null")
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
         status = main()
-        sys.stdout.flush()
-        sys.exit(status)
     except InputError as error:
-        print(f"{name}: error: {error}", file=sys.stderr)
-        sys.exit(2)
+        status = _complain(name, f"error: {error}", 2)
     except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
-    except BrokenPipeError:
+        status = _complain(name, "interrupted", 128 + signal.SIGINT)
+    except SystemExit as ended:
+        status = ended.code
+    except OSError as error:
+        status = _unwritable(name, error)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        status = status or _unwritable(name, error)
         # The interpreter would complain once more when it flushes standard output at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
+    sys.exit(status)
+
+
+def _complain(name, message, status):
+    with contextlib.suppress(OSError):
+        print(f"{name}: {message}", file=sys.stderr, flush=True)
+    return status
+
+
+def _unwritable(name, error):
+    """Say in a line, but for a closed pipe, that standard output cannot be written, and return the status.
+
+    An error of another file is raised again.
+    """
+    if isinstance(error, BrokenPipeError):
+        return 128 + signal.SIGPIPE
+    full = errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF
+    if error.filename is not None or error.errno not in full:
+        raise error
+    return _complain(name, f"error: cannot write to standard output: {error.strerror}; free some space", 2)
 
 
 @contextlib.contextmanager
@@ -68,19 +102,28 @@ def open_log(path=None):
     Raises
     ------
     InputError
-        If the file cannot be written.
+        If the file cannot be written, at first or later.
     """
+    with contextlib.ExitStack() as stack:
+        # Unbuffered: what a full disk refuses is not tried again when the file is closed.
+        with _log_file(path):
+            file = stack.enter_context(open(path, "ab", buffering=0)) if path else None
+
+        def log(line):
+            print(line, flush=True)
+            if file:
+                with _log_file(path):
+                    file.write(line.encode(errors="backslashreplace") + b"\n")
+
+        yield log
+
+
+@contextlib.contextmanager
+def _log_file(path):
     try:
-        file = open(path, "a") if path else None
+        yield
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another log file") from error
-
-    def log(line):
-        for stream in filter(None, (sys.stdout, file)):
-            print(line, file=stream, flush=True)
-
-    with file or contextlib.nullcontext():
-        yield log
 
 
 def progress(iterable=None, **options):

@@ -25,8 +25,8 @@ import numpy as np
 
 from .reading import InputError, is_file, open_file, read_classes
 
-__all__ = ["sole_writer", "atomic_path", "atomic_folder", "staged_files", "place_below", "holds_nothing",
-           "write_text", "write_json", "write_csv", "write_npz", "write_classes", "sha256", "download"]
+__all__ = ["LOCK", "PARTIAL", "sole_writer", "atomic_path", "atomic_folder", "staged_files", "place_below",
+           "holds_nothing", "write_text", "write_json", "write_csv", "npz_bytes", "write_classes", "sha256", "download"]
 
 LOCK, PARTIAL = ".writing", ".partial-"  # in a folder that is written: who writes, and what is not whole yet
 _held = threading.local()  # the folders that this thread is the writer of
@@ -46,6 +46,11 @@ def sole_writer(folder):
     folder : str or Path
         Made if it is missing, and removed again if nothing came into it.
 
+    Yields
+    ------
+    Path
+        `folder`.
+
     Raises
     ------
     InputError
@@ -59,7 +64,7 @@ def sole_writer(folder):
     folder, held = Path(folder), _held.__dict__.setdefault("folders", set())
     real = os.path.realpath(folder)
     if real in held:
-        yield
+        yield folder
         return
     new = not folder.exists()
     try:
@@ -71,7 +76,7 @@ def sole_writer(folder):
     try:
         for left in folder.glob(PARTIAL + "*"):
             _remove_if_left(left)
-        yield
+        yield folder
     finally:
         held.discard(real)
         with contextlib.suppress(OSError):
@@ -277,15 +282,11 @@ def write_csv(path, header, rows):
     write_text(path, out.getvalue())
 
 
-def write_npz(path, arrays):
-    """Write a dict of arrays as an uncompressed `.npz`, atomically.
-
-    By way of memory: what writes zip files complains once more when it is given up on a full disk.
-    """
+def npz_bytes(arrays):
+    """Return a dict of arrays as an uncompressed `.npz`: NumPy's own writing complains twice of a full disk."""
     out = io.BytesIO()
     np.savez(out, **arrays)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(out.getbuffer())
+    return out.getvalue()
 
 
 def write_classes(path, names):

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from collections import namedtuple
 
-from .files import InputError, sha256, write_json
-from .reading import is_file, is_folder, read_record
+from .files import LOCK, PARTIAL, sha256, write_json
+from .reading import InputError, is_file, read_record
 
 __all__ = ["Step", "run_steps"]
 
@@ -58,7 +58,7 @@ def run_steps(out, steps, settings):
             write_json(record, {"settings": settings, "finished": finished})
     finally:
         signal.signal(signal.SIGTERM, terminate)
-        if [path for path in out.rglob("*") if not path.is_dir()] == [record]:
+        if _files(out) == [record]:
             shutil.rmtree(record.parent)  # settings that led to nothing bind nobody
             with contextlib.suppress(OSError):
                 out.rmdir()
@@ -71,11 +71,14 @@ def _begin(out, record, settings):
         return earlier["finished"]
     if is_file(out):
         raise InputError(f"{out} is a file; choose a folder")
-    # Left out: a record half written.
-    if is_folder(out) and any(path.is_file() and ".partial-" not in str(path) for path in out.rglob("*")):
+    if any(PARTIAL not in str(path) for path in _files(out)):  # a record half written
         raise InputError(f"{out} holds other files; choose another folder")
     write_json(record, {"settings": settings, "finished": {}})
     return {}
+
+
+def _files(out):
+    return [path for path in out.rglob("*") if not path.is_dir() and path.name != LOCK]
 
 
 def _left_by(step, out):

@@ -1,11 +1,17 @@
 """Files and folders that appear whole or not at all, and the log of a command line."""
 
+import concurrent.futures
+import errno
+import fcntl
 import os
+import subprocess
+import sys
 
 import pytest
+from running import ROOT
 
 from gluon_etinynet.cli import open_log
-from gluon_etinynet.files import InputError, atomic_folder, atomic_path
+from gluon_etinynet.files import InputError, atomic_folder, atomic_path, sole_writer, write_text
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -62,3 +68,76 @@ def test_the_log_is_printed_and_appended(tmp_path, capsys):
     with pytest.raises(InputError, match="cannot write .*: Is a directory; choose another log file"):
         with open_log(tmp_path):
             raise AssertionError("the block must not begin")
+
+
+HOLD = """
+import sys, time
+from gluon_etinynet.files import sole_writer
+with sole_writer(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_folder_has_one_writer_until_it_dies(tmp_path):
+    out = tmp_path / "out"
+    other = subprocess.Popen([sys.executable, "-c", HOLD, out], stdout=subprocess.PIPE, cwd=ROOT)
+    try:
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(InputError, match=rf"out is being written by process {other.pid} on .*; wait for its end"):
+            with sole_writer(out):
+                raise AssertionError("the block must not begin")
+    finally:
+        other.kill()
+        other.communicate()
+    (out / ".partial-left").mkdir()
+    with sole_writer(out), sole_writer(out / "."), atomic_path(out / "file") as temporary:
+        temporary.write_text("whole")
+        assert not (out / ".partial-left").exists()
+        with sole_writer(out / "within"):
+            pass
+    assert [path.name for path in out.iterdir()] == ["file"]
+    with sole_writer(tmp_path / "unused"):
+        pass
+    assert not (tmp_path / "unused").exists()
+
+
+def test_another_thread_is_another_writer_and_a_living_writers_files_stay(tmp_path):
+    with sole_writer(tmp_path / "out") as out, atomic_path(tmp_path / "out" / "file") as temporary:
+        temporary.write_text("whole")
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            refused = pool.submit(lambda: sole_writer(out).__enter__()).exception()
+        assert isinstance(refused, InputError) and "is being written by" in str(refused)
+    with atomic_path(out / "file") as temporary, sole_writer(out):
+        temporary.write_text("new")
+    assert (out / "file").read_text() == "new"
+
+
+def test_a_file_system_without_locks_is_told_of(tmp_path, monkeypatch):
+    def flock(handle, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.warns(UserWarning, match="no locks"), sole_writer(tmp_path / "out") as out:
+        write_text(out / "a", "é\udce9")
+    assert (tmp_path / "out" / "a").read_bytes() == "é".encode() + b"\xe9"
+
+
+END = "import sys; from gluon_etinynet import cli\ndef main():\n    {}\ncli.run(main)"
+
+
+@pytest.mark.parametrize("code, redirect, status, said", [
+    ("print('x')", ">&-", 2, "standard output is closed"), ("print('x')", ">/dev/full", 2, "No space left on device"),
+    ("print('x' * 99999)", ">/dev/full", 2, "No space left on device"),
+    ("cli.Parser().parse_args(['--help'])", ">/dev/full", 2, "No space left on device"),
+    ("print('x'); raise cli.InputError('mine')", ">/dev/full", 2, "mine"),
+    ("raise cli.InputError('mine')", "2>&-", 2, ""), ("print('\\udce9\\u00e9')", ">/dev/null", 0, ""),
+    ("print('\\udce9\\u00e9', file=sys.stderr)", ">/dev/null", 0, "\\udce9\\xe9"),
+    ("with cli.open_log('/dev/full') as log: log('x')", ">/dev/null", 2, "cannot write /dev/full: No space left"),
+    ("print('x' * 99999)", "| true; exit ${PIPESTATUS[0]}", 141, "")])
+def test_output_that_cannot_be_written_is_one_line(code, redirect, status, said):
+    done = subprocess.run(["bash", "-c", f'"$0" -c "$1" {redirect}', sys.executable, END.format(code)], cwd=ROOT,
+                          stderr=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii",
+                                                                "PYTHONUNBUFFERED": ""})
+    assert (done.returncode, done.stderr.count(b"\n")) == (status, int(bool(said)))
+    assert said in done.stderr.decode()

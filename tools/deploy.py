@@ -31,7 +31,7 @@ import numpy as np
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.data.images import index_folder
 from gluon_etinynet.export.c.program import MCUS, DoesNotFit, make, raw, simulate, sizes
-from gluon_etinynet.files import atomic_path, sha256, write_classes, write_csv, write_json
+from gluon_etinynet.files import sha256, sole_writer, write_classes, write_csv, write_json, write_text
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.quantities import SIDE
 from gluon_etinynet.reading import classes_beside, read_json
@@ -102,8 +102,9 @@ def main():
     settings = {"--model": args.model, "--mcu": args.mcu, "--weight-bits": args.weight_bits,
                 "--input-size": task.size, "training": shlex.join(training),
                 "--params": args.params and check_checkpoint(args.params, task), "set of pictures": task.digest}
-    run_steps(out, task.steps(out, training), settings)
-    return report(args, out, task)
+    with sole_writer(out):
+        run_steps(out, task.steps(out, training), settings)
+        return report(args, out, task)
 
 
 def check_checkpoint(path, task):
@@ -272,8 +273,7 @@ def report(args, out, task):
            "-" if memory.stack is None else memory.stack, kib(ram), memory.fits or "not measured"]
     text = cli.table(["", "measured"], zip(header, row))
     write_classes(out / "classes.txt", task.classes)
-    with atomic_path(out / "deploy.md") as temporary:
-        temporary.write_text(text + "\n")
+    write_text(out / "deploy.md", text + "\n")
     write_csv(out / "deploy.csv", header, [row])
     write_json(out / "deploy.json", {
         "microcontroller": args.mcu, "model": args.model, "input_size": task.size, "weight_bits": args.weight_bits,

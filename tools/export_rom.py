@@ -17,6 +17,9 @@ def parse_args():
                         help="channels in a weight word (default: 24, which divides those of EtinyNet-0.75; "
                              "32 suits EtinyNet-1.0)")
     parser.add_argument("--out", required=True, help="folder to write")
+    parser.add_argument("--prefix", default="",
+                        help="begins the names of modules and files, so that several networks fit into one design "
+                             "(default: none)")
     parser.add_argument("--force", action="store_true", help="write into a folder that holds other files")
     return parser.parse_args()
 
@@ -24,7 +27,7 @@ def parse_args():
 def main():
     args = parse_args()
     graph = Graph.load(args.graph)
-    files = roms.emit(graph, args.word_channels)
+    files = roms.emit(graph, args.word_channels, args.prefix)
     files.write(args.out, args.force)
     roms.verify(args.out, graph)
     print(cli.table(["memory", "words", "bits", "kilobits"], [

@@ -16,7 +16,7 @@ from pathlib import Path
 from gluon_etinynet import cli
 from gluon_etinynet.data.images import index_folder, read_image
 from gluon_etinynet.data.record_check import read_index, validate_records
-from gluon_etinynet.files import write_classes
+from gluon_etinynet.files import PARTIAL, sole_writer, write_classes
 from gluon_etinynet.quantities import SEED, THREADS, Quantity
 from gluon_etinynet.reading import InputError, read_lines
 
@@ -60,8 +60,9 @@ def main():
     random.Random(args.seed).shuffle(items)
     prefix = args.prefix
     try:
-        prefix.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=prefix.parent, prefix=f".partial-{prefix.name}-") as folder:
+        # A folder of its own: records of other names may be made beside it at the same time.
+        with sole_writer(prefix.parent / f".making-{prefix.name}") as room, \
+                tempfile.TemporaryDirectory(dir=room, prefix=PARTIAL) as folder:
             made = Path(folder) / prefix.name
             write_list(f"{made}.lst", items, args.folder)
             pack(made, len(items), args)

@@ -30,7 +30,7 @@ from gluon_etinynet.data.augment import views
 from gluon_etinynet.data.datasets import cifar_npz, digits
 from gluon_etinynet.data.images import pictures_below
 from gluon_etinynet.data.sources import ArraySource, FolderSource, Loading, RecordSource
-from gluon_etinynet.files import InputError, atomic_path, sha256, write_classes, write_json
+from gluon_etinynet.files import InputError, atomic_path, sha256, sole_writer, write_classes, write_json
 from gluon_etinynet.flags import labelled_files
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.loading import load_checkpoint
@@ -166,7 +166,12 @@ def check(parser, args):
 
 def main():
     args = parse_args()
-    save_dir = Path(args.save_dir)
+    with sole_writer(args.save_dir):
+        quantise_into(Path(args.save_dir), args)
+
+
+def quantise_into(save_dir, args):
+    """Write what is not in the folder yet, and print the result."""
     task = from_photographs(args) if args.photographs else with_labels(args)
     params = task.settings.pop("float")
     settings = dict(task.settings, model=args.model, scheme=args.scheme, weight_bits=args.weight_bits, seed=args.seed,

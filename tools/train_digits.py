@@ -15,7 +15,7 @@ from pathlib import Path
 from gluon_etinynet import cli, get_model
 from gluon_etinynet.data.datasets import digits
 from gluon_etinynet.data.sources import ArraySource, Loading
-from gluon_etinynet.files import atomic_path, write_classes, write_json
+from gluon_etinynet.files import atomic_path, sole_writer, write_classes, write_json
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
 from gluon_etinynet.quantities import BATCH, EPOCHS, POSITIVE_RATE, SEED
 from gluon_etinynet.training import Config, evaluate, train
@@ -38,7 +38,12 @@ def parse_args():
 
 def main():
     args = parse_args()
-    save_dir = Path(args.save_dir)
+    with sole_writer(args.save_dir):
+        train_into(Path(args.save_dir), args)
+
+
+def train_into(save_dir, args):
+    """Train, or go on; write the network and what it can."""
     data = digits(SIZE)
     loading = Loading(args.batch_size, train=True, seed=args.seed)
     train_source = ArraySource(data.x_train, data.y_train, loading, **AUGMENTATION)

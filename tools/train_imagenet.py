@@ -8,6 +8,7 @@ decay 1e-4, a cosine from learning rate 0.1, 224 pixels, random resized crop and
 """
 
 import argparse
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from gluon_etinynet.cli import open_log
 from gluon_etinynet.data.datasets import labels_of
 from gluon_etinynet.data.images import index_folder
 from gluon_etinynet.data.sources import FolderSource, Loading, RecordSource
-from gluon_etinynet.files import InputError, write_classes
+from gluon_etinynet.files import InputError, sole_writer, write_classes
 from gluon_etinynet.model_zoo import get_model, model_names, released_checkpoint
 from gluon_etinynet.networks.parameters import load_features, load_parameters, read_checkpoint
 from gluon_etinynet.quantities import (
@@ -194,7 +195,8 @@ def main():
         raise InputError("--dtype float16 needs --num-gpus: MXNet multiplies no float16 matrices on the CPU")
     with training.open_workers(args.kvstore) as workers:
         first = workers.rank == 0
-        with open_log(args.logging_file if first else None) as log:
+        alone = sole_writer(args.save_dir) if first else contextlib.nullcontext()
+        with open_log(args.logging_file if first else None) as log, alone:
             train, validation, names = make_sources(args, workers)
             net = make_net(args, train.classes, names, log if first else lambda line: None)
             if names and first:

@@ -20,7 +20,7 @@ from gluon_etinynet.data import Loading
 from gluon_etinynet.detection.augment import AUGMENTATIONS
 from gluon_etinynet.detection.dataset import DetectionSource
 from gluon_etinynet.detection.training import detection_task, round_to_8_bits, start_detector
-from gluon_etinynet.files import write_classes
+from gluon_etinynet.files import sole_writer, write_classes
 from gluon_etinynet.flags import add_dataset_arguments, read_dataset
 from gluon_etinynet.model_zoo import get_model, released_checkpoint
 from gluon_etinynet.quantities import (
@@ -91,7 +91,7 @@ def main():
         epochs=args.epochs, lr=args.lr, lr_mode=args.lr_mode, warmup_epochs=args.lr_warmup,
         momentum=args.momentum, wd=args.wd, features_lr_mult=args.features_lr_mult, mode=args.mode, seed=args.seed)
     ctx = training.contexts(args.num_gpus)
-    with cli.open_log(args.logging_file) as log:
+    with cli.open_log(args.logging_file) as log, sole_writer(args.save_dir):
         classes, (train, val) = read_dataset(args, "train", "val")
         log(f"{len(train)} training and {len(val)} validation pictures, {len(classes)} classes: "
             + ", ".join(classes))

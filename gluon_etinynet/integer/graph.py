@@ -21,9 +21,9 @@ from typing import Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
-from ..files import InputError, atomic_path
+from ..files import atomic_path, npz_bytes
 from ..npz import read_npz
-from ..reading import parse_json, parsing
+from ..reading import InputError, parse_json, parsing
 from .detect import Detection, check, from_plain
 from .packing import weight_limit
 from .requantise import MAX_OFFSET, MAX_SHIFT
@@ -170,8 +170,8 @@ class Graph:
         self.validate()
         members = _members(self)
         members["sha256"] = np.frombuffer(digest_of(members).encode(), np.uint8)
-        with atomic_path(path) as temporary, open(temporary, "wb") as out:
-            np.savez(out, **members)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(npz_bytes(members))
 
     @classmethod
     def load(cls, path):

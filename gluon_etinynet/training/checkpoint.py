@@ -15,10 +15,8 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from .._mxnet import mx
-from ..files import InputError, atomic_folder, sha256
+from ..files import InputError, atomic_folder, npz_bytes, sha256
 from ..networks.params_file import read_params
 from ..npz import read_npz
 from ..reading import is_folder, list_folder, parsing, read_json
@@ -59,7 +57,7 @@ def save_checkpoint(save_dir, net, trainer, names, record):
         # Where there is one already, it is a damaged one that the resumed training has come to again.
         with atomic_folder(path) as folder:
             save_net(net, folder / NET)
-            np.savez(folder / OPTIMIZER, **_optimizer_arrays(trainer, names))
+            (folder / OPTIMIZER).write_bytes(npz_bytes(_optimizer_arrays(trainer, names)))
             record = dict(record, architecture=architecture(net),
                           files={name: sha256(folder / name) for name in (NET, OPTIMIZER)})
             (folder / RECORD).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")

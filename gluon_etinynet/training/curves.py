@@ -4,15 +4,14 @@ import json
 import statistics
 from pathlib import Path
 
-from ..files import InputError, atomic_path
+from ..files import InputError, atomic_path, write_text
 
 __all__ = ["write_metrics", "draw_curves", "tensorboard_writer"]
 
 
 def write_metrics(save_dir, history):
     """Write ``metrics.jsonl``, one line an epoch; what a resumed training does again is not in it twice."""
-    with atomic_path(Path(save_dir) / "metrics.jsonl") as temporary:
-        temporary.write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in history))
+    write_text(Path(save_dir) / "metrics.jsonl", "".join(json.dumps(row, sort_keys=True) + "\n" for row in history))
 
 
 def draw_curves(path, history):

@@ -7,6 +7,7 @@ An epoch depends on the seed and its own number alone, and a checkpoint follows 
 was killed and resumed ends, on the same machine, with the same bits as one that ran through.
 """
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -19,7 +20,7 @@ import numpy as np
 from .._mxnet import mx
 from ..cli import progress
 from ..data.sources import seed_of
-from ..files import InputError, atomic_path
+from ..files import InputError, atomic_path, sole_writer
 from ..networks.batch_norm import hold_statistics
 from ..quantities import EPOCHS, MOMENTUM, PERIOD, POSITIVE_RATE, RATE, SEED, SHARE
 from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint, save_net
@@ -179,6 +180,15 @@ def train(net, train_source, validation_source, config, save_dir, ctx=None, task
     """
     save_dir, ctx, first = Path(save_dir), list(ctx or [mx.cpu()]), workers.rank == 0
     log = log if first else lambda line: None
+    with sole_writer(save_dir) if first else contextlib.nullcontext():
+        return _trained(net, train_source, validation_source, config, save_dir, ctx, task, workers, resume, log,
+                        log_interval, validation_interval, arguments, tensorboard)
+
+
+def _trained(net, train_source, validation_source, config, save_dir, ctx, task, workers, resume, log, log_interval,
+             validation_interval, arguments, tensorboard):
+    """`train`, alone in `save_dir`."""
+    first = workers.rank == 0
     if train_source.batch_size < len(ctx):
         raise InputError(f"a batch of {train_source.batch_size} cannot be shared by {len(ctx)} devices")
     settings = dict(dataclasses.asdict(config), batch_size=train_source.batch_size * workers.count,

@@ -18,8 +18,10 @@ _TAKEN = {name: reason for reason, names in {
         "override private protected public register reinterpret_cast requires restrict return short signed sizeof "
         "static static_assert static_cast struct switch template this thread_local throw true try typedef typeid "
         "typename typeof typeof_unqual union unsigned using virtual void volatile wchar_t while xor xor_eq",
-    "the name of a header of the system":  # C, POSIX, and what glibc, newlib, picolibc and vendors' kits add
-        "a_out aio aliases alloca ansidecl ar arduino argp argz assert bits byteswap cmath cmsis_gcc complex cpio crypt ctype "
+    # C, POSIX, and what glibc, newlib, picolibc and vendors' kits add.
+    "the name of a header of the system":
+        "a_out aio aliases alloca ansidecl ar arduino argp argz assert bits byteswap cmath cmsis_gcc complex "
+        "cpio crypt ctype "
         "device devctl dirent dlfcn elf endian envz err errno error execinfo fastmath fcntl features fenv float fmtmsg "
         "fnmatch fstab fts ftw gconv getopt glob gnu_versions grp gshadow iconv ieeefp ifaddrs inttypes iso646 "
         "langinfo lastlog libgen libintl limits link locale machine main malloc math mcheck memory mntent monetary "

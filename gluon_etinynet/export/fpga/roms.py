@@ -7,13 +7,14 @@ lives in; the writer and the reader both go through them.
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 
 from ... import __version__
 from ...reading import InputError, read_json, read_text
-from ..folder import Export
+from ..folder import UNFINISHED, Export
 
 __all__ = ["WORD_CHANNELS", "OUTPUTS", "ADDRESS_MAP", "CHECKSUMS", "emit", "read", "read_address_map",
            "verify"]
@@ -30,7 +31,7 @@ _RTL = Path(__file__).resolve().parent / "rtl"
 _ARRAYS = ("weight", "multiplier", "offset", "bias")
 
 
-def emit(graph, word_channels):
+def emit(graph, word_channels, prefix=""):
     """Write a network as ROM files.
 
     Parameters
@@ -39,6 +40,9 @@ def emit(graph, word_channels):
         With weights of at most 4 bits.
     word_channels : {8, 24, 32}
         V, the channels that one weight word holds.
+    prefix : str
+        Begins the names of modules, parameters and files, so that several networks fit into one design: with "net" it
+        is `net_roms`, `net_rom` and `net_pointwise.mem`, without `etinynet_roms`, `rom` and `pointwise.mem`.
 
     Returns
     -------
@@ -49,12 +53,15 @@ def emit(graph, word_channels):
     Raises
     ------
     InputError
-        Naming the first layer whose weights exceed 4 bits.
+        If the prefix is none, or naming the first layer whose weights exceed 4 bits.
     ValueError
         If `word_channels` is none of the three.
     """
     if word_channels not in WORD_CHANNELS:
         raise ValueError(f"a word of {word_channels} channels is not supported; choose 8, 24 or 32")
+    if not re.match(r"([A-Za-z][A-Za-z0-9_]{,63})?\Z", prefix):
+        raise InputError(f"prefix {' '.join(prefix.split())} is none; take up to 64 letters, digits and underscores, a "
+                         "letter first")
     graph.validate()
     for node in graph.nodes:
         if node.op == "conv2d" and node.attrs["weight_quant"].bits > WEIGHT_BITS:
@@ -66,18 +73,20 @@ def emit(graph, word_channels):
     fields = {"weight": WEIGHT_BITS, "multiplier": MULTIPLIER_BITS,
               "offset": max(OFFSET_BITS, _signed_bits(arrays, "offset")),
               "bias": _signed_bits(arrays, "bias")}
-    memories = {name: _memory(name, depth, word_channels, fields) for name, depth in depths.items()}
+    begin, roms = f"{prefix}_" * bool(prefix), f"{prefix or 'etinynet'}_roms"
+    memories = {name: dict(_memory(name, depth, word_channels, fields), file=f"{begin}{name}.mem")
+                for name, depth in depths.items()}
     address_map = {"tool": TOOL, "version": __version__, "network": graph.name,
                    "graph_sha256": graph.sha256(), "word_channels": word_channels,
                    "outputs": OUTPUTS, "field_bits": fields, "memories": memories, "layers": layers}
 
     files = {}
     for name, words in _encode(arrays, address_map).items():
-        files.update(_views(name, _to_hex(words, memories[name]["lane_bits"]), memories[name]["width"]))
+        files.update(_views(memories[name], _to_hex(words, memories[name]["lane_bits"])))
     banner = f"{TOOL} {__version__}, network {graph.name}, graph {graph.sha256()[:16]}; do not edit"
-    files["etinynet_roms.vh"] = _header(address_map, banner)
-    files["etinynet_roms.v"] = _wrapper(memories, banner)
-    files["rom.v"] = (_RTL / "rom.v").read_text()
+    files[f"{roms}.vh"] = _header(address_map, begin.upper(), banner)
+    files[f"{roms}.v"] = _wrapper(memories, roms, f"{begin}rom", banner)
+    files[f"{begin}rom.v"] = (_RTL / "rom.v").read_text().replace("module rom ", f"module {begin}rom ")
     address_map["files"] = sorted([*files, ADDRESS_MAP, CHECKSUMS])
     files[ADDRESS_MAP] = json.dumps(address_map, indent=1) + "\n"
     files[CHECKSUMS] = "".join(f"{_sha256(files[name])}  {name}\n" for name in sorted(files))
@@ -108,23 +117,23 @@ def read(folder):
     address_map = read_address_map(folder)
     checksums = {name: checksum for checksum, _, name in
                  (line.partition("  ") for line in _read_text(folder / CHECKSUMS).splitlines())}
-    views = [f"{name}.{kind}" for name in address_map["memories"] for kind in ("mem", "coe", "mif")]
-    for name in [ADDRESS_MAP, "rom.v", "etinynet_roms.v", "etinynet_roms.vh"] + views:
-        if _sha256(_read_text(folder / name)) != checksums.get(name):
+    for name in [ADDRESS_MAP, *address_map.get("files", ())]:
+        if name != CHECKSUMS and _sha256(_read_text(folder / name)) != checksums.get(name):
             raise InputError(f"{folder / name} has been altered (its checksum differs); export it anew")
     words = {}
     for name, memory in address_map["memories"].items():
-        text = _read_text(folder / f"{name}.mem")
-        words[name] = _from_hex(text, memory, folder / f"{name}.mem")
-        for path, view in _views(name, text.splitlines(), memory["width"]).items():
-            if _read_text(folder / path) != view:
-                raise InputError(f"{folder / path} does not hold the words of {name}.mem; export it anew")
+        path = folder / memory["file"]
+        text = _read_text(path)
+        words[name] = _from_hex(text, memory, path)
+        for name, view in _views(memory, text.splitlines()).items():
+            if _read_text(folder / name) != view:
+                raise InputError(f"{folder / name} does not hold the words of {path.name}; export it anew")
     arrays = _decode(words, address_map)
     for name, expected in _encode(arrays, address_map).items():
         wrong = np.argwhere(expected != words[name])
         if len(wrong):
-            raise InputError(f"{folder / name}.mem: word {wrong[0][0]} holds a value where it should be "
-                             "zero; export it anew")
+            path = folder / address_map["memories"][name]["file"]
+            raise InputError(f"{path}: word {wrong[0][0]} holds a value where it should be zero; export it anew")
     return arrays
 
 
@@ -149,7 +158,8 @@ def verify(folder, graph):
             if len(wrong):
                 index = tuple(int(i) for i in wrong[0])
                 memory, word = _address(layers[node.output], key, index, address_map["word_channels"])
-                raise InputError(f"{folder}/{memory}.mem: word {word} holds {got[index]} where "
+                path = Path(folder) / address_map["memories"][memory]["file"]
+                raise InputError(f"{path}: word {word} holds {got[index]} where "
                                  f"{node.output}/{key}{list(index)} of the network is {expected[index]}")
 
 
@@ -159,10 +169,12 @@ def read_address_map(folder):
     Raises
     ------
     InputError
-        If there is none.
+        If there is none, or its folder was not written to the end.
     """
     path = Path(folder) / ADDRESS_MAP
     address_map = read_json(path, "export the ROMs with tools/export_rom.py")
+    if isinstance(address_map, dict) and UNFINISHED in address_map:
+        raise InputError(f"{folder} was not written to the end; export the ROMs anew")
     if not isinstance(address_map, dict) or address_map.get("tool") != TOOL:
         raise InputError(f"{path} is missing or no address map; export the ROMs with tools/export_rom.py")
     return address_map
@@ -236,7 +248,7 @@ def _memory(name, depth, v, fields):
         "requantise": (OUTPUTS, fields["multiplier"] + fields["offset"]),
         "bias": (OUTPUTS, fields["bias"]),
     }[name]
-    return {"file": f"{name}.mem", "depth": depth, "width": lanes * bits, "lanes": lanes, "lane_bits": bits}
+    return {"depth": depth, "width": lanes * bits, "lanes": lanes, "lane_bits": bits}
 
 
 def _signed_bits(arrays, key):
@@ -315,28 +327,29 @@ def _from_hex(text, memory, path):
     return stream.reshape(len(lines), lanes, bits) @ place
 
 
-def _views(name, lines, width):
+def _views(memory, lines):
     """The same words for `$readmemh`, for AMD's memory generator (.coe) and for Intel's tools (.mif)."""
     rows = "".join(f"{address:X} : {line};\n" for address, line in enumerate(lines))
+    name = memory["file"][:-len(".mem")]
     return {
         f"{name}.mem": "".join(line + "\n" for line in lines),
         f"{name}.coe": "memory_initialization_radix=16;\nmemory_initialization_vector=\n"
                        + ",\n".join(lines) + ";\n",
-        f"{name}.mif": f"DEPTH = {len(lines)};\nWIDTH = {width};\nADDRESS_RADIX = HEX;\nDATA_RADIX = HEX;\n"
+        f"{name}.mif": f"DEPTH = {len(lines)};\nWIDTH = {memory['width']};\nADDRESS_RADIX = HEX;\nDATA_RADIX = HEX;\n"
                        f"CONTENT BEGIN\n{rows}END;\n",
     }
 
 
-def _header(address_map, banner):
+def _header(address_map, begin, banner):
     values = {"WORD_CHANNELS": address_map["word_channels"], "OUTPUTS": OUTPUTS}
     values.update({f"{key.upper()}_BITS": bits for key, bits in address_map["field_bits"].items()})
     for name, memory in address_map["memories"].items():
         values[f"{name.upper()}_WIDTH"], values[f"{name.upper()}_DEPTH"] = memory["width"], memory["depth"]
     return f"// {banner}\n// Include it within a module.\n" + "".join(
-        f"localparam {name} = {value};\n" for name, value in values.items())
+        f"localparam {begin}{name} = {value};\n" for name, value in values.items())
 
 
-def _wrapper(memories, banner):
+def _wrapper(memories, module, rom, banner):
     """A module that holds every memory, each with a port of its own."""
     parameters, ports, instances = [], ["    input  wire clk"], []
     for name, memory in memories.items():
@@ -345,10 +358,10 @@ def _wrapper(memories, banner):
         ports += [f"    input  wire {name}_enable", f"    input  wire [{address_bits - 1}:0] {name}_address",
                   f"    output wire [{memory['width'] - 1}:0] {name}_data"]
         instances.append(
-            f"    rom #(.PATH({name.upper()}_PATH), .WIDTH({memory['width']}), .DEPTH({memory['depth']})) "
+            f"    {rom} #(.PATH({name.upper()}_PATH), .WIDTH({memory['width']}), .DEPTH({memory['depth']})) "
             f"{name} (\n        .clk(clk), .enable({name}_enable), .address({name}_address), "
             f".data({name}_data));\n")
-    return (f"// {banner}\n`default_nettype none\n\nmodule etinynet_roms #(\n" + ",\n".join(parameters)
+    return (f"// {banner}\n`default_nettype none\n\nmodule {module} #(\n" + ",\n".join(parameters)
             + "\n) (\n" + ",\n".join(ports) + "\n);\n" + "".join(instances)
             + "endmodule\n\n`default_nettype wire\n")
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -131,8 +132,8 @@ def test_what_the_runtime_has_no_place_for_is_named(graph, name, change, message
         c.emit(faulty, "net")
 
 
-@pytest.mark.parametrize("prefix", ["", "2net", "a-b", "int", "class", "etn", "ETN_x", "é", "_", "x\n", "a\nb", "String", "sem",
-                                    "demo", "CON", "x" * 65])
+@pytest.mark.parametrize("prefix", ["", "2net", "a-b", "int", "class", "etn", "ETN_x", "é", "_", "x\n", "a\nb",
+                                    "String", "sem", "demo", "CON", "x" * 65])
 def test_a_prefix_that_cannot_be(graph, prefix):
     with pytest.raises(InputError, match="prefix .*; (choose another|take )") as caught:
         c.emit(graph, prefix)
@@ -143,13 +144,13 @@ STANDARD = [f"#include <{name}.h>\n" for name in (
     "assert complex ctype errno fenv inttypes limits locale math pthread semaphore setjmp signal stdarg stdbool stddef "
     "stdint stdio stdlib string strings time unistd wchar").split()]
 # Names of macros, of the demo's and the runtime's files and functions, and of what the build makes.
-ODD = ["linux", "unix", "i386", "NULL", "EOF", "print", "port", "observe", "host", "profile", "model", "names", "prefix",
-       "row", "image", "layers", "logits", "status", "run", "init", "net_init", "Makefile", "report", "build", "A", "std",
-       "x" * 64]
+ODD = ["linux", "unix", "i386", "NULL", "EOF", "print", "port", "observe", "host", "profile", "model", "names",
+       "prefix", "row", "image", "layers", "logits", "status", "run", "init", "net_init", "Makefile", "report", "build",
+       "A", "std", "x" * 64]
 
 
 def test_an_odd_prefix_compiles(graph, tmp_path):
-    """With the folders of the headers searched before the system's; all in one source, before and after the system's."""
+    """With the headers' folders searched before the system's; all in one source, before and after the system's."""
     needs("gcc", "g++")
     folders = [c.emit(graph, prefix).write(tmp_path / prefix) for prefix in ODD]
     sources = [folder / path for prefix, folder in zip(ODD, folders) for path in (f"src/{prefix}.c", "demo/main.c")]
@@ -240,3 +241,65 @@ def test_a_prefix_refused_writes_nothing(graph, tmp_path, capsys):
     arguments = ["--graph", tmp_path / "model.npz", "--out", out, "--prefix", "1st"]
     status, _, complaint = export_c(capsys, *arguments)
     assert status == 2 and "prefix 1st" in complaint and not out.exists()
+
+
+def test_an_interrupted_export_is_finished_by_the_same_command(graph, tmp_path, monkeypatch):
+    """Killed at any move of a file; the folder is never taken for a whole export, and never for a stranger's."""
+    out, files = tmp_path / "out", c.emit(graph, "young")
+    replace = os.replace
+    for survived in (0, 1, len(files) // 2, len(files)):
+        c.emit(graph, "old").write(out)
+        moves = iter(range(1000))
+
+        def until(source, target, moves=moves, survived=survived):
+            if next(moves) == survived:
+                raise KeyboardInterrupt
+            replace(source, target)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(os, "replace", until)
+            files.write(out)
+        assert survived == 0 or "unfinished" in json.loads((out / "report.json").read_text())
+        (out / ".partial-left").mkdir()
+        files.write(out)
+        assert {p.relative_to(out).as_posix(): p.read_text() for p in out.rglob("*") if p.is_file()} == files
+    (tmp_path / "new" / ".partial-left").mkdir(parents=True)
+    (tmp_path / "new" / ".writing").write_text("")
+    files.write(tmp_path / "new")
+
+
+def test_a_full_disk_leaves_the_earlier_export(graph, tmp_path, monkeypatch):
+    out, old = tmp_path / "out", c.emit(graph, "old")
+    old.write(out)
+    write = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", lambda path, data: write(path, data) if path.name != "young.c" else
+                        os.write(os.open("/dev/full", os.O_WRONLY), data))
+    with pytest.raises(InputError, match="No space left on device"):
+        c.emit(graph, "young").write(out)
+    assert {p.relative_to(out).as_posix(): p.read_text() for p in out.rglob("*") if p.is_file()} == old
+
+
+def test_no_link_leads_an_export_outside(graph, tmp_path):
+    """Neither what a manifest names, nor a file or folder to be written."""
+    out, elsewhere, files = tmp_path / "out", tmp_path / "elsewhere", c.emit(graph, "net")
+    elsewhere.mkdir()
+    (elsewhere / "precious").write_text("mine")
+    out.mkdir()
+    (out / "link").symlink_to(elsewhere)
+    (out / "Makefile").symlink_to(elsewhere / "precious")
+    (out / "report.json").write_text(json.dumps({"tool": files.manifest["tool"], "files": [
+        "link/precious", "link/../elsewhere/precious", "./Makefile", "Makefile", "src/../src/net.c", "", "."]}))
+    files.write(out)
+    files.write(out)
+    assert (elsewhere / "precious").read_text() == "mine" and (out / "link").is_symlink()
+    assert all((out / path).read_text() == text for path, text in files.items())
+    for path in (out / "src").iterdir():
+        path.unlink()
+    (out / "src").rmdir()
+    (out / "src").symlink_to(elsewhere)
+    with pytest.raises(InputError, match=r"out/src leads out of \S+/out; remove that link"):
+        files.write(out)
+    assert [path.name for path in elsewhere.iterdir()] == ["precious"]
+    (tmp_path / "alias").symlink_to(tmp_path / "real")
+    (tmp_path / "real").mkdir()
+    files.write(tmp_path / "alias")

@@ -177,7 +177,8 @@ def test_every_form_of_make_qemu_that_is_documented(tmp_path):
 def test_files_of_two_exports_are_refused(tmp_path):
     """By the compiler where one includes the other, by the linker where what includes a header is compiled apart."""
     needs("cc", "c++")
-    graphs = etinynet_graph("tiny", 33, classes=5), etinynet_graph("tiny", 33, classes=3), ssd_graph("tiny", 33, classes=5)
+    graphs = [etinynet_graph("tiny", 33, classes=5), etinynet_graph("tiny", 33, classes=3),
+              ssd_graph("tiny", 33, classes=5)]
     first, *others = [export(graph, tmp_path / str(number)) for number, graph in enumerate(graphs)]
     user = tmp_path / "user.c"
     user.write_text("#include <net.h>\nint main(void) { static uint64_t arena[NET_ARENA_BYTES / 8 + 1];\n"

@@ -317,7 +317,7 @@ def test_word_channels_change_the_words(small, tmp_path):
 
 # ---- Simulation ----
 
-def simulate(folder, top, sources, **parameters):
+def simulate(folder, top, sources, status=0, **parameters):
     options = [f'-P{top}.{name}="{value}"' if isinstance(value, str) else f"-P{top}.{name}={value}"
                for name, value in parameters.items()]
     captured = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "universal_newlines": True}
@@ -326,6 +326,7 @@ def simulate(folder, top, sources, **parameters):
     assert built.returncode == 0, built.stdout
     assert not built.stdout, built.stdout
     ran = subprocess.run(["vvp", "-n", "simulation"], cwd=str(folder), **captured)
+    assert ran.returncode == status, ran.stdout
     return ran.stdout.splitlines()
 
 
@@ -343,7 +344,7 @@ def test_every_word_read_through_the_rom_is_the_packers(tmp_path, width, v, bits
 @simulated
 def test_a_rom_of_one_word(tmp_path):
     (tmp_path / "rom.mem").write_text("2a\n")
-    assert simulate(tmp_path, "rom_tb", [ROM, ROM_TB], WIDTH=7, DEPTH=1) == ["2a"]
+    assert simulate(tmp_path, "rom_tb", [ROM, ROM_TB], PATH="rom.mem", WIDTH=7, DEPTH=1) == ["2a"]
 
 
 @simulated
@@ -351,8 +352,65 @@ def test_a_rom_of_one_word(tmp_path):
 def test_a_missing_or_short_file_stops_the_simulation(tmp_path, lines):
     if lines:
         (tmp_path / "rom.mem").write_text("\n".join(lines) + "\n")
-    seen = simulate(tmp_path, "rom_tb", [ROM, ROM_TB], WIDTH=8, DEPTH=3)
-    assert seen[-1] == f"rom: rom.mem does not hold word {len(lines or [])} of 3"
+    seen = simulate(tmp_path, "rom_tb", [ROM, ROM_TB], status=1, PATH="rom.mem", WIDTH=8, DEPTH=3)
+    assert f"rom: rom.mem does not hold word {len(lines or [])} of 3" in seen
+
+
+@simulated
+def test_a_rom_without_a_file_stops_the_simulation(tmp_path):
+    assert "rom:  does not hold word 0 of 3" in simulate(tmp_path, "rom_tb", [ROM, ROM_TB], status=1, PATH="", DEPTH=3)
+
+
+def two_exports(folder):
+    """Of different sizes, with a prefix and without; the names of their Verilog files."""
+    names = []
+    for prefix, channels in (("", (9, 10, 11)), ("other", (5, 6, 7))):
+        files = roms.emit(small_graph(np.random.default_rng(3), channels, 4), 8, prefix)
+        assert not set(files) & set(names) - {roms.ADDRESS_MAP, roms.CHECKSUMS}
+        written(folder, files)
+        names += [name for name in files if name.endswith(".v")]
+    (folder / "top.v").write_text(
+        "module top(input clk, output [255:0] a, output [255:0] b);\n"
+        "etinynet_roms first (.clk(clk), .depthwise_enable(1'b1), .depthwise_address(0), .depthwise_data(a));\n"
+        "other_roms second (.clk(clk), .depthwise_enable(1'b1), .depthwise_address(0), .depthwise_data(b));\n"
+        "endmodule\n")
+    return names
+
+
+@simulated
+def test_two_exports_are_one_design(tmp_path):
+    names = two_exports(tmp_path / "rom")
+    (tmp_path / "rom" / "tb.v").write_text(
+        "module tb; reg clk = 0; wire [255:0] a, b; top dut (.clk(clk), .a(a), .b(b));\n"
+        "initial begin #1 clk = 1; #1 $display(\"%h\", a[31:0]); $display(\"%h\", b[31:0]); end endmodule\n")
+    built = subprocess.run(["iverilog", "-g2012", "-o", "simulation", "tb.v", "top.v", *names], cwd=tmp_path / "rom")
+    ran = subprocess.run(["vvp", "-n", "simulation"], cwd=tmp_path / "rom", stdout=subprocess.PIPE)
+    assert built.returncode == ran.returncode == 0
+    assert ran.stdout.decode().split() == [(tmp_path / "rom" / f"{prefix}depthwise.mem").read_text().split()[0]
+                                           for prefix in ("", "other_")]
+    ran = subprocess.run(["vvp", "-n", "rom/simulation"], cwd=tmp_path, stdout=subprocess.PIPE)
+    assert ran.returncode == 1, "started in a folder without the words"
+
+
+@synthesised
+def test_yosys_reads_all_files_of_two_exports(tmp_path):
+    names = two_exports(tmp_path / "rom")
+    for files, top in ((["etinynet_roms.v", "rom.v"], "etinynet_roms"), ([*names, "top.v"], "top")):
+        subprocess.run(["yosys", "-q", "-p", f"read_verilog {' '.join(files)}; hierarchy -check -top {top}"],
+                       cwd=tmp_path / "rom", check=True)
+
+
+@pytest.mark.parametrize("prefix", ["2net", "a-b", "_", "x\n", "é", "x" * 65])
+def test_a_prefix_that_is_none(small, prefix):
+    with pytest.raises(InputError, match="prefix .* is none"):
+        roms.emit(small[0], 8, prefix)
+
+
+def test_an_export_with_a_prefix_reads_back(small, tmp_path):
+    files = roms.emit(small[0], 8, "net")
+    roms.verify(files.write(tmp_path / "rom"), small[0])
+    assert "localparam NET_OUTPUTS = 8;" in files["net_roms.vh"]
+    assert {name for name in files if not name.startswith("net_")} == {roms.ADDRESS_MAP, roms.CHECKSUMS}
 
 
 @simulated

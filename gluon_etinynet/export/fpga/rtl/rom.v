@@ -5,7 +5,7 @@
 `default_nettype none
 
 module rom #(
-    parameter PATH = "rom.mem",
+    parameter PATH = "",  // must be given; a tool that reads this file alone has nothing to open
     parameter WIDTH = 36,
     parameter DEPTH = 1024,
     parameter ADDRESS_BITS = DEPTH > 1 ? $clog2(DEPTH) : 1
@@ -17,19 +17,25 @@ module rom #(
 );
     (* rom_style = "block" *) reg [WIDTH-1:0] words [0:DEPTH-1];
 
+    generate
+        if (PATH != "") begin : filled
+            initial $readmemh(PATH, words);
+        end
+    endgenerate
+
+`ifndef SYNTHESIS
+    // A missing or short file is only a warning to $readmemh; it would show as X or zeros much later.
     integer word;
     initial begin
-        $readmemh(PATH, words);
-`ifndef SYNTHESIS
-        // A missing or short file is only a warning to $readmemh; it would show as X or zeros much later.
+        #0;  // after $readmemh
         for (word = 0; word < DEPTH; word = word + 1)
             if (^words[word] === 1'bx) begin
                 $display("rom: %0s does not hold word %0d of %0d", PATH, word, DEPTH);
-                $finish;
+                $fatal(1);
                 word = DEPTH;
             end
-`endif
     end
+`endif
 
     always @(posedge clk)
         if (enable) data <= words[address];
