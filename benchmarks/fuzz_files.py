@@ -97,7 +97,9 @@ def make_record(folder):
 def read_records(path):
     from gluon_etinynet.data.sources import Loading, RecordSource
 
-    Path(f"{path}.checked").unlink(missing_ok=True)
+    stamp = Path(f"{path}.checked")
+    if stamp.is_file():
+        stamp.unlink()
     RecordSource(path, Loading(2, 32, train=True))
 
 

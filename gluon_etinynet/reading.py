@@ -159,7 +159,7 @@ def read_bytes(path, limit=LARGEST, remedy=""):
     """Read a user's file whole; parameters and errors as of `open_file`."""
     with open_file(path, limit, remedy) as file:
         try:
-            return file.read(limit)
+            return file.read(os.fstat(file.fileno()).st_size)  # the buffer is made at once: not of `limit`
         except OSError as error:
             raise _cannot_read(path, error, remedy) from error
 

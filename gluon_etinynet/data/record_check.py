@@ -30,7 +30,7 @@ from .. import cli
 from ..files import write_json
 from ..reading import InputError, open_file, read_bytes, read_json
 from .headers import size_of
-from .images import sides
+from .images import LARGEST_BYTES, sides
 
 __all__ = ["RecordSummary", "validate_records", "read_index", "read_record"]
 
@@ -142,6 +142,8 @@ def read_record(file, begin, end):
     ValueError
         If what is there is not exactly one whole record of one label.
     """
+    if end - begin > LARGEST_BYTES:
+        raise ValueError(f"it has {end - begin} bytes up to the next one or the end, more than a picture may have")
     file.seek(begin)
     content = file.read(max(end - begin, 0))
     if not content:
@@ -232,7 +234,7 @@ def main():
             _say("reading", number, f"record {key} (byte {begin})")
             try:
                 largest = max(largest, _check_record(file, begin, ends[number], complaints))
-            except ValueError as error:
+            except Exception as error:  # whatever a damaged picture makes a decoder raise
                 _say("damaged", number, f"record {key} (byte {begin}): {error}")
     _say("largest", largest, "")
 

@@ -143,6 +143,9 @@ class Graph:
         InputError
             One line naming the node at fault.
         """
+        odd = [name for name in (self.name, *self.tensors) if not isinstance(name, str)]
+        if odd:
+            raise InputError(f"graph {self.name}: the name {odd[0]!r} is no text")
         fresh = Graph(self.name, self.image)
         _check_tensor("image", self.image)
         for node in self.nodes:

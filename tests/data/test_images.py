@@ -1,12 +1,25 @@
 """Preprocessing against ImageRecordIter, labels, and pictures that are damaged."""
 
+import contextlib
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
 
 from gluon_etinynet import InputError
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.data.images import decode, index_folder, pictures_below, preprocess, read_image, resize_short
+from gluon_etinynet.data.headers import size_of
+from gluon_etinynet.data.images import (
+    decode,
+    index_folder,
+    pictures_below,
+    preprocess,
+    read_image,
+    read_inputs,
+    resize_short,
+)
 
 
 def texture(height, width, seed=0):
@@ -147,3 +160,55 @@ def test_pictures_of_a_folder_and_of_a_list(tmp_path):
         pictures_below(listing)
     with pytest.raises(InputError, match="cannot read .*test.txt: No such file"):
         pictures_below(listing.with_name("test.txt"))
+
+
+@pytest.mark.parametrize("extension", [".png", ".jpg", ".bmp", ".webp", ".tiff", ".gif", ".jp2", ".ppm", ".pgm"])
+def test_sides_are_read_off_the_header(extension):
+    try:
+        content = cv2.imencode(extension, np.zeros((80, 133, 3), np.uint8)[..., :1 if extension == ".pgm" else 3])[1]
+    except cv2.error:
+        pytest.skip(f"this OpenCV writes no {extension}")
+    assert size_of(content.tobytes()) == (133, 80)
+    for length in range(0, 40, 3):
+        with contextlib.suppress(ValueError):
+            assert size_of(content.tobytes()[:length]) == (133, 80)
+
+
+@pytest.mark.parametrize("shape", [(1, 60000), (60000, 1), (300000, 1), (2, 100000)])
+def test_a_strip_is_refused_where_its_short_side_is_resized(shape, tmp_path):
+    cv2.imwrite(str(tmp_path / "strip.png"), np.zeros(shape, np.uint8))
+    assert read_image(tmp_path / "strip.png").shape == (*shape, 3)
+    with pytest.raises(InputError, match="strip.png is not a picture that can be used .* pixels"):
+        read_inputs([tmp_path / "strip.png"], 224)
+
+
+def test_more_pixels_than_are_read_are_refused_by_the_header(tmp_path):
+    content = bytearray(cv2.imencode(".png", np.zeros((9, 9), np.uint8))[1].tobytes())
+    content[16:24] = struct.pack(">II", 40000, 40000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (tmp_path / "large.png").write_bytes(content)
+    with pytest.raises(InputError, match=r"large.png is .*40000 x 40000 pixels, more than 100000000\); replace"):
+        read_image(tmp_path / "large.png")
+
+
+def test_hidden_files_and_folders_are_no_data(tmp_path):
+    for name in ("a/1.jpg", "a/._1.jpg", "b/2.jpg", ".ipynb_checkpoints/1.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(jpeg())
+    items, classes = index_folder(tmp_path)
+    assert classes == ["a", "b"] and [path.name for path, _ in items] == ["1.jpg", "2.jpg"]
+    assert [path.name for path in pictures_below(tmp_path)] == ["1.jpg", "2.jpg"]
+    with pytest.raises(InputError, match="absent .*does not exist"):
+        pictures_below(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("text, match", [("file;wnid\nimages/a.jpg;n1\n", "semicolons"),
+                                         (f"file,wnid\n{'x' * 5000},n1\n", "too long"),
+                                         ('file,wnid\nimages/a.jpg,"n\n1"\n', "not the name of a class")])
+def test_a_table_of_another_form_says_which(tmp_path, text, match):
+    labelled(tmp_path, [("a.jpg", "n1")])
+    (tmp_path / "labels.csv").write_text(text)
+    with pytest.raises(InputError, match=match):
+        index_folder(tmp_path)
+    (tmp_path / "labels.csv").write_bytes(b"\xef\xbb\xbffile,wnid\r\nimages/a.jpg,n1\r\n")  # as Excel writes it
+    assert index_folder(tmp_path)[1] == ["n1"]

@@ -387,3 +387,22 @@ def test_make_rec_with_other_arguments(tmp_path, photographs):
     assert make_rec(photographs, tmp_path / "one", "--seed", "1").returncode == 0
     assert make_rec(photographs, tmp_path / "two", "--seed", "1", "--num-thread", "1").returncode == 0
     assert (tmp_path / "one.rec").read_bytes() == (tmp_path / "two.rec").read_bytes()
+
+
+@pytest.mark.parametrize("label, match", [(float("inf"), r"record 70 \(byte \d+\): its label is inf"),
+                                          (float("nan"), r"record 70 .*label is nan"),
+                                          (2 ** 20, "too many for 20 rec")])
+def test_a_label_that_cannot_be_is_refused(tmp_path, label, match):
+    from gluon_etinynet.data import Loading, RecordSource
+
+    rec, _ = write(tmp_path, labels=[0] * 7 + [label] + [0] * 12)
+    with pytest.raises(InputError, match=match):
+        RecordSource(rec, Loading(2, 32))
+    if label == 2 ** 20:
+        assert RecordSource(rec, Loading(2, 32, classes=label + 1)).classes == label + 1
+
+
+def test_a_strip_in_a_record_is_refused(tmp_path):
+    rec, _ = write(tmp_path, replaced(7, cv2.imencode(".png", np.zeros((1, 60000), np.uint8))[1].tobytes()))
+    with pytest.raises(InputError, match="record 70 .* 60000 x 1 pixels"):
+        validate_records(rec)

@@ -177,3 +177,23 @@ def test_shapes_are_the_same_again_and_appear_whole(tmp_path):
 
 def test_annotations_are_escaped(tmp_path):
     assert "<name>a &amp; b</name>" in annotation("x.jpg", (10, 10, 3), [("a & b", (0, 0, 4, 4))])
+
+
+@pytest.mark.parametrize("difficult, read", [("", 0), ("0.0", 0), ("Unspecified", 0), ("1", 1), ("1.0", 1), ("nan", 0)])
+def test_what_other_tools_write_of_difficult(tmp_path, difficult, read):
+    make(tmp_path, [("dog", difficult, (1, 1, 5.5, 5))])
+    assert read_voc(tmp_path, "train", ["dog"])[0].boxes.tolist() == [[0, 0, 4.5, 4, 0, read]]
+
+
+def test_habits_of_other_tools(tmp_path):
+    for name in ("one", "two", "three"):
+        make(tmp_path, [("dog", 0, (1, 1, 5, 5))], name=name)
+    (tmp_path / "JPEGImages/one.jpg").rename(tmp_path / "JPEGImages/one.JPG")
+    (tmp_path / "ImageSets/Main/dog_train.txt").write_bytes(b"\xef\xbb\xbfone  1\r\ntwo -1\r\nthree  0\r\n")
+    assert [item.path.name for item in read_voc(tmp_path, "dog_train", ["dog"])] == ["one.JPG", "three.jpg"]
+    make(tmp_path / "zero", [("dog", 0, (0, 0, 5, 5))])
+    with pytest.raises(InputError, match="VOC counts from 1"):
+        read_voc(tmp_path / "zero", "train", ["dog"])
+    make(tmp_path / "line", [("do\ng", 0, (1, 1, 5, 5))])
+    with pytest.raises(InputError, match=r"000001.xml: 'do\\ng' is not the name of a class"):
+        classes_of(tmp_path / "line", "train")

@@ -242,3 +242,21 @@ def test_wrong_detection_with_a_right_checksum_is_refused(edit, message, tmp_pat
     rewrite(tmp_path / "ssd.npz", tmp_path / "wrong.npz", change)
     with pytest.raises(InputError, match=message):
         Graph.load(tmp_path / "wrong.npz")
+
+
+@pytest.mark.parametrize("edit", [
+    lambda d: d.update(name=["a"]), lambda d: d.update(name=None), lambda d: d.update(image={}),
+    lambda d: d["nodes"][0].update(inputs=[[]]), lambda d: d["nodes"][0].update(op=[]),
+    lambda d: d["nodes"][0]["attrs"].update(stride=10 ** 30), lambda d: d["tensors"][0].update(shape=[True, None, 1]),
+    lambda d: d["tensors"][1]["quant"].update(scale=1e400), lambda d: d["tensors"][0]["quant"].update(axis="\n"),
+    lambda d: d["nodes"][0]["attrs"]["weight_quant"].update(bits={}),
+])
+def test_values_of_other_kinds_with_a_right_checksum_are_one_line(saved, tmp_path, edit):
+    def change(members):
+        describe(members, edit)
+        del members["sha256"]
+        members["sha256"] = np.frombuffer(digest_of(members).encode(), np.uint8)
+    rewrite(saved, tmp_path / "wrong.npz", change)
+    with pytest.raises(InputError, match="wrong.npz") as raised:
+        Graph.load(tmp_path / "wrong.npz")
+    assert str(raised.value).isprintable()
