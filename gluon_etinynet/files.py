@@ -66,6 +66,8 @@ def sole_writer(folder):
     if real in held:
         yield folder
         return
+    if is_file(folder):
+        raise InputError(f"{folder} is a file; choose a folder")
     new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)

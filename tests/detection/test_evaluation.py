@@ -21,6 +21,7 @@ from gluon_etinynet.detection import evaluation
 from gluon_etinynet.detection.dataset import DetectionSource, read_voc
 from gluon_etinynet.detection.evaluation import GraphDetector, average_precisions, class_names, detect
 from gluon_etinynet.detection.shapes_dataset import SHAPES, write_shapes
+from gluon_etinynet.integer import Graph
 from gluon_etinynet.integer import run as interpret
 from gluon_etinynet.integer.detect import RESULT
 from gluon_etinynet.integer.random_graphs import etinynet_graph
@@ -165,7 +166,7 @@ def test_names_of_classes_are_found_beside_the_file(tmp_path):
     for path in (tmp_path / "run" / "a.npz", tmp_path / "run" / "epoch" / "b.npz"):
         assert class_names(path, 2) == ["bolt", "nut"]
         assert class_names(path, 2, ["x", "y"]) == ["x", "y"]
-        with pytest.raises(InputError, match="has 3 classes and not 2: give their names"):
+        with pytest.raises(InputError, match="has 3 classes, and the classes.txt beside it names 2"):
             class_names(path, 3)
     assert class_names(tmp_path / "c.npz", 20)[0] == "aeroplane"
     with pytest.raises(InputError, match="has 2 classes and not 20"):
@@ -176,7 +177,7 @@ def test_names_of_classes_are_found_beside_the_file(tmp_path):
 
 @pytest.fixture(scope="module")
 def detectors(shapes, tmp_path_factory):
-    """A checkpoint of an untrained detector of the shapes, and its Graph, which has no names beside it."""
+    """A checkpoint of an untrained detector of the shapes, and its Graph, with the names of its classes and without."""
     work = tmp_path_factory.mktemp("detectors")
     mx.random.seed(0)
     net = get_model("ssd_256_etinynet0.75_voc", classes=SHAPES)
@@ -191,6 +192,10 @@ def detectors(shapes, tmp_path_factory):
     done = run("tools/make_graph.py", "--model", "ssd_256_etinynet0.75_voc", "--params", work / "float" / "net.params",
                "--calib-dir", shapes / "JPEGImages", "--num-images", 4, "--out", work / "net.npz")
     assert done.returncode == 0, done.stderr
+    graph = Graph.load(work / "net.npz")
+    assert graph.labels == list(SHAPES)
+    graph.labels = None
+    graph.save(work / "nameless.npz")
     return work
 
 
@@ -200,7 +205,7 @@ def evaluate(shapes, save_dir, *arguments):
 
 
 @pytest.mark.parametrize("detector", [("--params", "float/net.params"),
-                                      ("--graph", "net.npz", "--classes", ",".join(SHAPES))])
+                                      ("--graph", "net.npz")])
 def test_the_tool_measures_checkpoints_and_graphs(shapes, detectors, detector, tmp_path):
     flag, file, *more = detector
     done = evaluate(shapes, tmp_path, flag, detectors / file, "--threshold", 0.01, *more)
@@ -223,7 +228,7 @@ def test_the_tool_measures_checkpoints_and_graphs(shapes, detectors, detector, t
 @pytest.mark.parametrize("arguments, word", [
     ([], "give one detector"),
     (["--params", "x", "--graph", "y"], "give one detector"),
-    (["--graph", "{}/net.npz"], "has 4 classes and not 20"),
+    (["--graph", "{}/nameless.npz"], "has 4 classes and not 20"),
     (["--graph", "{}/net.npz", "--classes", "a,b"], "has 4 classes and not 2"),
     (["--graph", "{}/net.npz", "--classes", "a,a,b,c"], "must differ"),
     (["--graph", "{}/net.npz", "--num-gpus", "1"], "--num-gpus does not go with --graph"),

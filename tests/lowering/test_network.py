@@ -253,7 +253,7 @@ def test_what_the_tool_refuses(checkpoints, photographs, tmp_path):
     (tmp_path / "one").mkdir()
     cv2.imwrite(str(tmp_path / "one" / "a.png"), np.zeros((40, 40, 3), np.uint8))
     refused("float", "no pictures", "--calib-dir", tmp_path / "empty")
-    refused("float", "no pictures", "--calib-dir", tmp_path / "absent")
+    refused("float", "it does not exist", "--calib-dir", tmp_path / "absent")
     refused("float", "one photograph", "--calib-dir", tmp_path / "one")
     (tmp_path / "one" / "b.png").write_bytes(b"no picture")
     refused("float", "b.png", "--calib-dir", tmp_path / "one")
