@@ -30,8 +30,7 @@ HEADER = ["network", "processor", "image", "pictures", "compared", "pictures tha
 
 
 def parse_args():
-    parser = cli.Parser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", required=True, metavar="DIR", help="photographs, in folders or not")
     parser.add_argument("--num-images", type=COUNT, help="use only so many of them (default: all)")
     parser.add_argument("--cortex-m", type=COUNT_OR_NONE, default=3, metavar="N",

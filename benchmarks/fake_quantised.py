@@ -29,8 +29,7 @@ HEADER = ["tensor", "values", "fed: equal, %", "most steps", "alone: equal, %", 
 
 
 def parse_args():
-    parser = cli.Parser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="etinynet1.0", help="network (default: etinynet1.0)")
     parser.add_argument("--params", metavar="FILE",
                         help="checkpoint, float or quantised by ASQ (default: the released one)")

@@ -34,8 +34,7 @@ PEERS = {"CMSIS-NN": (365.2, None, None, None, None), "CMSIS-NN -O3": (377.0, 48
 
 
 def parse_args():
-    parser = cli.Parser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--graph", nargs="+", metavar="NPZ",
                         help="integer networks (default: random weights)")
     parser.add_argument("--mcu", nargs="+", choices=MCUS, default=["stm32f412"], help="default: stm32f412")
@@ -98,7 +97,7 @@ def on_host(folder, cflags, image):
          image)
     listing = call(["callgrind_annotate", "--inclusive=yes", "--threshold=100", out]).decode()
     counts = {name: int(count.replace(",", ""))
-              for count, name in re.findall(r"^ *([\d,]+) .*:net_etn_(\w+)", listing, re.MULTILINE)}
+              for count, name in re.findall(r"^ *([\d,]+) .*:net_etn_[0-9a-f]{8}_(\w+)", listing, re.MULTILINE)}
     parts = [sum(counts[name] for name in names) for names in HOST_PARTS.values()]
     return [millions(counts["run"]), *map(millions, parts)]
 

@@ -28,8 +28,7 @@ POINT = 0.01  # the most that 8 bits may cost
 def parse_args():
     from gluon_etinynet.flags import add_dataset_arguments
 
-    parser = cli.Parser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--params", required=True, metavar="FILE", help="checkpoint of tools/train_ssd.py")
     add_dataset_arguments(parser)
     parser.add_argument("--num-images", type=COUNT, default=256,

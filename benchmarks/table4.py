@@ -38,8 +38,7 @@ NOTHING = Memory("no", None, None, None, None, None)
 
 
 def parse_args():
-    parser = cli.Parser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--params", metavar="FILE",
                         help="float checkpoint of EtinyNet-1.0 (default: the released one)")
     parser.add_argument("--calib-dir", metavar="DIR", help="photographs for the ranges of the feature maps")

@@ -23,8 +23,7 @@ from gluon_etinynet.training import evaluate_graph, evaluate_net
 
 
 def parse_args():
-    parser = cli.Parser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--graph", required=True, metavar="NPZ",
                         help="integer network, of tools/make_graph.py")
     add_picture_arguments(parser)
