@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run the tests, installing first what is missing:
 #
-#     bash recipes/test.sh                    the tests that need no network, about a minute
+#     bash recipes/test.sh                    the tests that need no network, some minutes
 #     bash recipes/test.sh --all              the slow ones too
 #     bash recipes/test.sh --python 3.9       on another Python, in .venv-3.9
 #     bash recipes/test.sh tests/test_x.py -k name    anything else goes to pytest

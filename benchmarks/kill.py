@@ -1,0 +1,140 @@
+"""What is left of a command that is killed, and whether the same command then ends as if nothing had been.
+
+    python benchmarks/kill.py [--times 100] [--jobs training quantising export record] [--save-dir runs/kill]
+
+Runs each job once to its end and measures it. Then, so many times: starts it in a folder of its own, sends SIGKILL to
+it and its children at a moment drawn from the second half of that time (in the first MXNet is loaded), looks for files
+that are half written, runs the same command again, and compares what it writes with the undisturbed run, byte by byte.
+Prints, for each job: kills, kills that hit a running job, files half written, second runs that failed, and results that
+differ. Exit status 1 if one of the last three is not 0.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from gluon_etinynet import InputError, cli
+from gluon_etinynet.files import PARTIAL, write_csv, write_json
+from gluon_etinynet.integer import Graph
+from gluon_etinynet.integer.random_graphs import etinynet_graph
+from gluon_etinynet.networks.params_file import read_params
+from gluon_etinynet.quantities import COUNT, SEED
+
+ROOT = Path(__file__).resolve().parents[1]
+TRAINING = ["--digits", "--model", "etinynet0.75", "--input-size", "16", "--num-epochs", "2", "--float-epochs", "1"]
+# The tool and its flags, with {} for the folder of the run; and which of its files must come out the same.
+JOBS = {
+    "training": (["train_digits.py", "--model", "etinynet0.75", "--num-epochs", "2", "--save-dir", "{}/out"],
+                 ["out/net.params", "out/metrics.json", "out/classes.txt"]),
+    "quantising": (["quantize.py", *TRAINING, "--save-dir", "{}/out"], ["out/net.params"]),
+    "export": (["export_c.py", "--graph", "{}/../graph.npz", "--out", "{}/out"], None),
+    "record": (["make_rec.py", "{}/../pictures", "{}/out/all"], ["out/all.rec", "out/all.idx", "out/all.classes.txt"]),
+}
+READERS = {".json": lambda path: json.loads(path.read_text()), ".params": read_params, ".npz": Graph.load}
+HEADER = ["job", "kills", "while it ran", "files half written", "second runs that failed", "results that differ"]
+
+
+def parse_args():
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=COUNT, default=100, help="kills of each job (default: 100)")
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS), help="default: all")
+    parser.add_argument("--seed", type=SEED, default=0, help="of the moments (default: 0)")
+    parser.add_argument("--save-dir", type=Path, default=Path("runs/kill"), help="default: %(default)s")
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    random = np.random.RandomState(args.seed)
+    with tempfile.TemporaryDirectory(prefix="etinynet-kill-") as work:
+        prepare(Path(work))
+        rows = [killed(job, Path(work), args.times, random) for job in args.jobs]
+    print(cli.table(HEADER, rows))
+    write_csv(args.save_dir / "kill.csv", HEADER, rows)
+    write_json(args.save_dir / "kill.json", [dict(zip(HEADER, row)) for row in rows])
+    return int(any(sum(row[3:]) for row in rows))
+
+
+def prepare(work):
+    """What the jobs read."""
+    etinynet_graph("tiny", 32, 4, classes=5).save(work / "graph.npz")
+    for index in range(40):
+        (work / "pictures" / f"class{index % 2}").mkdir(parents=True, exist_ok=True)
+        picture = np.random.RandomState(index).randint(0, 256, (40, 40, 3)).astype(np.uint8)
+        cv2.imwrite(str(work / "pictures" / f"class{index % 2}" / f"{index}.png"), picture)
+
+
+def killed(job, work, times, random):
+    """One row of the table."""
+    words, names = JOBS[job]
+    began = time.monotonic()
+    wait(start(words, work / f"{job}-whole"), f"{job}: the undisturbed run")
+    seconds = time.monotonic() - began
+    expected = contents(work / f"{job}-whole", names)
+    hit = half = failed = different = 0
+    for number in cli.progress(range(times), desc=job):
+        folder = work / f"{job}-{number}"
+        process = start(words, folder)
+        time.sleep(seconds * random.uniform(0.5, 1.0))
+        hit += process.poll() is None
+        with contextlib.suppress(ProcessLookupError):  # it has ended, and its children too
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        half += len(half_written(folder))
+        try:
+            wait(start(words, folder), job)
+        except InputError as error:
+            print(error)
+            failed += 1
+            continue
+        if contents(folder, names) != expected:
+            print(f"{job}, kill {number}: other files than those of the undisturbed run")
+            different += 1
+    return [job, times, hit, half, failed, different]
+
+
+def start(words, folder):
+    folder.mkdir(exist_ok=True)
+    command = [sys.executable, str(ROOT / "tools" / words[0]), *(word.replace("{}", str(folder)) for word in words[1:])]
+    environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            start_new_session=True)
+
+
+def wait(process, name):
+    said, _ = process.communicate()
+    if process.returncode:
+        last = (said.strip().splitlines() or ["nothing"])[-1]
+        raise InputError(f"{name} ended with status {process.returncode} and said: {last}")
+
+
+def contents(folder, names):
+    """The files that count, by their paths in the folder."""
+    names = names or [str(path.relative_to(folder)) for path in (folder / "out").rglob("*") if path.is_file()]
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+
+
+def half_written(folder):
+    """Files in their places that their readers do not take."""
+    found = []
+    for path in (path for path in folder.rglob("*") if path.suffix in READERS and PARTIAL not in str(path)):
+        try:
+            READERS[path.suffix](path)
+        except (InputError, ValueError) as error:
+            print(f"half written: {error}")
+            found.append(path)
+    return found
+
+
+if __name__ == "__main__":
+    cli.run(main)
