@@ -25,9 +25,9 @@ import numpy as np
 
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.files import PARTIAL, write_csv, write_json
-from gluon_etinynet.integer import Graph
 from gluon_etinynet.integer.random_graphs import etinynet_graph
 from gluon_etinynet.networks.params_file import read_params
+from gluon_etinynet.npz import read_npz
 from gluon_etinynet.quantities import COUNT, SEED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +40,7 @@ JOBS = {
     "export": (["export_c.py", "--graph", "{}/../graph.npz", "--out", "{}/out"], None),
     "record": (["make_rec.py", "{}/../pictures", "{}/out/all"], ["out/all.rec", "out/all.idx", "out/all.classes.txt"]),
 }
-READERS = {".json": lambda path: json.loads(path.read_text()), ".params": read_params, ".npz": Graph.load}
+READERS = {".json": lambda path: json.loads(path.read_text()), ".params": read_params, ".npz": lambda path: read_npz(path, "")}
 HEADER = ["job", "kills", "while it ran", "files half written", "second runs that failed", "results that differ"]
 
 
