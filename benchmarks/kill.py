@@ -40,7 +40,8 @@ JOBS = {
     "export": (["export_c.py", "--graph", "{}/../graph.npz", "--out", "{}/out"], None),
     "record": (["make_rec.py", "{}/../pictures", "{}/out/all"], ["out/all.rec", "out/all.idx", "out/all.classes.txt"]),
 }
-READERS = {".json": lambda path: json.loads(path.read_text()), ".params": read_params, ".npz": lambda path: read_npz(path, "")}
+READERS = {".json": lambda path: json.loads(path.read_text()), ".params": read_params,
+           ".npz": lambda path: read_npz(path, "write it anew")}
 HEADER = ["job", "kills", "while it ran", "files half written", "second runs that failed", "results that differ"]
 
 
