@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .reading import InputError, is_file, open_file, read_classes
+from .reading import LARGEST, InputError, is_file, open_file, read_classes
 
 __all__ = ["LOCK", "PARTIAL", "sole_writer", "atomic_path", "atomic_folder", "staged_files", "place_below",
            "holds_nothing", "write_text", "write_json", "write_csv", "npz_bytes", "write_classes", "sha256", "download"]
@@ -308,7 +308,7 @@ def write_classes(path, names):
 def sha256(path):
     """Return the SHA-256 of a file as a hexadecimal string."""
     digest = hashlib.sha256()
-    with open_file(path) as source:
+    with open_file(path, LARGEST) as source:
         for block in iter(lambda: source.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
