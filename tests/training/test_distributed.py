@@ -118,8 +118,7 @@ def test_two_workers_equal_one_process_with_the_same_global_batch(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim, number", [("rank 1", signal.SIGKILL), ("rank 0", signal.SIGKILL),
-                                            ("server", signal.SIGKILL), ("rank 1", signal.SIGSTOP),
-                                            ("server", signal.SIGSTOP)])
+                                            ("server", signal.SIGKILL), ("rank 1", signal.SIGSTOP)])
 def test_a_killed_or_stopped_process_ends_the_job_and_it_resumes(tmp_path, victim, number):
     command = LAUNCH + ["--grace", "3", "--patience", "10", "--"] + WORKER + [str(tmp_path / "two"), "6", "dist_sync"]
     job = subprocess.Popen(command + ["--slow"], env=ENVIRONMENT, text=True, stdout=subprocess.PIPE,
