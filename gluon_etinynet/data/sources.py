@@ -332,7 +332,10 @@ class RecordSource(Source):
             path_imgrec=str(rec), path_imgidx=str(idx or Path(rec).with_suffix(".idx")),
             data_shape=(3, size, size), batch_size=loading.batch_size, preprocess_threads=max(1, loading.threads),
             part_index=loading.part_index, num_parts=loading.num_parts, mean_r=128, mean_g=128, mean_b=128,
-            round_batch=False, device_id=-1, verbose=False)
+            round_batch=False, device_id=-1, verbose=False,
+            # One batch ahead. An iterator of MXNet's that is closed, as ours is after each epoch, keeps the memory of
+            # up to so many batches for good (apache/mxnet #15218).
+            prefetch_buffer=1)
         if loading.train:
             self.options.update(
                 shuffle=True, random_resized_crop=True, rand_mirror=True,
