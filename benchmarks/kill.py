@@ -82,6 +82,8 @@ def killed(job, work, times, random):
     wait(start(words, work / f"{job}-whole"), f"{job}: the undisturbed run")
     seconds = time.monotonic() - began
     expected = contents(work / f"{job}-whole", names)
+    if not expected or None in expected.values():
+        raise InputError(f"{job}: the undisturbed run has not written {', '.join(expected) or 'anything'}")
     hit = half = failed = different = 0
     for number in cli.progress(range(times), desc=job):
         folder = work / f"{job}-{number}"
@@ -120,9 +122,9 @@ def wait(process, name):
 
 
 def contents(folder, names):
-    """The files that count, by their paths in the folder."""
+    """The files that count, by their paths in the folder; None for one that is missing."""
     names = names or [str(path.relative_to(folder)) for path in (folder / "out").rglob("*") if path.is_file()]
-    return {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+    return {name: (folder / name).read_bytes() if (folder / name).is_file() else None for name in names}
 
 
 def half_written(folder):

@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-__all__ = ["InputError", "parsing", "is_file", "is_folder", "expand", "list_folder", "open_file", "read_bytes",
+__all__ = ["LARGEST", "InputError", "parsing", "is_file", "is_folder", "expand", "list_folder", "open_file", "read_bytes",
            "read_text", "read_lines", "parse_json", "read_json", "read_record", "read_classes",
            "classes_beside"]
 

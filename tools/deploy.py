@@ -33,7 +33,7 @@ from gluon_etinynet.data.images import index_folder
 from gluon_etinynet.export.c.program import MCUS, DoesNotFit, make, raw, simulate, sizes
 from gluon_etinynet.files import sha256, sole_writer, write_classes, write_csv, write_json, write_text
 from gluon_etinynet.integer import Graph
-from gluon_etinynet.quantities import SIDE
+from gluon_etinynet.quantities import SIDE, Quantity
 from gluon_etinynet.reading import classes_beside, read_json
 from gluon_etinynet.steps import Step, run_steps
 
@@ -68,7 +68,8 @@ def parse_args():
     add("--model", default=MODELS[0], help=f"one of {', '.join(MODELS)} (default: %(default)s)")
     add("--params", metavar="FILE", help="a float checkpoint with these classes: nothing is trained")
     add("--weight-bits", type=int, choices=(4, 8), default=8, help="8, or 4 by ASQ for a classifier (default: 8)")
-    add("--input-size", type=SIDE, help="side of a classifier's pictures in pixels (default: 224)")
+    add("--input-size", type=Quantity(32, SIDE.high),
+        help="side of a classifier's pictures in pixels, 32 at least (default: 224)")
     words, training = sys.argv[1:], []
     if "--" in words:
         words, training = words[:words.index("--")], words[words.index("--") + 1:]

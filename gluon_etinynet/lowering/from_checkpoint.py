@@ -10,6 +10,7 @@ from ..data.images import pictures_below, read_image, read_inputs
 from ..detection.augment import resize_square
 from ..files import InputError
 from ..integer import pixels_to_input
+from ..quantities import SIDE
 
 __all__ = ["graph_of_checkpoint", "calibration_pictures"]
 
@@ -49,8 +50,8 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_
     from .checks import check_network
     from .network import lower
 
-    if input_size is not None and input_size < 3:
-        raise InputError(f"input_size {input_size} is too small; EtinyNet needs 3 pixels")
+    if input_size is not None:
+        SIDE.check("input_size", input_size)
     if calib_dir is not None and calib_digits:
         raise InputError("calib_dir and calib_digits name two sets of pictures; give one")
     net, contents, path, labels = load_checkpoint(model, params)

@@ -76,6 +76,16 @@ def rewrite(saved, path, change):
         np.savez(out, **members)
 
 
+def rewrite_sealed(source, target, edit):
+    """A copy with another description, and the right checksum for it."""
+    def change(members):
+        describe(members, edit)
+        del members["sha256"]
+        members["sha256"] = np.frombuffer(digest_of(members).encode(), np.uint8)
+
+    rewrite(source, target, change)
+
+
 def describe(members, edit):
     description = json.loads(members["graph.json"].tobytes().decode())
     edit(description)
@@ -125,11 +135,7 @@ def test_another_version_a_pickle_and_foreign_files_are_refused(saved, tmp_path,
     lambda d: d.update(image=3),
 ])
 def test_a_wrong_description_with_a_right_checksum_is_refused(saved, tmp_path, edit):
-    def change(members):
-        describe(members, edit)
-        del members["sha256"]
-        members["sha256"] = np.frombuffer(digest_of(members).encode(), np.uint8)
-    rewrite(saved, tmp_path / "wrong.npz", change)
+    rewrite_sealed(saved, tmp_path / "wrong.npz", edit)
     with pytest.raises(InputError, match=r"wrong\.npz(:| holds no valid graph)"):
         Graph.load(tmp_path / "wrong.npz")
 
@@ -235,11 +241,7 @@ def test_append_infers_odd_shapes():
 def test_wrong_detection_with_a_right_checksum_is_refused(edit, message, tmp_path):
     ssd_graph("tiny", 33, classes=2).save(tmp_path / "ssd.npz")
 
-    def change(members):
-        describe(members, lambda d: edit(d["detection"]))
-        del members["sha256"]
-        members["sha256"] = np.frombuffer(digest_of(members).encode(), np.uint8)
-    rewrite(tmp_path / "ssd.npz", tmp_path / "wrong.npz", change)
+    rewrite_sealed(tmp_path / "ssd.npz", tmp_path / "wrong.npz", lambda d: edit(d["detection"]))
     with pytest.raises(InputError, match=message):
         Graph.load(tmp_path / "wrong.npz")
 
@@ -252,11 +254,7 @@ def test_wrong_detection_with_a_right_checksum_is_refused(edit, message, tmp_pat
     lambda d: d["nodes"][0]["attrs"]["weight_quant"].update(bits={}),
 ])
 def test_values_of_other_kinds_with_a_right_checksum_are_one_line(saved, tmp_path, edit):
-    def change(members):
-        describe(members, edit)
-        del members["sha256"]
-        members["sha256"] = np.frombuffer(digest_of(members).encode(), np.uint8)
-    rewrite(saved, tmp_path / "wrong.npz", change)
+    rewrite_sealed(saved, tmp_path / "wrong.npz", edit)
     with pytest.raises(InputError, match="wrong.npz") as raised:
         Graph.load(tmp_path / "wrong.npz")
     assert str(raised.value).isprintable()

@@ -84,7 +84,7 @@ DETECTOR = {"--dataset-root": "{}/shapes", "--mcu": "stm32h743", "--out": "{}/ou
     (CLASSIFIER, {"--val-dir": None}, "give either --data-dir"),
     (DETECTOR, {"--dataset-root": None}, "give either --data-dir"),
     (CLASSIFIER, {"--model": "resnet"}, "must be one of etinynet1.0"),
-    (CLASSIFIER, {"--input-size": "7"}, "--input-size: 7 is not"),
+    (CLASSIFIER, {"--input-size": "31"}, "--input-size: 31 is not"),
     (CLASSIFIER, {"--out": "{}/file"}, "is a file"),
     (CLASSIFIER, {"--out": "{}/file/within"}, "cannot write"),
     (CLASSIFIER, {"--out": "{}/val"}, "holds other files"),
