@@ -10,8 +10,8 @@ import os
 import stat
 from pathlib import Path
 
-__all__ = ["LARGEST", "InputError", "parsing", "is_file", "is_folder", "expand", "list_folder", "open_file", "read_bytes",
-           "read_text", "read_lines", "parse_json", "read_json", "read_record", "read_classes",
+__all__ = ["LARGEST", "InputError", "parsing", "is_file", "is_folder", "expand", "list_folder", "open_file",
+           "read_bytes", "read_text", "read_lines", "parse_json", "read_json", "read_record", "read_classes",
            "classes_beside"]
 
 # Bytes of a file that is read whole; of text; of a tree, JSON or XML, which takes up to 60 times as much when parsed.
