@@ -70,7 +70,7 @@ def parse_args():
     add("--color-jitter", type=SHARE, default=0.0, help="brightness, contrast, saturation by up to this part")
     add("--batch-size", type=BATCH, default=1024, help="in all, over all devices and machines")
     add("-j", "--num-workers", type=THREADS, default=os.cpu_count(),
-        help="threads that read pictures (default: all cores); records are repeatable to the bit with 1 only")
+        help="threads that read pictures (default: all cores)")
     recipe = parser.add_argument_group("training")
     add = recipe.add_argument
     add("--num-epochs", type=EPOCHS, default=paper.epochs)

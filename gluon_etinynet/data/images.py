@@ -18,8 +18,8 @@ from ..quantities import CROP_RATIO, SIDE
 from ..reading import InputError, is_file, is_folder, list_folder, parsing, read_bytes, read_lines, read_text
 from .headers import size_of
 
-__all__ = ["read_image", "read_crop", "read_inputs", "decode", "sides", "resize_short", "center_crop", "preprocess",
-           "pictures_below", "read_split", "class_name", "index_folder"]
+__all__ = ["read_image", "read_crop", "read_inputs", "use_picture", "decode", "sides", "resize_short", "center_crop",
+           "preprocess", "pictures_below", "read_split", "class_name", "index_folder"]
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp")
 
@@ -47,17 +47,18 @@ def read_image(path):
     InputError
         If the file is missing, no picture, too large, or a JPEG whose end is missing.
     """
-    return _read(path, lambda image: image)
+    return use_picture(read_bytes(path, LARGEST_BYTES), path)
 
 
 def read_crop(path, size, crop_ratio=0.875):
     """Read a picture and cut its centre: parameters as of `center_crop`, result and errors as of `read_image`."""
-    return _read(path, lambda image: center_crop(image, size, crop_ratio))
-
-
-def _read(path, use):
     content = read_bytes(path, LARGEST_BYTES)
-    with parsing(path, "replace or remove it", "is not a picture that can be used"):
+    return use_picture(content, path, lambda image: center_crop(image, size, crop_ratio))
+
+
+def use_picture(content, name, use=lambda image: image):
+    """Decode an encoded picture (bytes) and return `use` of it; an InputError, with its name, if either fails."""
+    with parsing(name, "replace or remove it", "is not a picture that can be used"):
         return use(decode(content))
 
 

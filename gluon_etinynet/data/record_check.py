@@ -1,9 +1,9 @@
 """Are all records of a RecordIO file whole? ``python -m gluon_etinynet.data.record_check`` is the child that looks.
 
-``mx.io.ImageRecordIter`` ends the whole process with a signal where a record is damaged: there is
-nothing to catch. Therefore every record is read and its picture decoded beforehand, by child
-processes: whatever a damaged picture does to a decoder, it does it to them. A stamp beside the records,
-``FILE.rec.checked``, says that they are whole: the next start only compares size and time of the files.
+A training should not run for a day and stop at a damaged record, nor learn from half a picture. Therefore every
+record is read and its picture decoded beforehand, by child processes: whatever a damaged picture does to a
+decoder, it does it to them. A stamp beside the records, ``FILE.rec.checked``, says that they are whole: the next
+start only compares size and time of the files.
 
 A record is ``magic, cflag << 29 | length, payload padded to 4 bytes``; where the payload itself holds
 the magic number it is split there into a begin, middle and end part (cflag 1, 2, 3) and the magic
@@ -32,7 +32,7 @@ from ..reading import InputError, open_file, read_bytes, read_json
 from .headers import size_of
 from .images import LARGEST_BYTES, sides
 
-__all__ = ["RecordSummary", "validate_records", "read_index", "read_record"]
+__all__ = ["REMEDY", "RecordSummary", "validate_records", "read_index", "read_record"]
 
 MAGIC = struct.pack("<I", 0xced7230a)
 HEADER = struct.Struct("<IfQQ")
@@ -45,7 +45,7 @@ RecordSummary.__doc__ = "Number of records, and the largest label plus one."
 
 
 def validate_records(rec, idx=None):
-    """Make sure that `mx.io.ImageRecordIter` survives a RecordIO file.
+    """Make sure that every record of a RecordIO file is whole.
 
     Detects every damage of the framing, every picture that does not decode, and what the JPEG decoder
     notices inside the compressed data. (Some flipped bits there change pixels and break no rule of

@@ -8,17 +8,17 @@ Every source has one face, which is all the training loop knows:
   shapes (n, 3, height, width) and (n,). Data is ``pixel - 128`` in RGB ("8 bit signed integer with no
   standardization").
 
-An epoch depends on (seed, number) alone, not on the epochs before it: a training run that was killed
-goes on with the batches it would have seen. (The exception: RecordSource with several threads.) In
-training the samples are shuffled and augmented and the incomplete last batch is left out, because batch
-normalisation over a few samples disturbs the running statistics; in evaluation each sample comes
-exactly once, in order, the last batch smaller. With `num_parts` workers each sample is in exactly one
-part, and in training every part has the same number of batches, without which synchronous workers
-would wait for each other for ever.
+An epoch depends on (seed, number) alone, not on the epochs before it nor on the threads: a training run that was
+killed goes on with the batches it would have seen. In training the samples are shuffled and augmented and the
+incomplete last batch is left out, because batch normalisation over a few samples disturbs the running statistics; in
+evaluation each sample comes exactly once, in order, the last batch smaller. With `num_parts` workers each sample is in
+exactly one part, and in training every part has the same number of batches, without which synchronous workers would
+wait for each other for ever.
 """
 
+import collections
+import concurrent.futures
 import dataclasses
-import math
 from pathlib import Path
 from typing import Optional
 
@@ -28,12 +28,12 @@ import numpy as np
 from .._mxnet import mx
 from ..integer import pixels_to_input
 from ..quantities import BATCH, COUNT, READERS, SEED, SIDE
-from ..reading import InputError, read_classes
-from .augment import CROP_AREA, CROP_RATIO, augment, turn
-from .images import read_crop, read_image
-from .record_check import validate_records
+from ..reading import InputError, open_file, parsing, read_bytes, read_classes
+from .augment import augment, turn
+from .images import LARGEST_BYTES, center_crop, use_picture
+from .record_check import REMEDY, read_index, read_record, validate_records
 
-__all__ = ["Loading", "ArraySource", "FolderSource", "RecordSource", "seed_of"]
+__all__ = ["Loading", "ArraySource", "PictureSource", "FolderSource", "RecordSource", "seed_of"]
 
 LIKELY_CLASSES = 1000  # of a few records of ImageNet; more than that and than records come from a damaged label
 
@@ -113,16 +113,13 @@ class Source:
 
     def __init__(self, samples, classes, loading):
         self.samples, self.classes, self.batch_size, self.loading = samples, classes, loading.batch_size, loading
-        parts = [len(self._part(range(samples), part)) for part in range(loading.num_parts)]
+        parts = [len(range(samples)[part::loading.num_parts]) for part in range(loading.num_parts)]
         # The smallest part decides, so that all parts have as many batches.
         self.samples_per_epoch = (min(parts) // self.batch_size * self.batch_size if loading.train
                                   else parts[loading.part_index])
         if not self.samples_per_epoch:
             raise InputError(f"{samples} samples are too few for {loading.num_parts} x one batch of "
                              f"{self.batch_size}; choose a smaller batch")
-
-    def _part(self, samples, part):
-        return samples[part::self.loading.num_parts]
 
     def __len__(self):
         """Batches in an epoch."""
@@ -133,7 +130,7 @@ class Source:
         order = np.arange(self.samples)
         if self.loading.train:
             order = np.random.RandomState(seed_of(self.loading.seed, number)).permutation(self.samples)
-        order = self._part(order, self.loading.part_index)[:self.samples_per_epoch]
+        order = order[self.loading.part_index::self.loading.num_parts][:self.samples_per_epoch]
         return [order[start:start + self.batch_size] for start in range(0, len(order), self.batch_size)]
 
 
@@ -200,13 +197,15 @@ class ArraySource(Source):
             yield _to_ndarrays(_network_input(pictures), self.labels[indices])
 
 
-class FolderSource(Source):
-    """Batches from picture files, through Gluon's DataLoader.
+class PictureSource(Source):
+    """Batches from encoded pictures, which threads read, decode and augment while the network learns.
+
+    A source of this kind says where its pictures are: `content`.
 
     Parameters
     ----------
-    files : list of (path, int)
-        Pictures and their labels, as from `gluon_etinynet.data.index_folder`.
+    samples, classes
+        As of `Source`.
     loading : Loading
         With a size.
     crop_ratio : float
@@ -222,26 +221,58 @@ class FolderSource(Source):
         In evaluation: what was said of the pictures that could not be read and were left out.
     """
 
-    def __init__(self, files, loading, crop_ratio=0.875, jitter=0.0, strict=False):
-        if not files:
-            raise InputError("there are no pictures")
+    def __init__(self, samples, classes, loading, crop_ratio=0.875, jitter=0.0, strict=False):
         loading.require("size")
-        super().__init__(len(files), loading.classes or max(label for _, label in files) + 1, loading)
-        self.files, self.size, self.crop_ratio, self.jitter = files, loading.size, crop_ratio, jitter
-        self.strict, self.unreadable = strict, []
+        super().__init__(samples, classes, loading)
+        self.size, self.crop_ratio, self.jitter = loading.size, crop_ratio, jitter
+        self.strict, self.unreadable, self._pool = strict, [], None
+
+    def content(self, index):
+        """The encoded picture (bytes) of a sample, its label, and what it is called in a message."""
+        raise NotImplementedError
 
     def epoch(self, number=0):
         """Iterate over the batches of epoch `number`."""
         self.unreadable = []
-        loader = mx.gluon.data.DataLoader(
-            _Files(self, number), batch_sampler=self._batches(number), batchify_fn=_batchify,
-            num_workers=self.loading.threads, thread_pool=True)
-        for data, labels, complaints in loader:
+        for data, labels, complaints in self._ahead(lambda indices: self._batch(indices, number),
+                                                    self._batches(number)):
             if complaints and (self.loading.train or self.strict):
                 raise InputError(complaints[0])
             self.unreadable += complaints
             if labels:
                 yield _to_ndarrays(data, labels)
+
+    def _ahead(self, work, tasks):
+        """The results of all tasks, in order; each thread has begun with one more when a result is used."""
+        if not self.loading.threads:
+            yield from map(work, tasks)
+            return
+        # The same threads in every epoch: new ones would bring memory of their own that is not given back.
+        self._pool = self._pool or concurrent.futures.ThreadPoolExecutor(self.loading.threads)
+        begun = collections.deque()
+        try:
+            for task in tasks:
+                begun.append(self._pool.submit(work, task))
+                if len(begun) > self.loading.threads:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for future in begun:
+                future.cancel()
+
+    def _batch(self, indices, number):
+        """Pictures and labels of those samples that can be read, and what was said of the others."""
+        pictures, labels, complaints = [], [], []
+        for index in indices:
+            try:
+                picture, label = self.sample(index, number)
+            except InputError as error:
+                complaints.append(str(error))
+            else:
+                pictures.append(picture)
+                labels.append(label)
+        return _network_input(pictures) if pictures else None, labels, complaints
 
     def sample(self, index, number):
         """Read one sample of epoch `number`.
@@ -257,57 +288,48 @@ class FolderSource(Source):
         InputError
             If it cannot be read.
         """
+        content, label, name = self.content(index)
+        if not self.loading.train:
+            return use_picture(content, name, lambda image: center_crop(image, self.size, self.crop_ratio)), label
+        # Of this picture in this epoch, whichever thread reads it.
+        random = np.random.RandomState(seed_of(self.loading.seed, number, index))
+        return augment(use_picture(content, name), self.size, random, self.jitter), label
+
+
+class FolderSource(PictureSource):
+    """Batches from picture files.
+
+    Parameters
+    ----------
+    files : list of (path, int)
+        Pictures and their labels, as from `gluon_etinynet.data.index_folder`.
+    loading, crop_ratio, jitter, strict
+        As of `PictureSource`.
+    """
+
+    def __init__(self, files, loading, **options):
+        if not files:
+            raise InputError("there are no pictures")
+        super().__init__(len(files), loading.classes or max(label for _, label in files) + 1, loading, **options)
+        self.files = files
+
+    def content(self, index):
+        """As of `PictureSource`; InputError if the file cannot be read."""
         path, label = self.files[index]
-        if self.loading.train:
-            # Of this picture in this epoch, whichever thread reads it.
-            random = np.random.RandomState(seed_of(self.loading.seed, number, index))
-            return augment(read_image(path), self.size, random, self.jitter), label
-        return read_crop(path, self.size, self.crop_ratio), label
+        return read_bytes(path, LARGEST_BYTES), label, path
 
 
-class _Files(mx.gluon.data.Dataset):
-    """The pictures of one epoch of a FolderSource."""
-
-    def __init__(self, source, number):
-        self.source, self.number = source, number
-
-    def __len__(self):
-        return self.source.samples
-
-    def __getitem__(self, index):
-        try:
-            return (*self.source.sample(index, self.number), None)
-        except InputError as error:
-            return None, None, str(error)
-
-
-def _batchify(samples):
-    whole = [(picture, label) for picture, label, complaint in samples if complaint is None]
-    data = _network_input([picture for picture, _ in whole]) if whole else None
-    return data, [label for _, label in whole], [complaint for _, _, complaint in samples if complaint]
-
-
-class RecordSource(Source):
-    """Batches from a RecordIO file, through `mx.io.ImageRecordIter`, the fastest way.
-
-    The records are checked before they are opened (see `gluon_etinynet.data.record_check`). With several
-    parts each worker has a run of neighbouring records: they should not be sorted by class, and those
-    of ``recipes/make_rec.sh`` are not.
-
-    The seed gives the order. The crops and flips are MXNet's own sequence, the same in every epoch, dealt to
-    the samples in the epoch's order; with more than one thread chance deals them, and an epoch is not
-    repeatable to the bit.
+class RecordSource(PictureSource):
+    """Batches from a RecordIO file, whose records are checked before (see `gluon_etinynet.data.record_check`).
 
     Parameters
     ----------
     rec : str or Path
     loading : Loading
-        With a size. Of the threads, which decode, MXNet uses at most half as many as there are cores. One
-        keeps training repeatable.
     idx : str or Path, optional
         By default the file beside `rec` with the extension ``.idx``.
-    crop_ratio, jitter
-        See `FolderSource`.
+    crop_ratio, jitter, strict
+        As of `PictureSource`.
 
     Attributes
     ----------
@@ -320,42 +342,22 @@ class RecordSource(Source):
         If records are damaged, or labels do not fit the classes.
     """
 
-    def __init__(self, rec, loading, idx=None, crop_ratio=0.875, jitter=0.0):
-        loading.require("size")
-        summary, size, classes = validate_records(rec, idx), loading.size, loading.classes
+    def __init__(self, rec, loading, idx=None, **options):
+        self.rec, idx = Path(rec), Path(idx or Path(rec).with_suffix(".idx"))
+        summary, classes = validate_records(rec, idx), loading.classes
         if summary.classes > (classes or max(summary.samples, LIKELY_CLASSES)):
             what = f"{classes} classes" if classes else f"{summary.samples} records; say how many classes there are"
             raise InputError(f"{rec} has labels up to {summary.classes - 1}, too many for {what}")
-        super().__init__(summary.samples, classes or summary.classes, loading)
-        self.labels = read_classes(Path(rec).with_suffix(".classes.txt"))
-        self.options = dict(
-            path_imgrec=str(rec), path_imgidx=str(idx or Path(rec).with_suffix(".idx")),
-            data_shape=(3, size, size), batch_size=loading.batch_size, preprocess_threads=max(1, loading.threads),
-            part_index=loading.part_index, num_parts=loading.num_parts, mean_r=128, mean_g=128, mean_b=128,
-            round_batch=False, device_id=-1, verbose=False,
-            # One batch ahead. An iterator of MXNet's that is closed, as ours is after each epoch, keeps the memory of
-            # up to so many batches for good (apache/mxnet #15218).
-            prefetch_buffer=1)
-        if loading.train:
-            self.options.update(
-                shuffle=True, random_resized_crop=True, rand_mirror=True,
-                min_random_area=CROP_AREA[0], max_random_area=CROP_AREA[1],
-                min_aspect_ratio=CROP_RATIO[0], max_aspect_ratio=CROP_RATIO[1],
-                brightness=jitter, contrast=jitter, saturation=jitter)
-        else:
-            self.options.update(resize=math.ceil(size / crop_ratio))
+        super().__init__(summary.samples, classes or summary.classes, loading, **options)
+        self.labels = read_classes(self.rec.with_suffix(".classes.txt"))
+        entries = read_index(idx)
+        self.keys = np.array([key for key, _ in entries])
+        self.bounds = np.array([begin for _, begin in entries] + [self.rec.stat().st_size])
 
-    def _part(self, samples, part):
-        step = -(-len(samples) // self.loading.num_parts)  # as ImageRecordIter divides them
-        return samples[part * step:(part + 1) * step]
-
-    def epoch(self, number=0):
-        """Iterate over the batches of epoch `number`."""
-        # A new iterator each time: the state of one that has run depends on what it has run.
-        # No `seed_aug`: with it every batch would get the same crops and flips, position by position.
-        batches = mx.io.ImageRecordIter(seed=seed_of(self.loading.seed, number), **self.options)
-        for start in range(0, self.samples_per_epoch, self.batch_size):
-            batch = next(batches)
-            # The iterator fills its last batch up and its `pad` says 0; and it uses its arrays again.
-            count = min(self.batch_size, self.samples_per_epoch - start)
-            yield batch.data[0][:count].copy(), batch.label[0][:count].copy()
+    def content(self, index):
+        """As of `PictureSource`; InputError if the record has changed since it was checked."""
+        begin, end = map(int, self.bounds[index:index + 2])
+        name = f"{self.rec}: record {self.keys[index]} (byte {begin})"
+        with open_file(self.rec, remedy=REMEDY) as file, parsing(name, REMEDY):
+            label, picture = read_record(file, begin, end)
+        return picture, label, name

@@ -200,31 +200,6 @@ def python(code, **environment):
                           env=dict(os.environ, PYTHONPATH=str(ROOT), **environment), timeout=120)
 
 
-@pytest.mark.parametrize("damage", [cut_tail, pytest.param(flip(0, 1), marks=pytest.mark.slow),
-                                    pytest.param(content(PICTURES[7][:300]), marks=pytest.mark.slow)])
-def test_unprotected_iterator_is_killed_where_ours_names_the_record(tmp_path, damage):
-    """Why the check is needed: if MXNet raised an error some day, this would tell."""
-    rec, idx = write(tmp_path)
-    damage(rec, idx)
-    done = python(f"""
-from gluon_etinynet._mxnet import mx
-from gluon_etinynet.data import Loading, RecordSource
-from gluon_etinynet.reading import InputError, read_classes
-try:
-    RecordSource({str(rec)!r}, Loading(4, size=64))
-except InputError as error:
-    print("protected:", error, flush=True)
-files = dict(path_imgrec={str(rec)!r}, path_imgidx={str(idx)!r})
-try:
-    for batch in mx.io.ImageRecordIter(data_shape=(3, 64, 64), batch_size=4, resize=72, **files):
-        batch.data[0].wait_to_read()
-except Exception:
-    print("caught", flush=True)
-""")
-    assert done.returncode < 0, done.stderr
-    assert done.stdout.startswith("protected: ") and "damaged" in done.stdout and "caught" not in done.stdout
-
-
 def test_a_child_killed_by_a_record_is_reported(tmp_path, monkeypatch):
     rec, idx = write(tmp_path)
     child = tmp_path / "child"

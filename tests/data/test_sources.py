@@ -1,6 +1,7 @@
 """The sources: every sample counted, epochs repeatable, shares disjoint, preprocessing as expected."""
 
 import itertools
+import math
 
 import cv2
 import hypothesis.strategies as st
@@ -12,6 +13,7 @@ from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data import images
 from gluon_etinynet.data.augment import CROP_AREA, CROP_RATIO, augment, random_part
 from gluon_etinynet.data.datasets import cifar_npz, digits
+from gluon_etinynet.data.record_check import read_index
 from gluon_etinynet.data.sources import ArraySource, FolderSource, Loading, RecordSource, seed_of
 from gluon_etinynet.files import InputError
 
@@ -123,17 +125,36 @@ def test_an_epoch_depends_on_its_number_and_the_seed_alone(make):
     assert not equal(in_full(make(8, train=True, seed=4), 5), expected)
 
 
-def test_threads_of_a_folder_source_change_nothing(stored):
-    files = [(stored / f"{i:02}.jpg", i) for i in range(SAMPLES)]
-    none, one, several = (in_full(FolderSource(files, Loading(8, 32, train=True, threads=threads)), 4)
-                          for threads in (0, 1, 3))
+@pytest.mark.parametrize("train", [False, True])
+def test_threads_change_nothing(make, train):
+    none, one, several = (in_full(make(8, train=train, threads=threads), 4) for threads in (0, 1, 3))
     assert equal(one, several) and equal(one, none)
 
 
-def test_threads_of_a_record_source_change_no_evaluation(stored):
-    one, several = (in_full(RecordSource(stored / "all.rec", Loading(8, 32, threads=threads)))
-                    for threads in (1, 3))
-    assert equal(one, several)
+def test_an_epoch_that_is_left_early_leaves_the_next_as_it_is(make):
+    source = make(8, train=True, threads=2)
+    expected = in_full(source, 1)
+    next(source.epoch(0))
+    assert equal(in_full(source, 1), expected)
+
+
+def test_the_same_threads_read_every_epoch(stored):
+    source = RecordSource(stored / "all.rec", Loading(8, 32, threads=2))
+    for number in range(3):
+        labels_of(source, number)
+        assert len(source._pool._threads) == 2
+
+
+def test_a_record_that_changed_after_the_check_is_named(stored, tmp_path):
+    for name in ("all.rec", "all.idx"):
+        (tmp_path / name).write_bytes((stored / name).read_bytes())
+    source = RecordSource(tmp_path / "all.rec", Loading(8, 32), strict=True)
+    key, begin = read_index(tmp_path / "all.idx")[3]
+    with open(tmp_path / "all.rec", "r+b") as file:
+        file.seek(begin + 4)
+        file.write(b"\xff\xff\xff")
+    with pytest.raises(InputError, match=rf"all\.rec: record {key} \(byte {begin}\): .*make_rec\.sh"):
+        in_full(source)
 
 
 def test_augmentation_differs_between_epochs_and_samples(make):
@@ -176,15 +197,25 @@ def test_seeds_depend_on_every_number():
 # Preprocessing
 
 
+def mxnets(rec, batch_size, size, **options):
+    """What MXNet's own iterator gives of a record file."""
+    batches = mx.io.ImageRecordIter(
+        path_imgrec=str(rec), path_imgidx=str(rec.with_suffix(".idx")), data_shape=(3, size, size),
+        batch_size=batch_size, mean_r=128, mean_g=128, mean_b=128, preprocess_threads=1, **options)
+    return [(batch.data[0].asnumpy(), batch.label[0].asnumpy()) for batch in batches]
+
+
 def assert_preprocessed_alike(files, rec, size, crop_ratio):
     folder = in_full(FolderSource(files, Loading(16, size), crop_ratio=crop_ratio))
     assert equal(folder, in_full(RecordSource(rec, Loading(16, size), crop_ratio=crop_ratio)))
+    theirs = mxnets(rec, 1, size, resize=math.ceil(size / crop_ratio))
+    assert equal(in_full(RecordSource(rec, Loading(1, size), crop_ratio=crop_ratio)), theirs)
     by_hand = images.read_inputs([path for path, _ in files], size, crop_ratio)
     assert np.array_equal(np.concatenate([data for data, _ in folder]), by_hand)
 
 
 @pytest.mark.parametrize("size,crop_ratio", [(32, 0.875), (30, 0.9), (32, 1.0), (64, 0.875)])
-def test_folder_records_and_preprocess_agree_to_the_bit(stored, size, crop_ratio):
+def test_folder_records_mxnet_and_preprocess_agree_to_the_bit(stored, size, crop_ratio):
     files = [(stored / f"{i:02}.jpg", i) for i in range(SAMPLES)]
     assert_preprocessed_alike(files, stored / "all.rec", size, crop_ratio)
 
@@ -227,16 +258,17 @@ def test_our_augmentation_is_distributed_as_mxnets(tmp_path):
     count = 600
     write_records(tmp_path / "all.rec", [picture] * count, [0] * count)
     batches = [in_full(FolderSource([(tmp_path / "a.png", 0)] * count, Loading(100, 24, train=True))),
-               in_full(RecordSource(tmp_path / "all.rec", Loading(100, 24, train=True)))]
+               mxnets(tmp_path / "all.rec", 100, 24, random_resized_crop=True, rand_mirror=True,
+                      min_random_area=CROP_AREA[0], max_random_area=CROP_AREA[1],
+                      min_aspect_ratio=CROP_RATIO[0], max_aspect_ratio=CROP_RATIO[1])]
     for each in batches:
-        # MXNet's own seed for augmentation starts the same sequence again with each batch.
         assert len({picture.tobytes() for data, _ in each for picture in data}) > 0.99 * count
-    ours, mxnets = map(box_sides, batches)
-    for sides in (ours, mxnets):
+    ours, theirs = map(box_sides, batches)
+    for sides in (ours, theirs):
         area = sides[0] * sides[1] / 255**2
         assert area.min() < 0.15 and area.max() > 0.85
         assert abs(sides[2].mean() - 0.5) < 0.1
-    for mine, other in zip(ours[:2], mxnets[:2]):
+    for mine, other in zip(ours[:2], theirs[:2]):
         for statistic in (np.mean, np.std):
             assert statistic(mine) == pytest.approx(statistic(other), rel=0.1)
 
