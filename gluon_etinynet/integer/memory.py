@@ -20,7 +20,7 @@ from ..files import InputError
 from .detect import RESULT
 from .stages import stages
 
-__all__ = ["SCHEDULES", "CANDIDATE_BYTES", "Buffer", "Step", "Plan", "plan", "last_row_read"]
+__all__ = ["SCHEDULES", "CANDIDATE_BYTES", "Buffer", "LineFormat", "Step", "Plan", "plan", "last_row_read"]
 
 SCHEDULES = ("layers", "stem", "blocks", "rows")
 ALIGNMENT = 8
@@ -31,6 +31,32 @@ CANDIDATE_BYTES = RESULT.itemsize + 2  # of a detector: a result, and the number
 # kind is "map" (a whole tensor), "line" (rows of one, gone after the step) or "list" (of a detector's
 # candidates).
 Buffer = namedtuple("Buffer", "name kind offset size")
+
+
+@dataclass(frozen=True)
+class LineFormat:
+    """How rows between convolutions are held: lines, which feed a 3x3 kernel, and operands, which feed a 1x1 kernel.
+
+    Attributes
+    ----------
+    bytes : {1, 2}
+        Per element.
+    columns : int
+        Their number is rounded up to a multiple of this; of a line, this times the stride of its reader.
+    channels : int
+        The number of an operand's is rounded up to a multiple of this.
+    """
+    bytes: int = 1
+    columns: int = 1
+    channels: int = 1
+
+    def line(self, channels, columns, stride):
+        """Bytes of a line, padded by a column on either side."""
+        return channels * (_up(columns, self.columns * stride) + 2) * self.bytes
+
+    def operand(self, channels, columns):
+        """Bytes of an operand."""
+        return _up(channels, self.channels) * _up(columns, self.columns) * self.bytes
 
 
 @dataclass(frozen=True)
@@ -61,7 +87,7 @@ class Plan:
         return max(_extent([b for b in step.buffers if b.kind == "map"]) for step in self.steps)
 
 
-def plan(graph, schedule, line_bytes=1):
+def plan(graph, schedule, lines=LineFormat()):
     """Lay out `graph` in an arena.
 
     Parameters
@@ -69,9 +95,8 @@ def plan(graph, schedule, line_bytes=1):
     graph : Graph
     schedule : str
         One of SCHEDULES.
-    line_bytes : {1, 2}
-        Bytes per element of the lines that feed depthwise and pointwise convolutions (2 where a kernel wants
-        them widened); stem rows stay int8.
+    lines : LineFormat
+        Of the lines that feed depthwise and pointwise convolutions; stem rows stay int8.
 
     Returns
     -------
@@ -92,7 +117,7 @@ def plan(graph, schedule, line_bytes=1):
         lines = (("conv", stem.nodes[1].attrs["kernel"] * conv.shape[0] * conv.shape[2]),)
         alone = [((node,), ()) for stage in rest for node in stage.nodes]
         return Plan(schedule, _whole([(stem.nodes, lines)] + alone, graph))
-    return Plan(schedule, _in_place(graph, schedule == "rows", line_bytes))
+    return Plan(schedule, _in_place(graph, schedule == "rows", lines))
 
 
 # ---- Whole tensors: place the largest first, at the lowest offset that is free while it lives ----
@@ -128,7 +153,7 @@ def _whole(groups, graph):
 
 # ---- By rows, in place ----
 
-def _in_place(graph, pushed, line_bytes):
+def _in_place(graph, pushed, lines):
     """A stage's output begins below its input by just enough that no row is overwritten before it is read.
 
     Every stage copies the rows that its first convolution needs into a ring of lines before it writes a row.
@@ -149,7 +174,7 @@ def _in_place(graph, pushed, line_bytes):
             offset = 0 if source.offset >= out.nbytes else _align(source.offset + source.size)
             where[out.name] = Buffer(out.name, "map", offset, out.nbytes)
         maps = [where[name] for name in (source.name, out.name) if name in where]
-        steps.append(_step(stage, maps[pushed and stage.kind == "stem":], _lines(graph, stage, line_bytes)))
+        steps.append(_step(stage, maps[pushed and stage.kind == "stem":], _lines(graph, stage, lines)))
     return tuple(_with_candidates(graph, steps))
 
 
@@ -171,28 +196,26 @@ def _step(stage, maps, lines):
     return Step(tuple(node.output for node in stage.nodes), tuple(buffers))
 
 
-def _lines(graph, stage, line_bytes):
+def _lines(graph, stage, lines):
     """Names and sizes of the lines of a fused stage; rings are padded by a column on either side."""
     if stage.kind == "head":
         return ()
     first = stage.nodes[0]
     channels, _, columns = graph.tensors[first.inputs[0]].shape
-    conv = graph.tensors[first.output]
-    pad = 2 * first.attrs["pad"]
+    conv = graph.tensors[first.output].shape
+    stride = first.attrs["stride"]
     if stage.kind == "stem":
         height = first.attrs["weight"].shape[2]
-        return (("in", height * (columns + pad) * channels * line_bytes),
-                ("conv", _STEM_ROWS * conv.shape[0] * conv.shape[2]))
-    middle = graph.tensors[stage.nodes[1].output]
-    row = ("row", channels * columns * line_bytes)
+        return (("in", height * (columns + 2 * first.attrs["pad"]) * channels),
+                ("conv", _STEM_ROWS * conv[0] * conv[2]))
+    middle = graph.tensors[stage.nodes[1].output].shape
+    row = ("row", lines.operand(channels, columns))
     if stage.kind == "level":
-        return row, *((name, 4 * tensor.shape[0] * tensor.shape[2])
-                      for name, tensor in (("scores", conv), ("offsets", middle)))
+        return row, *((name, 4 * shape[0] * shape[2]) for name, shape in (("scores", conv), ("offsets", middle)))
     if stage.kind == "extra":
-        return row, ("middle", _RING * (conv.shape[2] + 2) * conv.shape[0] * line_bytes)
-    return (("in", _RING * (columns + pad) * channels * line_bytes),
-            ("depthwise", conv.shape[0] * conv.shape[2] * line_bytes),
-            ("middle", _RING * (middle.shape[2] + 2) * middle.shape[0] * line_bytes))
+        return row, ("middle", _RING * lines.line(conv[0], conv[2], stage.nodes[1].attrs["stride"]))
+    return (("in", _RING * lines.line(channels, columns, stride)), ("depthwise", lines.operand(conv[0], conv[2])),
+            ("middle", _RING * lines.line(middle[0], middle[2], stage.nodes[2].attrs["stride"])))
 
 
 def _lead(graph, stage):
@@ -221,4 +244,9 @@ def _extent(buffers):
 
 
 def _align(offset):
-    return -(-offset // ALIGNMENT) * ALIGNMENT
+    return _up(offset, ALIGNMENT)
+
+
+def _up(value, to):
+    """`value` rounded up to a multiple of `to`."""
+    return -(-value // to) * to

@@ -66,9 +66,9 @@ def emit(graph, prefix="etinynet", kernels="portable"):
     arrays += anchors
     roles = [role for stage in found
              for role in _ROLES[stage.nodes[0].op if stage.kind == "head" else stage.kind]]
-    widened = _align(max(kernel_set.scratch.get(role, 0) * layer["fields"].get("taps", 0)
-                         for role, layer in zip(roles, layers)))
-    plans = {name: _plan(graph, schedule, found, kernel_set.line_bytes, widened, constants["ETN_STATE_BYTES"])
+    widened = _align(max(kernel_set.scratch(role, layer["fields"]["outputs"], layer["fields"]["taps"])
+                         for role, layer in zip(roles, layers) if "taps" in layer["fields"]))
+    plans = {name: _plan(graph, schedule, found, kernel_set.lines, widened, constants["ETN_STATE_BYTES"])
              for name, schedule in _SCHEDULES.items()}
     channels, rows, columns = graph.image.shape
     digest = graph.sha256()
@@ -224,9 +224,9 @@ def _array(name, values, comment):
             "text": ",\n".join(lines)}
 
 
-def _plan(graph, schedule, found, line_bytes, widened, state_bytes):
+def _plan(graph, schedule, found, lines, widened, state_bytes):
     """Steps and arena of the planner's `schedule`, with room for the state and the widened weights."""
-    laid = plan(graph, schedule, line_bytes)
+    laid = plan(graph, schedule, lines)
     order = {node.output: index for index, node in enumerate(graph.nodes)}
     steps = []
     for stage, step in zip(found if graph.detection else found[:-1], laid.steps):
@@ -234,10 +234,10 @@ def _plan(graph, schedule, found, line_bytes, widened, state_bytes):
         first, last = stage.nodes[0], stage.nodes[-1]
         fields = {"kind": f"ETN_{stage.kind.upper()}", "layer": order[first.output],
                   "source": offset.get(first.inputs[0], 0), "target": offset.get(last.output, 0)}
-        lines = {buffer.name: buffer.offset for buffer in step.buffers if buffer.kind != "map"}
-        if "conv" in lines:
-            lines["middle"] = lines.pop("conv")
-        steps.append({**fields, **lines})
+        begins = {buffer.name: buffer.offset for buffer in step.buffers if buffer.kind != "map"}
+        if "conv" in begins:
+            begins["middle"] = begins.pop("conv")
+        steps.append({**fields, **begins})
     begin = _align(laid.arena_bytes)
     sizes = [{b.name: b.size for b in step.buffers if b.kind != "map"} for step in laid.steps]
     return {"steps": steps, "widened": begin, "arena_bytes": state_bytes + begin + widened,

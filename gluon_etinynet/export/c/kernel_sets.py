@@ -1,10 +1,12 @@
 """The sets of kernels: a set for a certain processor is an entry here, and a folder below kernels/.
 
-The folder holds only what takes the place of a portable file of the same name.
+The folder holds only what takes the place of a portable file of the same name, or serves such a file.
 """
 
 from pathlib import Path
-from typing import Dict, NamedTuple, Tuple
+from typing import Callable, NamedTuple, Tuple
+
+from ...integer.memory import LineFormat
 
 __all__ = ["KERNEL_SETS", "KernelSet"]
 
@@ -18,17 +20,17 @@ class KernelSet(NamedTuple):
     ----------
     folder : str
         Below kernels/.
-    scratch : dict from str to int
-        The kernels' ``widened`` by the role of a layer, in bytes per weight of an output channel.
-    line_bytes : {1, 2}
-        Of an element of the lines that feed depthwise and pointwise convolutions.
+    scratch : callable
+        Bytes of the kernels' ``widened``, of the role of a layer, its output channels, and the weights of one of them.
+    lines : LineFormat
+        Of lines and operands, as its etn_line.h has them.
     flags : tuple of str
         What the compiler must be told, beside C99.
     """
 
     folder: str
-    scratch: Dict[str, int]
-    line_bytes: int = 1
+    scratch: Callable[[str, int, int], int]
+    lines: LineFormat = LineFormat()
     flags: Tuple[str, ...] = ()
 
     def sources(self):
@@ -38,7 +40,21 @@ class KernelSet(NamedTuple):
         return {path.name: path for room in rooms for path in room.glob("*.[ch]")}
 
 
+def _portable(role, outputs, taps):
+    if role == "stem":
+        return (outputs + 1) * taps
+    return {"depthwise": 1, "fully connected": 1}.get(role, 2) * taps
+
+
+def _dsp(role, outputs, taps):
+    if role == "stem":  # weights of 14 pairs, and eight groups of four columns: etn_stem_row.c
+        return max(112 * -(-outputs // 2) + 8 * 224, taps)
+    if role == "fully connected":
+        return 2 * -(-taps // 8) * 8 + taps
+    return taps if role == "depthwise" else 4 * -(-taps // 8) * 8 + taps
+
+
 KERNEL_SETS = {
-    "portable": KernelSet("portable", {"stem": 3, "depthwise": 1, "pointwise": 2, "class predictor": 2,
-                                       "box predictor": 2, "fully connected": 1}),
+    "portable": KernelSet("portable", _portable),
+    "dsp": KernelSet("dsp", _dsp, LineFormat(2, 4, 8)),
 }

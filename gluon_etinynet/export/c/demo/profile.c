@@ -22,9 +22,9 @@ void observe_end(void)
         }
 }
 
-void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch, int32_t step)
+void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, etn_form form, int32_t pitch)
 {
-    (void)row, (void)pitch, (void)step;
+    (void)row, (void)form, (void)pitch;
     if (layer - model->layer < MAX_LAYERS)
         spent[layer - model->layer] += port_instructions() - last;
     last = port_instructions();

@@ -31,13 +31,26 @@ void observe_end(void)
     flush();
 }
 
-void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch, int32_t step)
+static void put_value(const etn_layer *layer, const void *row, etn_form form, int32_t pitch, int32_t c, int32_t x)
 {
-    const size_t size = layer->wide ? sizeof(int32_t) : 1;
+    const etn_line *const line = row;
+    if (form == ETN_OF_WIDE) {
+        put((const int32_t *)row + x * layer->outputs + c, sizeof(int32_t));
+        return;
+    }
+    const int8_t value = form == ETN_OF_MAP    ? ((const int8_t *)row)[c * pitch + x]
+                         : form == ETN_OF_LINE ? (int8_t)line[c * pitch + x]
+                                               : (int8_t)line[etn_operand_index(layer + 1, c, x)];
+    put(&value, 1);
+}
+
+void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, etn_form form, int32_t pitch)
+{
+    const uint32_t size = form == ETN_OF_WIDE ? sizeof(int32_t) : 1;
     const uint32_t header[2] = {(uint32_t)(layer - model->layer),
-                                (uint32_t)(layer->outputs * layer->columns * (int)size)};
+                                (uint32_t)(layer->outputs * layer->columns) * size};
     put(header, sizeof header);
     for (int32_t c = 0; c < layer->outputs; c++)
         for (int32_t x = 0; x < layer->columns; x++)
-            put((const char *)row + (size_t)(c * pitch + x * step) * size, size);
+            put_value(layer, row, form, pitch, c, x);
 }

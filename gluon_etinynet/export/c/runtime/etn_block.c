@@ -10,46 +10,41 @@
 typedef struct {
     const etn_model *model;
     const etn_layer *first, *pointwise, *second;
-    int8_t *in, *depthwise, *middle, *target, *widened;
-    int32_t in_bytes, middle_bytes; /* of a row of the rings */
+    etn_line *in, *operand, *middle;
+    int8_t *target, *widened;
+    int32_t in_pitch, middle_pitch; /* of a channel of a line */
+    int32_t in_length, middle_length; /* of a line */
 } block;
 
 static void second_row(const block *b, int32_t row)
 {
     const etn_layer *const second = b->second;
     int8_t *const out = b->target + row * second->outputs * second->columns;
-    const int8_t *rows[3];
-    etn_around(b->middle, row, b->middle_bytes, rows);
-    etn_depthwise_row(second, rows, second->in_columns + 2, out, second->columns, 1, b->widened);
-    ETN_OBSERVE(b->model, second, out, second->columns, 1);
+    const etn_line *rows[3];
+    etn_around(b->middle, row, b->middle_length, rows);
+    etn_depthwise_map(second, rows, out, b->widened);
+    ETN_OBSERVE(b->model, second, out, ETN_OF_MAP, second->columns);
 }
 
 static void first_row(const block *b, int32_t row)
 {
     const etn_layer *const first = b->first, *const pointwise = b->pointwise;
-    const int32_t in_pitch = first->in_columns + 2, pitch = pointwise->columns + 2;
-    const int8_t *rows[3];
-    etn_around(b->in, row * first->stride, b->in_bytes, rows);
-    etn_depthwise_row(first, rows, in_pitch, b->depthwise, 1, first->outputs, b->widened);
-    ETN_OBSERVE(b->model, first, b->depthwise, 1, first->outputs);
+    const etn_line *rows[3];
+    etn_around(b->in, row * first->stride, b->in_length, rows);
+    etn_depthwise_operand(first, rows, b->operand, b->widened);
+    ETN_OBSERVE(b->model, first, b->operand, ETN_OF_OPERAND, 0);
 
-    int8_t *const out = b->middle + row % 3 * b->middle_bytes + 1;
-    etn_pointwise_row(pointwise, b->depthwise, pointwise->shortcut ? rows[1] + 1 : NULL, in_pitch, out, pitch,
-                      b->widened);
-    ETN_OBSERVE(b->model, pointwise, out, pitch, 1);
+    etn_line *const out = b->middle + row % 3 * b->middle_length + 1;
+    etn_pointwise_row(pointwise, b->operand, pointwise->shortcut ? rows[1] + 1 : NULL, b->in_pitch, out,
+                      b->middle_pitch, b->widened);
+    ETN_OBSERVE(b->model, pointwise, out, ETN_OF_LINE, b->middle_pitch);
 
     if (row > 0)
         second_row(b, row - 1);
     if (row + 1 == pointwise->rows) {
-        etn_fill(b->middle + (row + 1) % 3 * b->middle_bytes, b->second->in_zero_point, b->middle_bytes);
+        etn_fill_line(b->middle + (row + 1) % 3 * b->middle_length, b->second->in_zero_point, b->middle_length);
         second_row(b, row);
     }
-}
-
-static void copy_row(const etn_layer *first, const int8_t *from, int8_t *to)
-{
-    for (int32_t c = 0; c < first->inputs; c++)
-        memcpy(to + c * (first->in_columns + 2) + 1, from + c * first->in_columns, first->in_columns);
 }
 
 void etn_block(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened)
@@ -61,21 +56,24 @@ void etn_block(const etn_model *model, const etn_step *step, int8_t *buffers, in
     b.first = first;
     b.pointwise = first + 1;
     b.second = first + 2;
-    b.in = buffers + step->in;
-    b.depthwise = buffers + step->depthwise;
-    b.middle = buffers + step->middle;
+    b.in = etn_lines(buffers, step->in);
+    b.operand = etn_lines(buffers, step->depthwise);
+    b.middle = etn_lines(buffers, step->middle);
     b.target = buffers + step->target;
     b.widened = widened;
-    b.in_bytes = first->inputs * (first->in_columns + 2);
-    b.middle_bytes = b.second->inputs * (b.second->in_columns + 2);
-    etn_fill(b.in, first->in_zero_point, 3 * b.in_bytes);
-    etn_fill(b.middle, b.second->in_zero_point, 3 * b.middle_bytes);
+    b.in_pitch = etn_pitch(first->in_columns, first->stride);
+    b.middle_pitch = etn_pitch(b.second->in_columns, b.second->stride);
+    b.in_length = first->inputs * b.in_pitch;
+    b.middle_length = b.second->inputs * b.middle_pitch;
+    etn_fill_line(b.in, first->in_zero_point, 3 * b.in_length);
+    etn_fill_line(b.operand, 0, etn_operand_length(b.pointwise));
+    etn_fill_line(b.middle, b.second->in_zero_point, 3 * b.middle_length);
     for (int32_t y = 0; y <= first->in_rows; y++) {
-        int8_t *const slot = b.in + y % 3 * b.in_bytes;
+        etn_line *const slot = b.in + y % 3 * b.in_length;
         if (y < first->in_rows)
-            copy_row(first, source + y * first->inputs * first->in_columns, slot);
+            etn_to_line(first, source + y * first->inputs * first->in_columns, slot);
         else
-            etn_fill(slot, first->in_zero_point, b.in_bytes);
+            etn_fill_line(slot, first->in_zero_point, b.in_length);
         if (etn_row_after(first, y) >= 0)
             first_row(&b, etn_row_after(first, y));
     }

@@ -5,32 +5,32 @@
 static void depthwise_row(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened, int32_t row)
 {
     const etn_layer *const depthwise = model->layer + step->layer + 1;
-    const int32_t pitch = depthwise->in_columns + 2;
+    const int32_t pitch = etn_pitch(depthwise->in_columns, depthwise->stride);
     int8_t *const out = buffers + step->target + row * depthwise->outputs * depthwise->columns;
-    const int8_t *rows[3];
-    etn_around(buffers + step->middle, row * depthwise->stride, depthwise->inputs * pitch, rows);
-    etn_depthwise_row(depthwise, rows, pitch, out, depthwise->columns, 1, widened);
-    ETN_OBSERVE(model, depthwise, out, depthwise->columns, 1);
+    const etn_line *rows[3];
+    etn_around(etn_lines(buffers, step->middle), row * depthwise->stride, depthwise->inputs * pitch, rows);
+    etn_depthwise_map(depthwise, rows, out, widened);
+    ETN_OBSERVE(model, depthwise, out, ETN_OF_MAP, depthwise->columns);
 }
 
 void etn_extra(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened)
 {
     const etn_layer *const pointwise = model->layer + step->layer, *const depthwise = pointwise + 1;
-    const int32_t pitch = depthwise->in_columns + 2, bytes = depthwise->inputs * pitch;
-    int8_t *const ring = buffers + step->middle;
-    etn_fill(ring, depthwise->in_zero_point, 3 * bytes);
+    const int32_t pitch = etn_pitch(depthwise->in_columns, depthwise->stride), length = depthwise->inputs * pitch;
+    etn_line *const ring = etn_lines(buffers, step->middle), *const operand = etn_lines(buffers, step->row);
+    etn_fill_line(ring, depthwise->in_zero_point, 3 * length);
+    etn_fill_line(operand, 0, etn_operand_length(pointwise));
     for (int32_t y = 0; y < pointwise->rows; y++) {
-        int8_t *const out = ring + y % 3 * bytes + 1;
-        etn_transpose(pointwise, buffers + step->source + y * pointwise->inputs * pointwise->columns,
-                      buffers + step->row);
-        etn_pointwise_row(pointwise, buffers + step->row, NULL, 0, out, pitch, widened);
-        ETN_OBSERVE(model, pointwise, out, pitch, 1);
+        etn_line *const out = ring + y % 3 * length + 1;
+        etn_to_operand(pointwise, buffers + step->source + y * pointwise->inputs * pointwise->columns, operand);
+        etn_pointwise_row(pointwise, operand, NULL, 0, out, pitch, widened);
+        ETN_OBSERVE(model, pointwise, out, ETN_OF_LINE, pitch);
         if (etn_row_after(depthwise, y) >= 0)
             depthwise_row(model, step, buffers, widened, etn_row_after(depthwise, y));
     }
     const int32_t below = pointwise->rows;
     if (etn_row_after(depthwise, below) >= 0) {
-        etn_fill(ring + below % 3 * bytes, depthwise->in_zero_point, bytes);
+        etn_fill_line(ring + below % 3 * length, depthwise->in_zero_point, length);
         depthwise_row(model, step, buffers, widened, etn_row_after(depthwise, below));
     }
 }

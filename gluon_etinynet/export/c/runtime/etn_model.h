@@ -2,8 +2,7 @@
  * read by the runtime.
  *
  * A map lies in memory by rows, each row by channels: [row][channel][column]. A line buffer of several rows
- * is a ring: row r is in slot r modulo their number. Rows that feed a 3x3 kernel have one more column on
- * either side. Between a block's first convolution and its pointwise one the row is [column][channel].
+ * is a ring: row r is in slot r modulo their number. Lines and operands are as etn_line.h says.
  */
 #ifndef ETN_MODEL_H
 #define ETN_MODEL_H

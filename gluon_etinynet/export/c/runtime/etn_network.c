@@ -86,10 +86,10 @@ etn_status etn_push_row(const etn_model *model, void *arena, const int8_t *row)
         return ETN_WRONG_INPUT;
     if (s->rows >= model->layer->in_rows)
         return ETN_TOO_MANY_ROWS;
-    int8_t *const buffers = buffers_of(arena);
+    int8_t *const buffers = buffers_of(arena), *const widened = buffers + s->plan->widened;
     if (s->rows == 0)
-        etn_stem_begin(model, s->plan->steps, buffers);
-    etn_stem_push(model, s->plan->steps, buffers, buffers + s->plan->widened, (int32_t)s->rows, row);
+        etn_stem_begin(model, s->plan->steps, buffers, widened);
+    etn_stem_push(model, s->plan->steps, buffers, widened, (int32_t)s->rows, row);
     s->rows++;
     return ETN_OK;
 }
@@ -98,7 +98,7 @@ static void stem_of_stored(const etn_model *model, const etn_step *step, int8_t 
 {
     const etn_layer *const conv = model->layer;
     const int8_t *row = buffers + step->source;
-    etn_stem_begin(model, step, buffers);
+    etn_stem_begin(model, step, buffers, widened);
     for (int32_t y = 0; y < conv->in_rows; y++, row += conv->in_columns * conv->inputs)
         etn_stem_push(model, step, buffers, widened, y, row);
 }
@@ -107,9 +107,9 @@ static void head(const etn_model *model, const etn_step *step, int8_t *buffers, 
 {
     const etn_layer *const average = model->layer + step->layer, *const dense = average + 1;
     etn_average(average, buffers + step->source, buffers + step->target);
-    ETN_OBSERVE(model, average, buffers + step->target, 1, 1);
+    ETN_OBSERVE(model, average, buffers + step->target, ETN_OF_MAP, 1);
     etn_dense(dense, buffers + step->target, logits, widened);
-    ETN_OBSERVE(model, dense, logits, 1, 1);
+    ETN_OBSERVE(model, dense, logits, ETN_OF_WIDE, 0);
 }
 
 /* A classifier fills `logits`, a detector `ranking`; the other is NULL. */

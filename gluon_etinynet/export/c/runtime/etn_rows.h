@@ -1,16 +1,28 @@
-/* Rows of maps, and rings of three of them. */
+/* Rows of maps, and rings of three lines. */
 #ifndef ETN_ROWS_H
 #define ETN_ROWS_H
 
 #include <string.h>
 
-#include "etn_model.h"
+#include "etn_line.h"
 
-/* Point at rows y - 1, y, y + 1 of a ring of three, each of `bytes`; row -1 is in the slot of row 2. */
-static inline void etn_around(const int8_t *ring, int32_t y, int32_t bytes, const int8_t *rows[3])
+/* The lines that begin so many bytes after the arena's state: the planner aligns them. */
+static inline etn_line *etn_lines(int8_t *buffers, uint32_t offset)
+{
+    return (etn_line *)(void *)(buffers + offset);
+}
+
+/* The slots of rows y - 1, y, y + 1 in a ring of three; row -1 is in the slot of row 2. */
+static inline int32_t etn_slot(int32_t y, int32_t i)
+{
+    return (y + 2 + i) % 3;
+}
+
+/* Point at rows y - 1, y, y + 1 of a ring of three, each of `length` elements. */
+static inline void etn_around(const etn_line *ring, int32_t y, int32_t length, const etn_line *rows[3])
 {
     for (int32_t i = 0; i < 3; i++)
-        rows[i] = ring + (y + 2 + i) % 3 * bytes;
+        rows[i] = ring + etn_slot(y, i) * length;
 }
 
 /* Row of a 3x3 convolution whose last input row is `y`, or -1 if there is none. */
@@ -25,13 +37,10 @@ static inline void etn_fill(int8_t *to, int8_t value, int32_t bytes)
     memset(to, value, (size_t)bytes);
 }
 
-/* From [channel][column], as a row of the layer's input lies in a map, to [column][channel]. */
-static inline void etn_transpose(const etn_layer *layer, const int8_t *from, int8_t *to)
+static inline void etn_fill_line(etn_line *to, int8_t value, int32_t length)
 {
-    const int32_t inputs = layer->inputs, columns = layer->in_columns;
-    for (int32_t c = 0; c < inputs; c++)
-        for (int32_t x = 0; x < columns; x++)
-            to[x * inputs + c] = *from++;
+    for (int32_t i = 0; i < length; i++)
+        to[i] = value;
 }
 
 #endif

@@ -5,8 +5,8 @@
 #include "etn_kernels.h"
 #include "etn_ranking.h"
 
-/* Prepare the stem's lines for a new image. */
-void etn_stem_begin(const etn_model *model, const etn_step *step, int8_t *buffers);
+/* Prepare the stem's lines and weights for a new image. */
+void etn_stem_begin(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened);
 
 /* Take image row `y`, [column][channel], and compute what can be computed now. */
 void etn_stem_push(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened, int32_t y,
@@ -22,14 +22,17 @@ void etn_extra(const etn_model *model, const etn_step *step, int8_t *buffers, in
 void etn_predict(const etn_model *model, const etn_step *step, const etn_level *level, etn_ranking *ranking,
                  int8_t *buffers, int8_t *widened);
 
-/* Compiled in with -DETN_OBSERVED only: called after each row that a layer has computed, in order of
- * execution. The value of channel c, column x is element c * pitch + x * step of `row`: int32 where
- * layer->wide, else int8. */
+/* How a row lies in memory: int8 [channel][column]; a line or an operand of the layer behind it; int32
+ * [column][channel]. */
+typedef enum { ETN_OF_MAP, ETN_OF_LINE, ETN_OF_OPERAND, ETN_OF_WIDE } etn_form;
+
+/* Compiled in with -DETN_OBSERVED only: called after each row that a layer has computed, in order of execution.
+ * `pitch` is that of a map's or a line's channels. */
 #ifdef ETN_OBSERVED
-void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, int32_t pitch, int32_t step);
-#define ETN_OBSERVE(model, layer, row, pitch, step) etn_observe(model, layer, row, pitch, step)
+void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, etn_form form, int32_t pitch);
+#define ETN_OBSERVE(model, layer, row, form, pitch) etn_observe(model, layer, row, form, pitch)
 #else
-#define ETN_OBSERVE(model, layer, row, pitch, step) ((void)0)
+#define ETN_OBSERVE(model, layer, row, form, pitch) ((void)0)
 #endif
 
 #endif

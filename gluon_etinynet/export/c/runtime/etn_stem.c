@@ -14,9 +14,10 @@ static void convolve(const etn_model *model, const etn_step *step, int8_t *buffe
     int8_t *const ring = buffers + step->middle;
     int8_t *const out = ring + row % 3 * conv_bytes;
     const int8_t *rows[3];
-    etn_around(buffers + step->in, row * conv->stride, in_bytes(conv), rows);
+    for (int32_t i = 0; i < 3; i++)
+        rows[i] = buffers + step->in + etn_slot(row * conv->stride, i) * in_bytes(conv);
     etn_stem_row(conv, rows, out, widened);
-    ETN_OBSERVE(model, conv, out, conv->columns, 1);
+    ETN_OBSERVE(model, conv, out, ETN_OF_MAP, conv->columns);
 
     const int32_t top = row - pool->kernel + 1, pooled = top / pool->stride;
     if (top < 0 || pooled * pool->stride != top)
@@ -25,13 +26,14 @@ static void convolve(const etn_model *model, const etn_step *step, int8_t *buffe
         rows[i] = ring + (top + i) % 3 * conv_bytes;
     int8_t *const target = buffers + step->target + pooled * pool_bytes;
     etn_maxpool_row(pool, rows, target);
-    ETN_OBSERVE(model, pool, target, pool->columns, 1);
+    ETN_OBSERVE(model, pool, target, ETN_OF_MAP, pool->columns);
 }
 
-void etn_stem_begin(const etn_model *model, const etn_step *step, int8_t *buffers)
+void etn_stem_begin(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened)
 {
     const etn_layer *const conv = model->layer + step->layer;
     etn_fill(buffers + step->in, conv->in_zero_point, 3 * in_bytes(conv));
+    etn_stem_weights(conv, widened);
 }
 
 void etn_stem_push(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened, int32_t y,

@@ -1,7 +1,7 @@
 #include "etn_tile.h"
 
-void etn_predict_row(const etn_layer *layer, const int8_t *row, int32_t *out, int8_t *widened)
+void etn_predict_row(const etn_layer *layer, const etn_line *operand, int32_t *out, int8_t *widened)
 {
     const etn_outputs to = {.wide = out, .pitch = 1, .step = layer->outputs};
-    etn_tile_row(layer, etn_weights, widened, &row, 1, layer->inputs, to);
+    etn_tile_row(layer, etn_weights, widened, widened + layer->taps, &operand, 1, layer->inputs, to);
 }

@@ -74,14 +74,15 @@ static inline void etn_put(etn_outputs to, etn_rescale rescale, etn_channel chan
 
 /* Compute a row of outputs of a kernel of `height` rows, each of taps / height neighbouring values [column][channel],
  * which begin `stride` further from one output column to the next. An odd last channel or column is computed twice. */
-static inline void etn_tile_row(const etn_layer *layer, etn_weights_of *weights, int8_t *widened,
-                                const int8_t *const *rows, int32_t height, int32_t stride, etn_outputs to)
+static inline void etn_tile_row(const etn_layer *layer, etn_weights_of *weights, int8_t *first_widened,
+                                int8_t *second_widened, const int8_t *const *rows, int32_t height, int32_t stride,
+                                etn_outputs to)
 {
     const etn_rescale rescale = etn_rescale_of(layer);
     const int32_t columns = layer->columns, outputs = layer->outputs, width = height * layer->inputs;
     for (int32_t c0 = 0; c0 < outputs; c0 += 2) {
         const int32_t c1 = c0 + 1 < outputs ? c0 + 1 : c0;
-        const int8_t *const u = weights(layer, c0, widened), *const v = weights(layer, c1, widened + layer->taps);
+        const int8_t *const u = weights(layer, c0, first_widened), *const v = weights(layer, c1, second_widened);
         const etn_channel first = etn_channel_of(layer, c0), second = etn_channel_of(layer, c1);
         const etn_outputs to0 = etn_outputs_of(to, c0), to1 = etn_outputs_of(to, c1);
         for (int32_t x0 = 0; x0 < columns; x0 += 2) {

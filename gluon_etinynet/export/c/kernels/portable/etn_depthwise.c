@@ -17,11 +17,12 @@ static inline quad add_row(quad acc, const int8_t *w, const int8_t *p)
     return acc;
 }
 
-void etn_depthwise_row(const etn_layer *layer, const int8_t *const rows[3], int32_t pitch, int8_t *out,
-                       int32_t out_pitch, int32_t out_step, int8_t *widened)
+/* Channels of the output are `out_pitch` apart, columns `out_step`. */
+static inline void convolve(const etn_layer *layer, const int8_t *const rows[3], int8_t *out, int32_t out_pitch,
+                            int32_t out_step, int8_t *widened)
 {
     const etn_rescale rescale = etn_rescale_of(layer);
-    const int32_t columns = layer->columns, stride = layer->stride;
+    const int32_t columns = layer->columns, stride = layer->stride, pitch = etn_pitch(layer->in_columns, stride);
     for (int32_t c = 0; c < layer->outputs; c++) {
         const int8_t *const w = etn_weights(layer, c, widened);
         const int8_t *p = rows[0] + c * pitch, *q = rows[1] + c * pitch, *r = rows[2] + c * pitch;
@@ -46,4 +47,14 @@ void etn_depthwise_row(const etn_layer *layer, const int8_t *const rows[3], int3
             *to = etn_requantise(rescale, channel, acc, q[1]);
         }
     }
+}
+
+void etn_depthwise_operand(const etn_layer *layer, const etn_line *const rows[3], etn_line *out, int8_t *widened)
+{
+    convolve(layer, rows, out, 1, layer->outputs, widened);
+}
+
+void etn_depthwise_map(const etn_layer *layer, const etn_line *const rows[3], int8_t *out, int8_t *widened)
+{
+    convolve(layer, rows, out, layer->columns, 1, widened);
 }

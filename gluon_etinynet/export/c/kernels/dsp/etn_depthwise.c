@@ -1,0 +1,215 @@
+#include <stddef.h>
+
+#include "etn_kernels.h"
+#include "etn_requantise.h"
+
+/* What the assembly reads: it knows the order of the fields. All but the last six move from channel to channel. */
+typedef struct {
+    const etn_line *top, *bottom, *middle;
+    void *out; /* a map's row, or an operand */
+    const uint8_t *weights;
+    const int32_t *bias;
+    const int16_t *multiplier;
+    const int32_t *offset;
+    int32_t pitch, out_step; /* bytes from a channel to the next, of lines and of a map */
+    int32_t bias_step;       /* 0 where all channels share one */
+    int32_t shortcut;        /* its multiplier, in the upper half */
+    int32_t scale;           /* sums are 2^scale times the accumulators */
+    int32_t shift;           /* what is left of L */
+    int32_t groups, tail;    /* of four columns, and of one */
+    int32_t channels;        /* left */
+    int32_t place;           /* of the channel in its eight */
+    int32_t group_step;      /* bytes from four columns of an operand to the next */
+    int8_t steps[8];         /* bytes from a channel of an operand to the next, by place */
+} etn_lines_job;
+
+typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, pitch) == 32 && offsetof(etn_lines_job, shift) == 52 &&
+                                                  offsetof(etn_lines_job, channels) == 64 &&
+                                                  offsetof(etn_lines_job, steps) == 76
+                                              ? 1
+                                              : -1];
+
+/* clang-format off */
+
+/* Registers of a group: r0-r2 lines (top, bottom, middle), r3 out, r4-r7 sums, r8 and r9 weights, r10-r12 columns,
+ * lr groups left. Stack: weights of the lines (w0 w1, w1 w2), bias twice, m and o, shift, job, groups left. */
+#define BEGIN "push {r4-r11, lr}\n sub sp, #60\n str r0, [sp, #44]\n ldr r1, [r0, #52]\n str r1, [sp, #40]\n 1:\n"
+#define END "add sp, #60\n pop {r4-r11, pc}\n"
+
+/* r4 points at weights; what they are widened to goes to the stack. */
+#define LINE_OF_8(WORD, AT) /* three bytes from the lowest on */                                                       \
+    "sxtb16 r9, " WORD "\n sxtb16 r10, " WORD ", ror #8\n"                                                             \
+    "pkhbt r11, r9, r10, lsl #16\n pkhbt r12, r10, r9\n strd r11, r12, [sp, #" AT "]\n"
+#define WIDEN_8                                                                                                        \
+    "ldr r8, [r4], #3\n" LINE_OF_8("r8", "0") "ldr r8, [r4], #2\n" LINE_OF_8("r8", "16")                                \
+    "ldr r8, [r4], #4\n sxtb16 r9, r8\n sxtb16 r10, r8, ror #8\n" /* three bytes from the second on */                  \
+    "pkhbt r11, r10, r9\n pkhtb r12, r10, r9, asr #16\n strd r11, r12, [sp, #8]\n"
+#define WIDEN_4                                                                                                        \
+    "ldr r8, [r4], #4\n ldrb r12, [r4], #1\n mov r11, #0xf0f0f0f0\n and r9, r11, r8, lsl #4\n and r8, r8, r11\n"         \
+    "sxtb16 r10, r9\n sxtb16 r9, r9, ror #8\n sxtb16 r11, r8\n sxtb16 r8, r8, ror #8\n" /* 04 26 15 37 */               \
+    "lsl r12, r12, #28\n asr r12, r12, #8\n pkhtb r12, r12, r8, asr #16\n str r12, [sp, #12]\n"                          \
+    "pkhbt r12, r10, r11, lsl #16\n str r12, [sp, #0]\n pkhbt r12, r11, r9, lsl #16\n str r12, [sp, #4]\n"               \
+    "pkhbt r12, r8, r10\n str r12, [sp, #16]\n pkhtb r12, r11, r10, asr #16\n str r12, [sp, #20]\n"                      \
+    "pkhtb r12, r8, r9, asr #16\n str r12, [sp, #8]\n"
+
+#define CHANNEL(WIDEN)                                                                                                 \
+    "ldr lr, [sp, #44]\n ldm lr, {r0-r7}\n" WIDEN                                                                      \
+    "ldr r8, [r5]\n ldrd r9, r10, [lr, #40]\n add r5, r9\n ldr r9, [lr, #48]\n lsl r8, r8, r9\n mov r9, r8\n"            \
+    "strd r8, r9, [sp, #24]\n ldrh r8, [r6], #2\n orr r8, r10\n ldr r9, [r7], #4\n strd r8, r9, [sp, #32]\n"             \
+    "ldrd r8, r9, [lr, #32]\n add r10, r0, r8\n add r11, r1, r8\n add r12, r2, r8\n add r9, r3\n"                        \
+    "strd r10, r11, [lr, #0]\n strd r12, r9, [lr, #8]\n strd r4, r5, [lr, #16]\n strd r6, r7, [lr, #24]\n"
+#define NEXT_CHANNEL                                                                                                   \
+    "ldr lr, [sp, #44]\n ldr r8, [lr, #64]\n subs r8, #1\n str r8, [lr, #64]\n bne.w 1b\n"
+
+#define LINE_1(LINE, AT)                                                                                               \
+    "ldrd r8, r9, [sp, #" AT "]\n ldrd r10, r11, [" LINE "], #8\n ldr r12, [" LINE "]\n"                               \
+    "smlad r4, r10, r8, r4\n smlabt r4, r11, r9, r4\n smlatb r5, r10, r8, r5\n smlad r5, r11, r9, r5\n"                  \
+    "smlad r6, r11, r8, r6\n smlabt r6, r12, r9, r6\n smlatb r7, r11, r8, r7\n smlad r7, r12, r9, r7\n"
+#define LINE_2(LINE, AT)                                                                                               \
+    "ldrd r8, r9, [sp, #" AT "]\n ldrd r10, r11, [" LINE "], #8\n ldr r12, [" LINE "], #8\n"                           \
+    "smlad r4, r10, r8, r4\n smlabt r4, r11, r9, r4\n smlad r5, r11, r8, r5\n smlabt r5, r12, r9, r5\n"                  \
+    "ldrd r10, r11, [" LINE ", #-4]\n"                                                                                 \
+    "smlad r6, r12, r8, r6\n smlabt r6, r10, r9, r6\n smlad r7, r10, r8, r7\n smlabt r7, r11, r9, r7\n"
+#define SUMS(LINE)                                                                                                     \
+    "ldrd r4, r5, [sp, #24]\n ldrd r6, r7, [sp, #24]\n" LINE("r0", "0") LINE("r1", "8") LINE("r2", "16")
+
+/* r8 m, r9 o, r10 shift */
+#define AFFINE "ldrd r8, r9, [sp, #32]\n ldr r10, [sp, #40]\n"
+#define Q(R) "lsl " R ", " R ", r10\n smlawb " R ", " R ", r8, r9\n ssat " R ", #8, " R ", asr #10\n"
+#define RELU(R) "bic " R ", " R ", " R ", asr #31\n"
+#define TO_OPERAND(R, AT) Q(R) "strh " R ", [r3, #" AT "]\n"
+#define TO_MAP(R) RELU(R) Q(R) "strb " R ", [r3], #1\n"
+/* lr shift; HALF of the two columns in FROM is the shortcut */
+#define SUM(R, HALF, FROM)                                                                                             \
+    "smla" HALF "t r10, " FROM ", r8, r9\n" RELU(R) "lsl " R ", " R ", lr\n smlawb " R ", " R ", r8, r10\n"               \
+    "ssat " R ", #8, " R ", asr #10\n"
+#define FOUR_SUMS "ldrd r8, r9, [sp, #32]\n ldr lr, [sp, #40]\n" \
+    SUM("r4", "t", "r10") SUM("r5", "b", "r11") SUM("r6", "t", "r11") SUM("r7", "b", "r12")
+/* One to three columns: r4-r7 hold four. */
+#define STORE_TAIL                                                                                                     \
+    "strb r4, [r3]\n cmp r8, #2\n blt 5f\n strb r5, [r3, #1]\n beq 5f\n strb r6, [r3, #2]\n 5:\n"
+#define TAIL "ldr r8, [sp, #44]\n ldr r8, [r8, #60]\n"
+
+#define OPERAND(WIDEN, LINE)                                                                                           \
+    BEGIN CHANNEL(WIDEN)                                                                                               \
+    "ldr r8, [lr, #68]\n and r9, r8, #7\n add r8, #1\n str r8, [lr, #68]\n add r9, lr\n ldrsb r9, [r9, #76]\n"           \
+    "add r9, r3\n str r9, [lr, #12]\n ldr r8, [lr, #72]\n str r8, [sp, #48]\n ldr lr, [lr, #56]\n"                       \
+    "3:\n" SUMS(LINE) AFFINE TO_OPERAND("r4", "0") TO_OPERAND("r5", "4") TO_OPERAND("r6", "8") TO_OPERAND("r7", "12")   \
+    "ldr r10, [sp, #48]\n add r3, r10\n subs lr, #1\n bne.w 3b\n" NEXT_CHANNEL END
+#define MAP(WIDEN, LINE)                                                                                               \
+    BEGIN CHANNEL(WIDEN) "ldr lr, [lr, #56]\n cmp lr, #0\n beq.w 4f\n"                                                            \
+    "3:\n" SUMS(LINE) AFFINE TO_MAP("r4") TO_MAP("r5") TO_MAP("r6") TO_MAP("r7") "subs lr, #1\n bne.w 3b\n"             \
+    "4:\n" TAIL "cmp r8, #0\n beq.w 6f\n" SUMS(LINE) AFFINE                                                            \
+    RELU("r4") Q("r4") RELU("r5") Q("r5") RELU("r6") Q("r6") TAIL STORE_TAIL "6:\n" NEXT_CHANNEL END
+#define MAP_SUM(WIDEN, LINE)                                                                                           \
+    BEGIN CHANNEL(WIDEN) "ldr lr, [lr, #56]\n cmp lr, #0\n beq.w 4f\n"                                                 \
+    "3: str lr, [sp, #48]\n" SUMS(LINE) FOUR_SUMS                                                                      \
+    "strb r4, [r3], #1\n strb r5, [r3], #1\n strb r6, [r3], #1\n strb r7, [r3], #1\n"                                    \
+    "ldr lr, [sp, #48]\n subs lr, #1\n bne.w 3b\n"                                                                      \
+    "4:\n" TAIL "cmp r8, #0\n beq.w 6f\n" SUMS(LINE) FOUR_SUMS TAIL STORE_TAIL "6:\n" NEXT_CHANNEL END
+
+#define KERNEL(NAME, BODY)                                                                                             \
+    __attribute__((naked)) static void NAME(__attribute__((unused)) etn_lines_job *job)                                \
+    {                                                                                                                  \
+        __asm__ volatile(BODY);                                                                                        \
+    }
+
+/* clang-format on */
+
+KERNEL(operand8, OPERAND(WIDEN_8, LINE_1))
+KERNEL(operand4, OPERAND(WIDEN_4, LINE_1))
+KERNEL(operand8_by_2, OPERAND(WIDEN_8, LINE_2))
+KERNEL(operand4_by_2, OPERAND(WIDEN_4, LINE_2))
+KERNEL(map8, MAP(WIDEN_8, LINE_1))
+KERNEL(map4, MAP(WIDEN_4, LINE_1))
+KERNEL(map8_by_2, MAP(WIDEN_8, LINE_2))
+KERNEL(map4_by_2, MAP(WIDEN_4, LINE_2))
+KERNEL(map_sum8, MAP_SUM(WIDEN_8, LINE_1))
+KERNEL(map_sum4, MAP_SUM(WIDEN_4, LINE_1))
+
+static const int32_t no_bias = 0;
+
+/* Whether the assembly computes the layer; the job but for its output, if so. */
+static int32_t is_fast(const etn_layer *layer, const etn_line *const rows[3], etn_lines_job *job)
+{
+    const int32_t scale = layer->bits == 4 ? 4 : 0;
+    if ((layer->bits != 8 && layer->bits != 4) || layer->shift < scale || layer->stride > 2 || layer->low != -128)
+        return 0;
+    job->top = rows[0];
+    job->middle = rows[1];
+    job->bottom = rows[2];
+    job->weights = layer->weights;
+    job->bias = layer->bias ? layer->bias : &no_bias;
+    job->multiplier = layer->multiplier;
+    job->offset = layer->offset;
+    job->pitch = etn_pitch(layer->in_columns, layer->stride) * (int32_t)sizeof(etn_line);
+    job->out_step = layer->columns;
+    job->bias_step = layer->bias ? 4 : 0;
+    job->shortcut = layer->shortcut_multiplier * 65536;
+    job->scale = scale;
+    job->shift = layer->shift - scale;
+    job->groups = layer->columns / 4;
+    job->tail = layer->columns % 4;
+    job->channels = layer->outputs;
+    job->place = 0;
+    return 1;
+}
+
+/* What the assembly does not serve. Value (c, x) of the output goes to to_operand[index of it] or to_map. */
+static void reference(const etn_layer *layer, const etn_line *const rows[3], etn_line *to_operand, int8_t *to_map,
+                      int8_t *widened)
+{
+    const etn_rescale rescale = etn_rescale_of(layer);
+    const int32_t columns = layer->columns, stride = layer->stride, pitch = etn_pitch(layer->in_columns, stride);
+    for (int32_t c = 0; c < layer->outputs; c++) {
+        const int8_t *const w = etn_weights(layer, c, widened);
+        const etn_channel channel = etn_channel_of(layer, c);
+        for (int32_t x = 0; x < columns; x++) {
+            const int32_t first = c * pitch + x * stride;
+            int32_t acc = channel.bias;
+            for (int32_t i = 0; i < 9; i++)
+                acc += w[i] * rows[i / 3][first + i % 3];
+            const int8_t value = etn_requantise(rescale, channel, acc, rows[1][first + 1]);
+            if (to_map)
+                to_map[c * columns + x] = value;
+            else
+                to_operand[etn_operand_index(layer + 1, c, x)] = value;
+        }
+    }
+}
+
+void etn_depthwise_operand(const etn_layer *layer, const etn_line *const rows[3], etn_line *out, int8_t *widened)
+{
+    etn_lines_job job;
+    if (layer->relu || layer->shortcut || !is_fast(layer, rows, &job)) {
+        reference(layer, rows, out, NULL, widened);
+        return;
+    }
+    const etn_layer *const reader = layer + 1;
+    job.out = out;
+    job.groups = (layer->columns + 3) / 4;
+    job.group_step = etn_operand_length(reader) / (etn_round_up(layer->columns, 4) / 4) * (int32_t)sizeof(etn_line);
+    for (int32_t c = 0; c < 8; c++)
+        job.steps[c] = (int8_t)((etn_operand_index(reader, c + 1, 0) - etn_operand_index(reader, c, 0)) *
+                                (int32_t)sizeof(etn_line));
+    if (layer->stride == 1)
+        (layer->bits == 8 ? operand8 : operand4)(&job);
+    else
+        (layer->bits == 8 ? operand8_by_2 : operand4_by_2)(&job);
+}
+
+void etn_depthwise_map(const etn_layer *layer, const etn_line *const rows[3], int8_t *out, int8_t *widened)
+{
+    etn_lines_job job;
+    if (!layer->relu || (layer->shortcut && layer->stride != 1) || !is_fast(layer, rows, &job)) {
+        reference(layer, rows, NULL, out, widened);
+        return;
+    }
+    job.out = out;
+    if (layer->shortcut)
+        (layer->bits == 8 ? map_sum8 : map_sum4)(&job);
+    else if (layer->stride == 1)
+        (layer->bits == 8 ? map8 : map4)(&job);
+    else
+        (layer->bits == 8 ? map8_by_2 : map4_by_2)(&job);
+}

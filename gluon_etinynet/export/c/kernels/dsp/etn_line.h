@@ -1,0 +1,47 @@
+/* How the kernels for Cortex-M with the DSP extension hold rows between convolutions: 16 bits a value, so that SMLAD
+ * multiplies two at once.
+ *
+ * A line is [channel][column], its pitch a multiple of what four outputs read. An operand is [four columns][pair of
+ * channels][column][channel of the pair]; two channels are a pair if one instruction widens their weights together.
+ */
+#ifndef ETN_LINE_H
+#define ETN_LINE_H
+
+#include "etn_model.h"
+
+#if !defined(__ARM_FEATURE_DSP) || !defined(__thumb2__)
+#error "these kernels need a Cortex-M4, M7 or M33 with DSP; export with --kernels portable for others"
+#endif
+
+typedef int16_t etn_line;
+
+static inline int32_t etn_round_up(int32_t value, int32_t to)
+{
+    return (value + to - 1) / to * to;
+}
+
+static inline int32_t etn_pitch(int32_t columns, int32_t stride)
+{
+    return etn_round_up(columns, 4 * stride) + 2;
+}
+
+static inline int32_t etn_operand_length(const etn_layer *layer)
+{
+    return etn_round_up(layer->inputs, 8) * etn_round_up(layer->in_columns, 4);
+}
+
+/* Where channel c of eight lies among their 16-bit values for one column: twice its pair, plus which of the pair. */
+static inline int32_t etn_place(const etn_layer *layer, int32_t c)
+{
+    if (layer->bits == 4) /* pairs 04 26 15 37 */
+        return (c & 1) * 4 + (c & 2) + (c >> 2 & 1);
+    return (c & 4) + (c & 1) * 2 + (c >> 1 & 1); /* pairs 02 13 46 57 */
+}
+
+static inline int32_t etn_operand_index(const etn_layer *layer, int32_t c, int32_t x)
+{
+    const int32_t place = etn_place(layer, c & 7);
+    return x / 4 * 4 * etn_round_up(layer->inputs, 8) + c / 8 * 32 + place / 2 * 8 + x % 4 * 2 + place % 2;
+}
+
+#endif

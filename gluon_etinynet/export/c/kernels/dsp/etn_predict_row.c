@@ -1,0 +1,6 @@
+#include "etn_tile.h"
+
+void etn_predict_row(const etn_layer *layer, const etn_line *operand, int32_t *out, int8_t *widened)
+{
+    etn_tile_row(layer, operand, NULL, 0, NULL, 0, out, widened);
+}

@@ -1,0 +1,129 @@
+#include "etn_dsp.h"
+#include "etn_tile.h"
+
+/* The stem as a pointwise convolution of the values below the kernel, 9 of each of its rows for an image of three
+ * channels: eight as two words that are widened, and the ninths of all rows together.
+ *
+ * `widened` holds the weights of all output channels; then, to compute, an operand of COLUMNS columns.
+ */
+#define PAIRS 14
+#define COLUMNS 32
+
+/* Bytes of the weights of two output channels; of four columns of the operand. */
+#define WEIGHTS (8 * PAIRS)
+#define GROUP (16 * PAIRS)
+
+static int32_t is_fast(const etn_layer *layer)
+{
+    return layer->inputs == 3 && layer->relu && layer->low == -128;
+}
+
+/* The place of value `i` of kernel row `row` among the 28 of a channel. */
+static int32_t place(int32_t row, int32_t i)
+{
+    return i == 8 ? 24 + row : row * 8 + (i & 4) + (i & 1) * 2 + (i >> 1 & 1);
+}
+
+void etn_stem_weights(const etn_layer *layer, int8_t *widened)
+{
+    const int32_t outputs = layer->outputs;
+    int8_t *const bytes = widened + etn_round_up(outputs, 2) / 2 * WEIGHTS;
+    if (!is_fast(layer))
+        return;
+    memset(widened, 0, (size_t)(bytes - widened));
+    for (int32_t c = 0; c < etn_round_up(outputs, 2); c++) {
+        const int8_t *const w = etn_weights(layer, c < outputs ? c : c - 1, bytes);
+        int16_t *const to = (int16_t *)(void *)(widened + c / 2 * WEIGHTS) + c % 2 * 2;
+        for (int32_t input = 0; input < 3; input++)
+            for (int32_t tap = 0; tap < 9; tap++) {
+                const int32_t at = place(tap / 3, tap % 3 * 3 + input);
+                to[at / 2 * 4 + at % 2] = w[input * 9 + tap];
+            }
+    }
+}
+
+/* The operand of one column, whose words are 16 bytes apart. */
+static void gather(const int8_t *const rows[3], int32_t first, int32_t *to)
+{
+    int32_t last[3];
+    for (int32_t r = 0; r < 3; r++) {
+        const int8_t *const from = rows[r] + first;
+        const uint32_t low = etn_word(from), high = etn_word(from + 4);
+        to[0] = etn_even(low);
+        to[4] = etn_odd(low);
+        to[8] = etn_even(high);
+        to[12] = etn_odd(high);
+        to += 16;
+        last[r] = from[8];
+    }
+    to[0] = (last[0] & 0xffff) | last[1] * 65536;
+    to[4] = last[2] & 0xffff;
+}
+
+static void columns_of(const etn_layer *layer, const int8_t *operand, int8_t *widened, int8_t *out, int32_t x,
+                       int32_t count)
+{
+    const etn_rescale rescale = etn_rescale_of(layer);
+    int32_t sums[8];
+    etn_tiles job;
+    job.sums = sums;
+    job.shift = layer->shift;
+    for (int32_t u = 0; u < layer->outputs; u += 2) {
+        const int32_t v = u + 1 < layer->outputs ? u + 1 : u;
+        const etn_channel of[2] = {etn_channel_of(layer, u), etn_channel_of(layer, v)};
+        int8_t *const to[2] = {out + u * layer->columns + x, out + v * layer->columns + x};
+        for (int32_t i = 0; i < 8; i++)
+            job.begin[i] = of[i / 4].bias;
+        job.weights = (int16_t *)(void *)(widened + u / 2 * WEIGHTS);
+        job.weights_end = job.weights + WEIGHTS / 2;
+        job.multiplier_u = layer->multiplier[u];
+        job.multiplier_v = layer->multiplier[v];
+        job.offset_u = of[0].offset;
+        job.offset_v = of[1].offset;
+        job.out_u = to[0];
+        job.out_v = to[1];
+        job.operand = (const etn_line *)(const void *)operand;
+        job.tiles = count / 4;
+        if (job.tiles)
+            etn_tiles_relu_bytes(&job);
+        if (count % 4) { /* the columns behind the last are computed and not stored */
+            job.operand = (const etn_line *)(const void *)(operand + count / 4 * GROUP);
+            etn_tile_sums(&job, 4);
+            for (int32_t i = 0; i < 2; i++)
+                for (int32_t j = 0; j < count % 4; j++)
+                    to[i][count / 4 * 4 + j] = etn_requantise(rescale, of[i], sums[4 * i + j], 0);
+        }
+    }
+}
+
+static void reference(const etn_layer *layer, const int8_t *const rows[3], int8_t *out, int8_t *widened)
+{
+    const etn_rescale rescale = etn_rescale_of(layer);
+    const int32_t inputs = layer->inputs;
+    for (int32_t c = 0; c < layer->outputs; c++) {
+        const int8_t *const w = etn_weights(layer, c, widened);
+        const etn_channel channel = etn_channel_of(layer, c);
+        for (int32_t x = 0; x < layer->columns; x++) {
+            int32_t acc = channel.bias;
+            for (int32_t input = 0; input < inputs; input++)
+                for (int32_t tap = 0; tap < 9; tap++)
+                    acc += w[input * 9 + tap] * rows[tap / 3][(x * layer->stride + tap % 3) * inputs + input];
+            *out++ = etn_requantise(rescale, channel, acc, 0);
+        }
+    }
+}
+
+void etn_stem_row(const etn_layer *layer, const int8_t *const rows[3], int8_t *out, int8_t *widened)
+{
+    if (!is_fast(layer)) {
+        reference(layer, rows, out, widened);
+        return;
+    }
+    int8_t *const operand = widened + etn_round_up(layer->outputs, 2) / 2 * WEIGHTS;
+    for (int32_t x = 0; x < layer->columns; x += COLUMNS) {
+        const int32_t count = layer->columns - x < COLUMNS ? layer->columns - x : COLUMNS;
+        for (int32_t i = 0; i < count; i++)
+            gather(rows, (x + i) * layer->stride * 3, (int32_t *)(void *)(operand + i / 4 * GROUP) + i % 4);
+        columns_of(layer, operand, widened, out, x, count);
+    }
+}
