@@ -13,7 +13,7 @@ is overwritten; what they store is a list of candidates. The first two store the
 """
 
 from collections import namedtuple
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Tuple
 
 from ..files import InputError
@@ -24,6 +24,7 @@ __all__ = ["SCHEDULES", "CANDIDATE_BYTES", "Buffer", "LineFormat", "Step", "Plan
 
 SCHEDULES = ("layers", "stem", "blocks", "rows")
 ALIGNMENT = 8
+MOST_ROWS = 8  # of a block that are computed together: ETN_MOST_ROWS of the C runtime
 _RING = 3  # rows of a 3x3 kernel
 _STEM_ROWS = 3  # rows of the stem's convolution: two being pooled, one being computed
 CANDIDATE_BYTES = RESULT.itemsize + 2  # of a detector: a result, and the number of its anchor
@@ -45,10 +46,13 @@ class LineFormat:
         Their number is rounded up to a multiple of this; of a line, this times the stride of its reader.
     channels : int
         The number of an operand's is rounded up to a multiple of this.
+    band : int
+        Columns that a pointwise convolution should compute in one go, from several rows if need be and memory allows.
     """
     bytes: int = 1
     columns: int = 1
     channels: int = 1
+    band: int = 1
 
     def line(self, channels, columns, stride):
         """Bytes of a line, padded by a column on either side."""
@@ -64,6 +68,7 @@ class Step:
     """What is in the arena while `nodes` run together: Buffers of a name, kind, offset and size in bytes."""
     nodes: Tuple[str, ...]
     buffers: Tuple[Buffer, ...]
+    rows: int = 1  # of a block that are computed together
 
     def buffer(self, name):
         """The Buffer of that name."""
@@ -175,7 +180,22 @@ def _in_place(graph, pushed, lines):
             where[out.name] = Buffer(out.name, "map", offset, out.nbytes)
         maps = [where[name] for name in (source.name, out.name) if name in where]
         steps.append(_step(stage, maps[pushed and stage.kind == "stem":], _lines(graph, stage, lines)))
-    return tuple(_with_candidates(graph, steps))
+    steps = _with_candidates(graph, steps)
+    peak = max(_extent(step.buffers) for step in steps)
+    return tuple(_widest(graph, stage, step, lines, peak) for stage, step in zip(found, steps))
+
+
+def _widest(graph, stage, step, lines, peak):
+    """A block's step with as many rows together as `lines` asks for and stay below `peak`."""
+    if stage.kind != "block":
+        return step
+    rest = [buffer for buffer in step.buffers if buffer.kind != "line"]
+    _, all_rows, columns = graph.tensors[stage.nodes[0].output].shape
+    for rows in range(min(-(-lines.band // columns), all_rows, MOST_ROWS), 1, -1):
+        wider = _step(stage, rest, _lines(graph, stage, lines, rows), rows)
+        if _extent(wider.buffers) <= peak:
+            return wider
+    return step
 
 
 def _with_candidates(graph, steps):
@@ -185,18 +205,18 @@ def _with_candidates(graph, steps):
     first = next(i for i, step in enumerate(steps) if step.nodes[0] == graph.detection.levels[0].classes)
     offset = _align(max(_extent(step.buffers) for step in steps[first:]))
     candidates = Buffer("candidates", "list", offset, graph.detection.candidates * CANDIDATE_BYTES)
-    return steps[:first] + [Step(step.nodes, step.buffers + (candidates,)) for step in steps[first:]]
+    return steps[:first] + [replace(step, buffers=step.buffers + (candidates,)) for step in steps[first:]]
 
 
-def _step(stage, maps, lines):
+def _step(stage, maps, lines, rows=1):
     buffers, offset = list(maps), _align(_extent(maps))
     for name, size in lines:
         buffers.append(Buffer(name, "line", offset, size))
         offset = _align(offset + size)
-    return Step(tuple(node.output for node in stage.nodes), tuple(buffers))
+    return Step(tuple(node.output for node in stage.nodes), tuple(buffers), rows)
 
 
-def _lines(graph, stage, lines):
+def _lines(graph, stage, lines, rows=1):
     """Names and sizes of the lines of a fused stage; rings are padded by a column on either side."""
     if stage.kind == "head":
         return ()
@@ -214,8 +234,10 @@ def _lines(graph, stage, lines):
         return row, *((name, 4 * shape[0] * shape[2]) for name, shape in (("scores", conv), ("offsets", middle)))
     if stage.kind == "extra":
         return row, ("middle", _RING * lines.line(conv[0], conv[2], stage.nodes[1].attrs["stride"]))
-    return (("in", _RING * lines.line(channels, columns, stride)), ("depthwise", lines.operand(conv[0], conv[2])),
-            ("middle", _RING * lines.line(middle[0], middle[2], stage.nodes[2].attrs["stride"])))
+    more = rows - 1
+    return (("in", (_RING + more * stride) * lines.line(channels, columns, stride)),
+            ("depthwise", rows * lines.operand(conv[0], conv[2])),
+            ("middle", (_RING + more) * lines.line(middle[0], middle[2], stage.nodes[2].attrs["stride"])))
 
 
 def _lead(graph, stage):

@@ -233,7 +233,7 @@ def _plan(graph, schedule, found, lines, widened, state_bytes):
         offset = {buffer.name: buffer.offset for buffer in step.buffers}
         first, last = stage.nodes[0], stage.nodes[-1]
         fields = {"kind": f"ETN_{stage.kind.upper()}", "layer": order[first.output],
-                  "source": offset.get(first.inputs[0], 0), "target": offset.get(last.output, 0)}
+                  "source": offset.get(first.inputs[0], 0), "target": offset.get(last.output, 0), "rows": step.rows}
         begins = {buffer.name: buffer.offset for buffer in step.buffers if buffer.kind != "map"}
         if "conv" in begins:
             begins["middle"] = begins.pop("conv")

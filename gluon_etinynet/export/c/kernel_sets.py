@@ -56,5 +56,5 @@ def _dsp(role, outputs, taps):
 
 KERNEL_SETS = {
     "portable": KernelSet("portable", _portable),
-    "dsp": KernelSet("dsp", _dsp, LineFormat(2, 4, 8)),
+    "dsp": KernelSet("dsp", _dsp, LineFormat(bytes=2, columns=4, channels=8, band=28)),
 }

@@ -1,80 +1,119 @@
 /* A (dense) linear depthwise block, fused by rows: depthwise, pointwise, depthwise.
  *
- * An input row goes into a ring of three. When the ring holds what a row of the first convolution needs, that
- * row and the pointwise row above it are computed, the latter into a second ring of three; likewise the row
- * of the second convolution, which overwrites input rows that were copied before.
+ * A band is a few rows that are computed together, so that the pointwise weights are widened once for all of them.
+ * Its input rows go into a ring; its rows of the first convolution are operands of the pointwise one, whose rows go
+ * into a second ring; from there come the rows of the second convolution, which overwrite input rows that were copied
+ * before.
  */
 #include "etn_rows.h"
 #include "etn_schedule.h"
 
 typedef struct {
+    etn_line *lines;
+    int32_t rows, pitch, length; /* elements of a channel, of a row */
+} ring;
+
+typedef struct {
     const etn_model *model;
     const etn_layer *first, *pointwise, *second;
-    etn_line *in, *operand, *middle;
+    ring in, middle;
+    etn_line *operands;
+    const int8_t *source;
     int8_t *target, *widened;
-    int32_t in_pitch, middle_pitch; /* of a channel of a line */
-    int32_t in_length, middle_length; /* of a line */
+    int32_t taken; /* input rows in the ring so far */
 } block;
+
+static ring ring_for(const etn_layer *reader, etn_line *lines, int32_t rows)
+{
+    ring of;
+    of.lines = lines;
+    of.rows = rows;
+    of.pitch = etn_pitch(reader->in_columns, reader->stride);
+    of.length = reader->inputs * of.pitch;
+    etn_fill_line(lines, reader->in_zero_point, rows * of.length);
+    return of;
+}
+
+/* Row y of a ring, which may be -1. */
+static etn_line *at(const ring *of, int32_t y)
+{
+    return of->lines + (y + of->rows) % of->rows * of->length;
+}
+
+static void around(const ring *of, int32_t y, const etn_line *rows[3])
+{
+    for (int32_t i = 0; i < 3; i++)
+        rows[i] = at(of, y - 1 + i);
+}
+
+/* Take input rows up to y; what lies below the last is padding. */
+static void take(block *b, int32_t y)
+{
+    const etn_layer *const first = b->first;
+    for (; b->taken <= y; b->taken++) {
+        etn_line *const to = at(&b->in, b->taken);
+        if (b->taken < first->in_rows)
+            etn_to_line(first, b->source + b->taken * first->inputs * first->in_columns, to);
+        else
+            etn_fill_line(to, first->in_zero_point, b->in.length);
+    }
+}
 
 static void second_row(const block *b, int32_t row)
 {
     const etn_layer *const second = b->second;
     int8_t *const out = b->target + row * second->outputs * second->columns;
     const etn_line *rows[3];
-    etn_around(b->middle, row, b->middle_length, rows);
+    around(&b->middle, row, rows);
     etn_depthwise_map(second, rows, out, b->widened);
     ETN_OBSERVE(b->model, second, out, ETN_OF_MAP, second->columns);
 }
 
-static void first_row(const block *b, int32_t row)
+/* `count` rows from `row` on, and those above that they complete. */
+static void band(block *b, int32_t row, int32_t count)
 {
     const etn_layer *const first = b->first, *const pointwise = b->pointwise;
-    const etn_line *rows[3];
-    etn_around(b->in, row * first->stride, b->in_length, rows);
-    etn_depthwise_operand(first, rows, b->operand, b->widened);
-    ETN_OBSERVE(b->model, first, b->operand, ETN_OF_OPERAND, 0);
+    etn_pointwise_io io[ETN_MOST_ROWS];
+    etn_line *operand = b->operands;
+    for (int32_t i = 0; i < count; i++, operand += etn_operand_length(pointwise)) {
+        const etn_line *rows[3];
+        take(b, (row + i) * first->stride + 1);
+        around(&b->in, (row + i) * first->stride, rows);
+        etn_depthwise_operand(first, rows, operand, b->widened);
+        ETN_OBSERVE(b->model, first, operand, ETN_OF_OPERAND, 0);
+        io[i].shortcut = pointwise->shortcut ? rows[1] + 1 : NULL;
+        io[i].out = at(&b->middle, row + i) + 1;
+    }
+    etn_pointwise_rows(pointwise, b->operands, io, count, b->in.pitch, b->middle.pitch, b->widened);
+    for (int32_t i = 0; i < count; i++)
+        ETN_OBSERVE(b->model, pointwise, io[i].out, ETN_OF_LINE, b->middle.pitch);
 
-    etn_line *const out = b->middle + row % 3 * b->middle_length + 1;
-    etn_pointwise_row(pointwise, b->operand, pointwise->shortcut ? rows[1] + 1 : NULL, b->in_pitch, out,
-                      b->middle_pitch, b->widened);
-    ETN_OBSERVE(b->model, pointwise, out, ETN_OF_LINE, b->middle_pitch);
-
-    if (row > 0)
-        second_row(b, row - 1);
-    if (row + 1 == pointwise->rows) {
-        etn_fill_line(b->middle + (row + 1) % 3 * b->middle_length, b->second->in_zero_point, b->middle_length);
-        second_row(b, row);
+    const int32_t next = row + count;
+    for (int32_t y = row ? row - 1 : 0; y < next - 1; y++)
+        second_row(b, y);
+    if (next == pointwise->rows) {
+        etn_fill_line(at(&b->middle, next), b->second->in_zero_point, b->middle.length);
+        second_row(b, next - 1);
     }
 }
 
 void etn_block(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened)
 {
     const etn_layer *const first = model->layer + step->layer;
-    const int8_t *source = buffers + step->source;
+    const int32_t rows = (int32_t)step->rows, all = first[1].rows;
     block b;
     b.model = model;
     b.first = first;
     b.pointwise = first + 1;
     b.second = first + 2;
-    b.in = etn_lines(buffers, step->in);
-    b.operand = etn_lines(buffers, step->depthwise);
-    b.middle = etn_lines(buffers, step->middle);
+    b.in = ring_for(first, etn_lines(buffers, step->in), (rows - 1) * first->stride + 3);
+    b.middle = ring_for(b.second, etn_lines(buffers, step->middle), rows + 2);
+    b.operands = etn_lines(buffers, step->depthwise);
+    b.source = buffers + step->source;
     b.target = buffers + step->target;
     b.widened = widened;
-    b.in_pitch = etn_pitch(first->in_columns, first->stride);
-    b.middle_pitch = etn_pitch(b.second->in_columns, b.second->stride);
-    b.in_length = first->inputs * b.in_pitch;
-    b.middle_length = b.second->inputs * b.middle_pitch;
-    etn_fill_line(b.in, first->in_zero_point, 3 * b.in_length);
-    etn_fill_line(b.operand, 0, etn_operand_length(b.pointwise));
-    etn_fill_line(b.middle, b.second->in_zero_point, 3 * b.middle_length);
-    for (int32_t y = 0; y <= first->in_rows; y++) {
-        etn_line *const slot = b.in + y % 3 * b.in_length;
-        if (y < first->in_rows)
-            etn_to_line(first, source + y * first->inputs * first->in_columns, slot);
-        else
-            etn_fill_line(slot, first->in_zero_point, b.in_length);
-        if (etn_row_after(first, y) >= 0)
-            first_row(&b, etn_row_after(first, y));
-    }
+    b.taken = 0;
+    etn_fill_line(b.operands, 0, rows * etn_operand_length(b.pointwise));
+    for (int32_t row = 0; row < all; row += rows)
+        band(&b, row, all - row < rows ? all - row : rows);
 }

@@ -23,7 +23,8 @@ void etn_extra(const etn_model *model, const etn_step *step, int8_t *buffers, in
     for (int32_t y = 0; y < pointwise->rows; y++) {
         etn_line *const out = ring + y % 3 * length + 1;
         etn_to_operand(pointwise, buffers + step->source + y * pointwise->inputs * pointwise->columns, operand);
-        etn_pointwise_row(pointwise, operand, NULL, 0, out, pitch, widened);
+        const etn_pointwise_io io = {NULL, out};
+        etn_pointwise_rows(pointwise, operand, &io, 1, 0, pitch, widened);
         ETN_OBSERVE(model, pointwise, out, ETN_OF_LINE, pitch);
         if (etn_row_after(depthwise, y) >= 0)
             depthwise_row(model, step, buffers, widened, etn_row_after(depthwise, y));

@@ -35,10 +35,15 @@ void etn_depthwise_operand(const etn_layer *layer, const etn_line *const rows[3]
 /* Depthwise convolution 3x3 of three lines to a row of a map. A shortcut is the middle line. */
 void etn_depthwise_map(const etn_layer *layer, const etn_line *const rows[3], int8_t *out, int8_t *widened);
 
-/* Convolution 1x1 of an operand to the columns of a line. The shortcut (NULL without), too, begins at a line's first
- * column. */
-void etn_pointwise_row(const etn_layer *layer, const etn_line *operand, const etn_line *shortcut,
-                       int32_t shortcut_pitch, etn_line *out, int32_t out_pitch, int8_t *widened);
+/* Rows of a 1x1 convolution: where each shortcut (NULL without) and each output begins, at a line's first column. */
+typedef struct {
+    const etn_line *shortcut;
+    etn_line *out;
+} etn_pointwise_io;
+
+/* Convolution 1x1 of `count` operands, one behind the other, to lines. */
+void etn_pointwise_rows(const etn_layer *layer, const etn_line *operands, const etn_pointwise_io *io, int32_t count,
+                        int32_t shortcut_pitch, int32_t out_pitch, int8_t *widened);
 
 /* Convolution 1x1 of an operand with int32 outputs, [column][channel]. */
 void etn_predict_row(const etn_layer *layer, const etn_line *operand, int32_t *out, int8_t *widened);

@@ -44,6 +44,8 @@ enum {
     ETN_EXTRA  /* 2: pointwise, depthwise; a detector's further map */
 };
 
+#define ETN_MOST_ROWS 8
+
 /* Operators that run together, and where their buffers begin: bytes after the arena's state. What a kind of
  * step has no use for is 0. */
 typedef struct {
@@ -51,9 +53,10 @@ typedef struct {
     uint16_t layer;      /* the first */
     uint32_t source;     /* the map read; unused by the stem of a pushed image */
     uint32_t target;     /* the map written */
-    uint32_t in;         /* ring of 3 rows of the source, padded */
-    uint32_t depthwise;  /* one row of a block's first convolution */
-    uint32_t middle;     /* ring of 3 rows: a pointwise, padded; a stem's convolution */
+    uint32_t rows;       /* of a block that are computed together, at most ETN_MOST_ROWS */
+    uint32_t in;         /* ring of a block's source, padded: the rows that these read */
+    uint32_t depthwise;  /* these rows of a block's first convolution */
+    uint32_t middle;     /* ring of 3 rows: a pointwise, padded; a stem's convolution. Of a block 2 more than `rows` */
     uint32_t row;        /* one row of the source, [column][channel] */
     uint32_t scores;     /* one row of a class predictor, [column][channel], int32 */
     uint32_t offsets;    /* the same of a box predictor */

@@ -39,8 +39,10 @@ static inline void etn_fill(int8_t *to, int8_t value, int32_t bytes)
 
 static inline void etn_fill_line(etn_line *to, int8_t value, int32_t length)
 {
-    for (int32_t i = 0; i < length; i++)
-        to[i] = value;
+    for (; length >= 4; length -= 4, to += 4)
+        to[0] = to[1] = to[2] = to[3] = value;
+    for (; length; length--)
+        *to++ = value;
 }
 
 #endif

@@ -1,11 +1,21 @@
+#include "etn_dsp.h"
 #include "etn_kernels.h"
 
 void etn_to_line(const etn_layer *layer, const int8_t *from, etn_line *to)
 {
     const int32_t columns = layer->in_columns, pitch = etn_pitch(columns, layer->stride);
-    for (int32_t c = 0; c < layer->inputs; c++, to += pitch)
-        for (int32_t x = 0; x < columns; x++)
-            to[1 + x] = *from++;
+    for (int32_t c = 0; c < layer->inputs; c++, to += pitch) {
+        etn_line *out = to + 1;
+        int32_t left = columns;
+        for (; left >= 4; left -= 4, from += 4, out += 4) {
+            const uint32_t four = etn_word(from);
+            const uint32_t two[2] = {etn_lower(etn_even(four), etn_odd(four)), etn_upper(etn_even(four), etn_odd(four))};
+            memcpy(out, &two[0], 4);
+            memcpy(out + 2, &two[1], 4);
+        }
+        for (; left; left--)
+            *out++ = *from++;
+    }
 }
 
 void etn_to_operand(const etn_layer *layer, const int8_t *from, etn_line *to)

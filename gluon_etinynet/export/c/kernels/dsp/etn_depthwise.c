@@ -3,37 +3,39 @@
 #include "etn_kernels.h"
 #include "etn_requantise.h"
 
-/* What the assembly reads: it knows the order of the fields. All but the last six move from channel to channel. */
+/* What the assembly reads: it knows the order of the fields. The first four move from channel to channel. */
 typedef struct {
-    const etn_line *top, *bottom, *middle;
-    void *out; /* a map's row, or an operand */
     const uint8_t *weights;
     const int32_t *bias;
     const int16_t *multiplier;
     const int32_t *offset;
-    int32_t pitch, out_step; /* bytes from a channel to the next, of lines and of a map */
+    const etn_line *top, *bottom, *middle;
+    void *out;               /* a map's row, or an operand */
+    int32_t rest;            /* bytes from a line's last group read to the next channel's first */
     int32_t bias_step;       /* 0 where all channels share one */
-    int32_t shortcut;        /* its multiplier, in the upper half */
-    int32_t scale;           /* sums are 2^scale times the accumulators */
     int32_t shift;           /* what is left of L */
+    int32_t shortcut;        /* its multiplier, in the upper half */
     int32_t groups, tail;    /* of four columns, and of one */
     int32_t channels;        /* left */
-    int32_t place;           /* of the channel in its eight */
+    int32_t place;           /* of the channel in its eight, of an operand */
     int32_t group_step;      /* bytes from four columns of an operand to the next */
-    int8_t steps[8];         /* bytes from a channel of an operand to the next, by place */
+    int32_t steps[8];        /* bytes from the end of a channel of an operand to the next, by place */
 } etn_lines_job;
 
-typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, pitch) == 32 && offsetof(etn_lines_job, shift) == 52 &&
-                                                  offsetof(etn_lines_job, channels) == 64 &&
-                                                  offsetof(etn_lines_job, steps) == 76
+typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && offsetof(etn_lines_job, rest) == 32 &&
+                                                  offsetof(etn_lines_job, groups) == 48 &&
+                                                  offsetof(etn_lines_job, channels) == 56 &&
+                                                  offsetof(etn_lines_job, steps) == 68
                                               ? 1
                                               : -1];
 
 /* clang-format off */
 
 /* Registers of a group: r0-r2 lines (top, bottom, middle), r3 out, r4-r7 sums, r8 and r9 weights, r10-r12 columns,
- * lr groups left. Stack: weights of the lines (w0 w1, w1 w2), bias twice, m and o, shift, job, groups left. */
-#define BEGIN "push {r4-r11, lr}\n sub sp, #60\n str r0, [sp, #44]\n ldr r1, [r0, #52]\n str r1, [sp, #40]\n 1:\n"
+ * lr groups left. Stack: weights of the lines (w0 w1, w1 w2), bias twice, m with another and o, shift, job, a group's
+ * step or the groups left. */
+#define BEGIN                                                                                                          \
+    "push {r4-r11, lr}\n sub sp, #60\n ldr r1, [r0, #40]\n strd r1, r0, [sp, #40]\n add r0, #16\n ldm r0, {r0-r3}\n 1:\n"
 #define END "add sp, #60\n pop {r4-r11, pc}\n"
 
 /* r4 points at weights; what they are widened to goes to the stack. */
@@ -43,23 +45,26 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, pitch) == 32 &
 #define WIDEN_8                                                                                                        \
     "ldr r8, [r4], #3\n" LINE_OF_8("r8", "0") "ldr r8, [r4], #2\n" LINE_OF_8("r8", "16")                                \
     "ldr r8, [r4], #4\n sxtb16 r9, r8\n sxtb16 r10, r8, ror #8\n" /* three bytes from the second on */                  \
-    "pkhbt r11, r10, r9\n pkhtb r12, r10, r9, asr #16\n strd r11, r12, [sp, #8]\n"
+    "pkhbt r11, r10, r9\n pkhtb r12, r10, r9, asr #16\n strd r11, r12, [sp, #8]\n"                                     \
+    "ldr r8, [r5]\n"
+/* The weights and the bias 16 times as large. */
 #define WIDEN_4                                                                                                        \
     "ldr r8, [r4], #4\n ldrb r12, [r4], #1\n mov r11, #0xf0f0f0f0\n and r9, r11, r8, lsl #4\n and r8, r8, r11\n"         \
     "sxtb16 r10, r9\n sxtb16 r9, r9, ror #8\n sxtb16 r11, r8\n sxtb16 r8, r8, ror #8\n" /* 04 26 15 37 */               \
     "lsl r12, r12, #28\n asr r12, r12, #8\n pkhtb r12, r12, r8, asr #16\n str r12, [sp, #12]\n"                          \
     "pkhbt r12, r10, r11, lsl #16\n str r12, [sp, #0]\n pkhbt r12, r11, r9, lsl #16\n str r12, [sp, #4]\n"               \
     "pkhbt r12, r8, r10\n str r12, [sp, #16]\n pkhtb r12, r11, r10, asr #16\n str r12, [sp, #20]\n"                      \
-    "pkhtb r12, r8, r9, asr #16\n str r12, [sp, #8]\n"
+    "pkhtb r12, r8, r9, asr #16\n str r12, [sp, #8]\n ldr r8, [r5]\n lsl r8, r8, #4\n"
 
-#define CHANNEL(WIDEN)                                                                                                 \
-    "ldr lr, [sp, #44]\n ldm lr, {r0-r7}\n" WIDEN                                                                      \
-    "ldr r8, [r5]\n ldrd r9, r10, [lr, #40]\n add r5, r9\n ldr r9, [lr, #48]\n lsl r8, r8, r9\n mov r9, r8\n"            \
-    "strd r8, r9, [sp, #24]\n ldrh r8, [r6], #2\n orr r8, r10\n ldr r9, [r7], #4\n strd r8, r9, [sp, #32]\n"             \
-    "ldrd r8, r9, [lr, #32]\n add r10, r0, r8\n add r11, r1, r8\n add r12, r2, r8\n add r9, r3\n"                        \
-    "strd r10, r11, [lr, #0]\n strd r12, r9, [lr, #8]\n strd r4, r5, [lr, #16]\n strd r6, r7, [lr, #24]\n"
+/* m below the shortcut's multiplier, or above the shift. */
+#define WITH_SHORTCUT "ldrh r8, [r6], #2\n ldr r9, [lr, #44]\n orr r8, r9\n"
+#define WITH_SHIFT "ldrh r8, [r6], #2\n ldr r9, [lr, #40]\n orr r8, r9, r8, lsl #16\n"
+#define CHANNEL(WIDEN, M)                                                                                              \
+    "ldr lr, [sp, #44]\n ldm lr, {r4-r7}\n" WIDEN "ldr r9, [lr, #36]\n add r5, r9\n mov r9, r8\n strd r8, r9, [sp, #24]\n" \
+    M "ldr r9, [r7], #4\n strd r8, r9, [sp, #32]\n stm lr, {r4-r7}\n"
 #define NEXT_CHANNEL                                                                                                   \
-    "ldr lr, [sp, #44]\n ldr r8, [lr, #64]\n subs r8, #1\n str r8, [lr, #64]\n bne.w 1b\n"
+    "ldr lr, [sp, #44]\n ldr r8, [lr, #32]\n add r0, r8\n add r1, r8\n add r2, r8\n"                                  \
+    "ldr r8, [lr, #56]\n subs r8, #1\n str r8, [lr, #56]\n bne.w 1b\n"
 
 #define LINE_1(LINE, AT)                                                                                               \
     "ldrd r8, r9, [sp, #" AT "]\n ldrd r10, r11, [" LINE "], #8\n ldr r12, [" LINE "]\n"                               \
@@ -73,40 +78,38 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, pitch) == 32 &
 #define SUMS(LINE)                                                                                                     \
     "ldrd r4, r5, [sp, #24]\n ldrd r6, r7, [sp, #24]\n" LINE("r0", "0") LINE("r1", "8") LINE("r2", "16")
 
-/* r8 m, r9 o, r10 shift */
-#define AFFINE "ldrd r8, r9, [sp, #32]\n ldr r10, [sp, #40]\n"
-#define Q(R) "lsl " R ", " R ", r10\n smlawb " R ", " R ", r8, r9\n ssat " R ", #8, " R ", asr #10\n"
+/* r8 m above the shift, r9 o */
+#define AFFINE "ldrd r8, r9, [sp, #32]\n"
+#define Q(R) "lsl " R ", " R ", r8\n smlawt " R ", " R ", r8, r9\n ssat " R ", #8, " R ", asr #10\n"
 #define RELU(R) "bic " R ", " R ", " R ", asr #31\n"
 #define TO_OPERAND(R, AT) Q(R) "strh " R ", [r3, #" AT "]\n"
-#define TO_MAP(R) RELU(R) Q(R) "strb " R ", [r3], #1\n"
-/* lr shift; HALF of the two columns in FROM is the shortcut */
+#define FOUR_OF_MAP AFFINE RELU("r4") Q("r4") RELU("r5") Q("r5") RELU("r6") Q("r6") RELU("r7") Q("r7")
+/* r8 m below the shortcut's, lr shift; HALF of the two columns in FROM is the shortcut */
 #define SUM(R, HALF, FROM)                                                                                             \
     "smla" HALF "t r10, " FROM ", r8, r9\n" RELU(R) "lsl " R ", " R ", lr\n smlawb " R ", " R ", r8, r10\n"               \
     "ssat " R ", #8, " R ", asr #10\n"
-#define FOUR_SUMS "ldrd r8, r9, [sp, #32]\n ldr lr, [sp, #40]\n" \
+#define FOUR_OF_SUM "ldrd r8, r9, [sp, #32]\n ldr lr, [sp, #40]\n" \
     SUM("r4", "t", "r10") SUM("r5", "b", "r11") SUM("r6", "t", "r11") SUM("r7", "b", "r12")
-/* One to three columns: r4-r7 hold four. */
+#define STORE_FOUR "strb r4, [r3], #1\n strb r5, [r3], #1\n strb r6, [r3], #1\n strb r7, [r3], #1\n"
+/* One to three columns of the four, r8 of them. The lines have moved by a group too many. */
+#define TAIL "ldr r8, [sp, #44]\n ldr r8, [r8, #52]\n"
 #define STORE_TAIL                                                                                                     \
-    "strb r4, [r3]\n cmp r8, #2\n blt 5f\n strb r5, [r3, #1]\n beq 5f\n strb r6, [r3, #2]\n 5:\n"
-#define TAIL "ldr r8, [sp, #44]\n ldr r8, [r8, #60]\n"
+    "strb r4, [r3], #1\n cmp r8, #2\n blt 5f\n strb r5, [r3], #1\n beq 5f\n strb r6, [r3], #1\n 5:\n"
 
 #define OPERAND(WIDEN, LINE)                                                                                           \
-    BEGIN CHANNEL(WIDEN)                                                                                               \
-    "ldr r8, [lr, #68]\n and r9, r8, #7\n add r8, #1\n str r8, [lr, #68]\n add r9, lr\n ldrsb r9, [r9, #76]\n"           \
-    "add r9, r3\n str r9, [lr, #12]\n ldr r8, [lr, #72]\n str r8, [sp, #48]\n ldr lr, [lr, #56]\n"                       \
+    BEGIN CHANNEL(WIDEN, WITH_SHIFT) "ldr r8, [lr, #64]\n str r8, [sp, #48]\n ldr lr, [lr, #48]\n"                     \
     "3:\n" SUMS(LINE) AFFINE TO_OPERAND("r4", "0") TO_OPERAND("r5", "4") TO_OPERAND("r6", "8") TO_OPERAND("r7", "12")   \
-    "ldr r10, [sp, #48]\n add r3, r10\n subs lr, #1\n bne.w 3b\n" NEXT_CHANNEL END
+    "ldr r10, [sp, #48]\n add r3, r10\n subs lr, #1\n bne.w 3b\n"                                                      \
+    "ldr lr, [sp, #44]\n ldr r8, [lr, #60]\n and r9, r8, #7\n add r8, #1\n str r8, [lr, #60]\n"                        \
+    "add r9, lr, r9, lsl #2\n ldr r9, [r9, #68]\n add r3, r9\n" NEXT_CHANNEL END
 #define MAP(WIDEN, LINE)                                                                                               \
-    BEGIN CHANNEL(WIDEN) "ldr lr, [lr, #56]\n cmp lr, #0\n beq.w 4f\n"                                                            \
-    "3:\n" SUMS(LINE) AFFINE TO_MAP("r4") TO_MAP("r5") TO_MAP("r6") TO_MAP("r7") "subs lr, #1\n bne.w 3b\n"             \
-    "4:\n" TAIL "cmp r8, #0\n beq.w 6f\n" SUMS(LINE) AFFINE                                                            \
-    RELU("r4") Q("r4") RELU("r5") Q("r5") RELU("r6") Q("r6") TAIL STORE_TAIL "6:\n" NEXT_CHANNEL END
+    BEGIN CHANNEL(WIDEN, WITH_SHIFT) "ldr lr, [lr, #48]\n cmp lr, #0\n beq.w 4f\n"                                    \
+    "3:\n" SUMS(LINE) FOUR_OF_MAP STORE_FOUR "subs lr, #1\n bne.w 3b\n"                                               \
+    "4:\n" TAIL "cmp r8, #0\n beq.w 6f\n" SUMS(LINE) FOUR_OF_MAP TAIL STORE_TAIL "6:\n" NEXT_CHANNEL END
 #define MAP_SUM(WIDEN, LINE)                                                                                           \
-    BEGIN CHANNEL(WIDEN) "ldr lr, [lr, #56]\n cmp lr, #0\n beq.w 4f\n"                                                 \
-    "3: str lr, [sp, #48]\n" SUMS(LINE) FOUR_SUMS                                                                      \
-    "strb r4, [r3], #1\n strb r5, [r3], #1\n strb r6, [r3], #1\n strb r7, [r3], #1\n"                                    \
-    "ldr lr, [sp, #48]\n subs lr, #1\n bne.w 3b\n"                                                                      \
-    "4:\n" TAIL "cmp r8, #0\n beq.w 6f\n" SUMS(LINE) FOUR_SUMS TAIL STORE_TAIL "6:\n" NEXT_CHANNEL END
+    BEGIN CHANNEL(WIDEN, WITH_SHORTCUT) "ldr lr, [lr, #48]\n cmp lr, #0\n beq.w 4f\n"                                 \
+    "3: str lr, [sp, #48]\n" SUMS(LINE) FOUR_OF_SUM STORE_FOUR "ldr lr, [sp, #48]\n subs lr, #1\n bne.w 3b\n"          \
+    "4:\n" TAIL "cmp r8, #0\n beq.w 6f\n" SUMS(LINE) FOUR_OF_SUM TAIL STORE_TAIL "6:\n" NEXT_CHANNEL END
 
 #define KERNEL(NAME, BODY)                                                                                             \
     __attribute__((naked)) static void NAME(__attribute__((unused)) etn_lines_job *job)                                \
@@ -142,16 +145,14 @@ static int32_t is_fast(const etn_layer *layer, const etn_line *const rows[3], et
     job->bias = layer->bias ? layer->bias : &no_bias;
     job->multiplier = layer->multiplier;
     job->offset = layer->offset;
-    job->pitch = etn_pitch(layer->in_columns, layer->stride) * (int32_t)sizeof(etn_line);
-    job->out_step = layer->columns;
     job->bias_step = layer->bias ? 4 : 0;
-    job->shortcut = layer->shortcut_multiplier * 65536;
-    job->scale = scale;
     job->shift = layer->shift - scale;
+    job->shortcut = layer->shortcut_multiplier * 65536;
     job->groups = layer->columns / 4;
     job->tail = layer->columns % 4;
     job->channels = layer->outputs;
-    job->place = 0;
+    const int32_t read = etn_round_up(layer->columns, 4) * layer->stride;
+    job->rest = (etn_pitch(layer->in_columns, layer->stride) - read) * (int32_t)sizeof(etn_line);
     return 1;
 }
 
@@ -188,10 +189,12 @@ void etn_depthwise_operand(const etn_layer *layer, const etn_line *const rows[3]
     const etn_layer *const reader = layer + 1;
     job.out = out;
     job.groups = (layer->columns + 3) / 4;
-    job.group_step = etn_operand_length(reader) / (etn_round_up(layer->columns, 4) / 4) * (int32_t)sizeof(etn_line);
+    job.place = 0;
+    job.group_step = 4 * etn_round_up(layer->outputs, 8) * (int32_t)sizeof(etn_line);
     for (int32_t c = 0; c < 8; c++)
-        job.steps[c] = (int8_t)((etn_operand_index(reader, c + 1, 0) - etn_operand_index(reader, c, 0)) *
-                                (int32_t)sizeof(etn_line));
+        job.steps[c] = (etn_operand_index(reader, c + 1, 0) - etn_operand_index(reader, c, 0)) *
+                           (int32_t)sizeof(etn_line) -
+                       job.groups * job.group_step;
     if (layer->stride == 1)
         (layer->bits == 8 ? operand8 : operand4)(&job);
     else

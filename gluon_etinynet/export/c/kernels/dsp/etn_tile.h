@@ -32,8 +32,8 @@ void etn_tiles_relu_shortcut(etn_tiles *job);
  * returned. */
 int32_t etn_widen_pair(const etn_layer *layer, int32_t u, int32_t v, int8_t *widened, etn_tiles *job);
 
-/* Compute a row of a layer whose weights are in the operand's order. Of `narrow` and `wide` one is NULL. */
-void etn_tile_row(const etn_layer *layer, const etn_line *operand, const etn_line *shortcut, int32_t shortcut_pitch,
-                  etn_line *narrow, int32_t pitch, int32_t *wide, int8_t *widened);
+/* As etn_pointwise_rows where `wide` is NULL; otherwise one row, as etn_predict_row. */
+void etn_tile_rows(const etn_layer *layer, const etn_line *operands, const etn_pointwise_io *io, int32_t count,
+                   int32_t shortcut_pitch, int32_t pitch, int32_t *wide, int8_t *widened);
 
 #endif

@@ -1,39 +1,37 @@
-#include "etn_dsp.h"
+#include <string.h>
+
 #include "etn_tile.h"
 
+/* clang-format off */
+
 /* Eight weights of 8 bits of each channel a turn. */
-static void widen8(const uint8_t *u, const uint8_t *v, int32_t count, int32_t *to)
+__attribute__((naked)) static void widen8(__attribute__((unused)) const uint8_t *u,
+                                          __attribute__((unused)) const uint8_t *v,
+                                          __attribute__((unused)) int32_t count, __attribute__((unused)) int32_t *to)
 {
-    for (; count; count -= 8, u += 8, v += 8, to += 8) {
-        const uint32_t u0 = etn_word(u), u1 = etn_word(u + 4), v0 = etn_word(v), v1 = etn_word(v + 4);
-        to[0] = etn_even(u0);
-        to[1] = etn_even(v0);
-        to[2] = etn_odd(u0);
-        to[3] = etn_odd(v0);
-        to[4] = etn_even(u1);
-        to[5] = etn_even(v1);
-        to[6] = etn_odd(u1);
-        to[7] = etn_odd(v1);
-    }
+    __asm__ volatile(
+        "push {r4-r11, lr}\n"
+        "1: ldrd r10, r11, [r0], #8\n ldrd r12, lr, [r1], #8\n"
+        "sxtb16 r4, r10\n sxtb16 r5, r12\n sxtb16 r6, r10, ror #8\n sxtb16 r7, r12, ror #8\n"
+        "sxtb16 r8, r11\n sxtb16 r9, lr\n sxtb16 r10, r11, ror #8\n sxtb16 r11, lr, ror #8\n"
+        "stm r3!, {r4-r11}\n subs r2, #8\n bne 1b\n pop {r4-r11, pc}\n");
 }
 
 /* Eight weights of 4 bits of each channel a turn, 16 times as large. */
-static void widen4(const uint8_t *u, const uint8_t *v, int32_t count, int32_t *to)
+__attribute__((naked)) static void widen4(__attribute__((unused)) const uint8_t *u,
+                                          __attribute__((unused)) const uint8_t *v,
+                                          __attribute__((unused)) int32_t count, __attribute__((unused)) int32_t *to)
 {
-    const uint32_t upper = 0xf0f0f0f0u;
-    for (; count; count -= 8, u += 4, v += 4, to += 8) {
-        const uint32_t a = etn_word(u), b = etn_word(v);
-        const uint32_t u0 = a << 4 & upper, u1 = a & upper, v0 = b << 4 & upper, v1 = b & upper;
-        to[0] = etn_even(u0);
-        to[1] = etn_even(v0);
-        to[2] = etn_odd(u0);
-        to[3] = etn_odd(v0);
-        to[4] = etn_even(u1);
-        to[5] = etn_even(v1);
-        to[6] = etn_odd(u1);
-        to[7] = etn_odd(v1);
-    }
+    __asm__ volatile(
+        "push {r4-r11, lr}\n mov lr, #0xf0f0f0f0\n"
+        "1: ldr r10, [r0], #4\n ldr r12, [r1], #4\n"
+        "and r8, lr, r10, lsl #4\n and r9, lr, r12, lsl #4\n and r10, lr\n and r12, lr\n"
+        "sxtb16 r4, r8\n sxtb16 r5, r9\n sxtb16 r6, r8, ror #8\n sxtb16 r7, r9, ror #8\n"
+        "sxtb16 r8, r10\n sxtb16 r9, r12\n sxtb16 r10, r10, ror #8\n sxtb16 r11, r12, ror #8\n"
+        "stm r3!, {r4-r11}\n subs r2, #8\n bne 1b\n pop {r4-r11, pc}\n");
 }
+
+/* clang-format on */
 
 /* Any width and any number: by way of bytes, which lie behind the widened weights. */
 static void widen_any(const etn_layer *layer, int32_t channel, int8_t *bytes, int16_t *to)
@@ -99,51 +97,54 @@ static void advance(etn_tiles *job, int32_t columns)
     }
 }
 
-void etn_tile_row(const etn_layer *layer, const etn_line *operand, const etn_line *shortcut, int32_t shortcut_pitch,
-                  etn_line *narrow, int32_t pitch, int32_t *wide, int8_t *widened)
+/* A row: by the assembly as far as it goes. */
+static void row_of(const etn_layer *layer, etn_tiles *job, int32_t u, int32_t v, int32_t scale, int32_t *wide)
 {
-    const int32_t columns = layer->columns, outputs = layer->outputs, upper = layer->shortcut_multiplier * 65536;
-    const int32_t is_fast = narrow && layer->relu && layer->low == -128;
+    const int32_t columns = layer->columns, length = 4 * etn_round_up(layer->inputs, 8);
+    const etn_line *const operand = job->operand;
+    int32_t x = 0;
+    if (!wide && layer->relu && layer->low == -128 && columns >= 4) {
+        job->tiles = columns / 4;
+        if (job->shortcut_u)
+            etn_tiles_relu_shortcut(job);
+        else
+            etn_tiles_relu(job);
+        x = columns / 4 * 4;
+    }
+    while (x < columns) {
+        const int32_t left = columns - x, some = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        job->operand = operand + x / 4 * length + x % 4 * 2;
+        job->tiles = 1;
+        etn_tile_sums(job, some);
+        put(layer, job, u, v, x, some, scale, wide);
+        if (!wide)
+            advance(job, some);
+        x += some;
+    }
+}
+
+void etn_tile_rows(const etn_layer *layer, const etn_line *operands, const etn_pointwise_io *io, int32_t count,
+                   int32_t shortcut_pitch, int32_t pitch, int32_t *wide, int8_t *widened)
+{
+    const int32_t outputs = layer->outputs, upper = layer->shortcut_multiplier * 65536;
     int32_t sums[8];
     etn_tiles job;
     job.sums = sums;
-    job.shortcut_u = job.shortcut_v = NULL;
-    job.out_u = job.out_v = NULL;
     for (int32_t u = 0; u < outputs; u += 2) {
         const int32_t v = u + 1 < outputs ? u + 1 : u;
-        const int32_t scale = etn_widen_pair(layer, u, v, widened, &job), length = 2 * (job.weights_end - job.weights);
+        const int32_t scale = etn_widen_pair(layer, u, v, widened, &job);
         job.multiplier_u = (uint16_t)layer->multiplier[u] | upper;
         job.multiplier_v = (uint16_t)layer->multiplier[v] | upper;
         job.offset_u = layer->offset[u];
         job.offset_v = layer->offset[v];
         job.shift = layer->shift - scale;
-        if (narrow) {
-            job.out_u = narrow + u * pitch;
-            job.out_v = narrow + v * pitch;
-        }
-        if (shortcut) {
-            job.shortcut_u = shortcut + u * shortcut_pitch;
-            job.shortcut_v = shortcut + v * shortcut_pitch;
-        }
-        int32_t x = 0;
-        if (is_fast && columns >= 4) {
-            job.operand = operand;
-            job.tiles = columns / 4;
-            if (shortcut)
-                etn_tiles_relu_shortcut(&job);
-            else
-                etn_tiles_relu(&job);
-            x = columns / 4 * 4;
-        }
-        while (x < columns) {
-            const int32_t left = columns - x, some = left >= 4 ? 4 : left >= 2 ? 2 : 1;
-            job.operand = operand + x / 4 * length + x % 4 * 2;
-            job.tiles = 1;
-            etn_tile_sums(&job, some);
-            put(layer, &job, u, v, x, some, scale, wide);
-            if (narrow)
-                advance(&job, some);
-            x += some;
+        for (int32_t i = 0; i < count; i++) {
+            job.operand = operands + i * etn_operand_length(layer);
+            job.out_u = wide ? NULL : io[i].out + u * pitch;
+            job.out_v = wide ? NULL : io[i].out + v * pitch;
+            job.shortcut_u = wide || !io[i].shortcut ? NULL : io[i].shortcut + u * shortcut_pitch;
+            job.shortcut_v = wide || !io[i].shortcut ? NULL : io[i].shortcut + v * shortcut_pitch;
+            row_of(layer, &job, u, v, scale, wide);
         }
     }
 }
