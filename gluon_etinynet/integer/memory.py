@@ -59,8 +59,8 @@ class LineFormat:
         return channels * (_up(columns, self.columns * stride) + 2) * self.bytes
 
     def operand(self, channels, columns):
-        """Bytes of an operand."""
-        return _up(channels, self.channels) * _up(columns, self.columns) * self.bytes
+        """Bytes of an operand; columns behind the last may be written with it."""
+        return _up(channels, self.channels) * _up(columns + self.columns - 1, self.columns) * self.bytes
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ def _lines(graph, stage, lines, rows=1):
         return row, ("middle", _RING * lines.line(conv[0], conv[2], stage.nodes[1].attrs["stride"]))
     more = rows - 1
     return (("in", (_RING + more * stride) * lines.line(channels, columns, stride)),
-            ("depthwise", rows * lines.operand(conv[0], conv[2])),
+            ("depthwise", lines.operand(conv[0], rows * conv[2])),
             ("middle", (_RING + more) * lines.line(middle[0], middle[2], stage.nodes[2].attrs["stride"])))
 
 

@@ -17,7 +17,7 @@ typedef struct {
     const etn_model *model;
     const etn_layer *first, *pointwise, *second;
     ring in, middle;
-    etn_line *operands;
+    etn_line *operand;
     const int8_t *source;
     int8_t *target, *widened;
     int32_t taken; /* input rows in the ring so far */
@@ -74,17 +74,16 @@ static void band(block *b, int32_t row, int32_t count)
 {
     const etn_layer *const first = b->first, *const pointwise = b->pointwise;
     etn_pointwise_io io[ETN_MOST_ROWS];
-    etn_line *operand = b->operands;
-    for (int32_t i = 0; i < count; i++, operand += etn_operand_length(pointwise)) {
+    for (int32_t i = 0; i < count; i++) {
         const etn_line *rows[3];
         take(b, (row + i) * first->stride + 1);
         around(&b->in, (row + i) * first->stride, rows);
-        etn_depthwise_operand(first, rows, operand, b->widened);
-        ETN_OBSERVE(b->model, first, operand, ETN_OF_OPERAND, 0);
+        etn_depthwise_operand(first, rows, b->operand, i * first->columns, b->widened);
+        ETN_OBSERVE(b->model, first, b->operand, ETN_OF_OPERAND, i * first->columns);
         io[i].shortcut = pointwise->shortcut ? rows[1] + 1 : NULL;
         io[i].out = at(&b->middle, row + i) + 1;
     }
-    etn_pointwise_rows(pointwise, b->operands, io, count, b->in.pitch, b->middle.pitch, b->widened);
+    etn_pointwise_rows(pointwise, b->operand, io, count, b->in.pitch, b->middle.pitch, b->widened);
     for (int32_t i = 0; i < count; i++)
         ETN_OBSERVE(b->model, pointwise, io[i].out, ETN_OF_LINE, b->middle.pitch);
 
@@ -108,12 +107,12 @@ void etn_block(const etn_model *model, const etn_step *step, int8_t *buffers, in
     b.second = first + 2;
     b.in = ring_for(first, etn_lines(buffers, step->in), (rows - 1) * first->stride + 3);
     b.middle = ring_for(b.second, etn_lines(buffers, step->middle), rows + 2);
-    b.operands = etn_lines(buffers, step->depthwise);
+    b.operand = etn_lines(buffers, step->depthwise);
     b.source = buffers + step->source;
     b.target = buffers + step->target;
     b.widened = widened;
     b.taken = 0;
-    etn_fill_line(b.operands, 0, rows * etn_operand_length(b.pointwise));
+    etn_fill_line(b.operand, 0, etn_operand_length(b.pointwise, rows));
     for (int32_t row = 0; row < all; row += rows)
         band(&b, row, all - row < rows ? all - row : rows);
 }

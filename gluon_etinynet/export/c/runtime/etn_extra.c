@@ -19,7 +19,7 @@ void etn_extra(const etn_model *model, const etn_step *step, int8_t *buffers, in
     const int32_t pitch = etn_pitch(depthwise->in_columns, depthwise->stride), length = depthwise->inputs * pitch;
     etn_line *const ring = etn_lines(buffers, step->middle), *const operand = etn_lines(buffers, step->row);
     etn_fill_line(ring, depthwise->in_zero_point, 3 * length);
-    etn_fill_line(operand, 0, etn_operand_length(pointwise));
+    etn_fill_line(operand, 0, etn_operand_length(pointwise, 1));
     for (int32_t y = 0; y < pointwise->rows; y++) {
         etn_line *const out = ring + y % 3 * length + 1;
         etn_to_operand(pointwise, buffers + step->source + y * pointwise->inputs * pointwise->columns, operand);

@@ -10,7 +10,7 @@ void etn_predict(const etn_model *model, const etn_step *step, const etn_level *
     int32_t *const logits = (int32_t *)(void *)(buffers + step->scores);
     int32_t *const offsets = (int32_t *)(void *)(buffers + step->offsets);
     int32_t anchor = level->first;
-    etn_fill_line(operand, 0, etn_operand_length(classes));
+    etn_fill_line(operand, 0, etn_operand_length(classes, 1));
     for (int32_t y = 0; y < classes->rows; y++) {
         etn_to_operand(classes, buffers + step->source + y * classes->inputs * classes->columns, operand);
         etn_predict_row(classes, operand, logits, widened);

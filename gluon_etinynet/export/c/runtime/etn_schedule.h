@@ -22,12 +22,12 @@ void etn_extra(const etn_model *model, const etn_step *step, int8_t *buffers, in
 void etn_predict(const etn_model *model, const etn_step *step, const etn_level *level, etn_ranking *ranking,
                  int8_t *buffers, int8_t *widened);
 
-/* How a row lies in memory: int8 [channel][column]; a line or an operand of the layer behind it; int32
+/* How a row lies in memory: int8 [channel][column]; a line; in an operand of the layer behind it; int32
  * [column][channel]. */
 typedef enum { ETN_OF_MAP, ETN_OF_LINE, ETN_OF_OPERAND, ETN_OF_WIDE } etn_form;
 
 /* Compiled in with -DETN_OBSERVED only: called after each row that a layer has computed, in order of execution.
- * `pitch` is that of a map's or a line's channels. */
+ * `pitch` is that of a map's or a line's channels; of an operand it is the first column. */
 #ifdef ETN_OBSERVED
 void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, etn_form form, int32_t pitch);
 #define ETN_OBSERVE(model, layer, row, form, pitch) etn_observe(model, layer, row, form, pitch)

@@ -19,13 +19,14 @@ typedef struct {
     int32_t channels;        /* left */
     int32_t place;           /* of the channel in its eight, of an operand */
     int32_t group_step;      /* bytes from four columns of an operand to the next */
+    int32_t columns[3];      /* bytes from the first of four columns to the others, where these may lie in two groups */
     int32_t steps[8];        /* bytes from the end of a channel of an operand to the next, by place */
 } etn_lines_job;
 
 typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && offsetof(etn_lines_job, rest) == 32 &&
                                                   offsetof(etn_lines_job, groups) == 48 &&
                                                   offsetof(etn_lines_job, channels) == 56 &&
-                                                  offsetof(etn_lines_job, steps) == 68
+                                                  offsetof(etn_lines_job, steps) == 80
                                               ? 1
                                               : -1];
 
@@ -82,7 +83,11 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && 
 #define AFFINE "ldrd r8, r9, [sp, #32]\n"
 #define Q(R) "lsl " R ", " R ", r8\n smlawt " R ", " R ", r8, r9\n ssat " R ", #8, " R ", asr #10\n"
 #define RELU(R) "bic " R ", " R ", " R ", asr #31\n"
-#define TO_OPERAND(R, AT) Q(R) "strh " R ", [r3, #" AT "]\n"
+#define TO_GROUP                                                                                                       \
+    Q("r4") "strh r4, [r3]\n" Q("r5") "strh r5, [r3, #4]\n" Q("r6") "strh r6, [r3, #8]\n" Q("r7") "strh r7, [r3, #12]\n"
+#define TO_COLUMNS                                                                                                     \
+    "ldr r10, [sp, #44]\n add r10, #68\n ldm r10, {r10, r11, r12}\n"                                                    \
+    Q("r4") "strh r4, [r3]\n" Q("r5") "strh r5, [r3, r10]\n" Q("r6") "strh r6, [r3, r11]\n" Q("r7") "strh r7, [r3, r12]\n"
 #define FOUR_OF_MAP AFFINE RELU("r4") Q("r4") RELU("r5") Q("r5") RELU("r6") Q("r6") RELU("r7") Q("r7")
 /* r8 m below the shortcut's, lr shift; HALF of the two columns in FROM is the shortcut */
 #define SUM(R, HALF, FROM)                                                                                             \
@@ -96,12 +101,12 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && 
 #define STORE_TAIL                                                                                                     \
     "strb r4, [r3], #1\n cmp r8, #2\n blt 5f\n strb r5, [r3], #1\n beq 5f\n strb r6, [r3], #1\n 5:\n"
 
-#define OPERAND(WIDEN, LINE)                                                                                           \
+#define OPERAND(WIDEN, LINE, STORE)                                                                                        \
     BEGIN CHANNEL(WIDEN, WITH_SHIFT) "ldr r8, [lr, #64]\n str r8, [sp, #48]\n ldr lr, [lr, #48]\n"                     \
-    "3:\n" SUMS(LINE) AFFINE TO_OPERAND("r4", "0") TO_OPERAND("r5", "4") TO_OPERAND("r6", "8") TO_OPERAND("r7", "12")   \
+    "3:\n" SUMS(LINE) AFFINE STORE                                                                                     \
     "ldr r10, [sp, #48]\n add r3, r10\n subs lr, #1\n bne.w 3b\n"                                                      \
     "ldr lr, [sp, #44]\n ldr r8, [lr, #60]\n and r9, r8, #7\n add r8, #1\n str r8, [lr, #60]\n"                        \
-    "add r9, lr, r9, lsl #2\n ldr r9, [r9, #68]\n add r3, r9\n" NEXT_CHANNEL END
+    "add r9, lr, r9, lsl #2\n ldr r9, [r9, #80]\n add r3, r9\n" NEXT_CHANNEL END
 #define MAP(WIDEN, LINE)                                                                                               \
     BEGIN CHANNEL(WIDEN, WITH_SHIFT) "ldr lr, [lr, #48]\n cmp lr, #0\n beq.w 4f\n"                                    \
     "3:\n" SUMS(LINE) FOUR_OF_MAP STORE_FOUR "subs lr, #1\n bne.w 3b\n"                                               \
@@ -119,10 +124,12 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && 
 
 /* clang-format on */
 
-KERNEL(operand8, OPERAND(WIDEN_8, LINE_1))
-KERNEL(operand4, OPERAND(WIDEN_4, LINE_1))
-KERNEL(operand8_by_2, OPERAND(WIDEN_8, LINE_2))
-KERNEL(operand4_by_2, OPERAND(WIDEN_4, LINE_2))
+KERNEL(operand8, OPERAND(WIDEN_8, LINE_1, TO_GROUP))
+KERNEL(operand4, OPERAND(WIDEN_4, LINE_1, TO_GROUP))
+KERNEL(operand8_anywhere, OPERAND(WIDEN_8, LINE_1, TO_COLUMNS))
+KERNEL(operand4_anywhere, OPERAND(WIDEN_4, LINE_1, TO_COLUMNS))
+KERNEL(operand8_by_2, OPERAND(WIDEN_8, LINE_2, TO_COLUMNS))
+KERNEL(operand4_by_2, OPERAND(WIDEN_4, LINE_2, TO_COLUMNS))
 KERNEL(map8, MAP(WIDEN_8, LINE_1))
 KERNEL(map4, MAP(WIDEN_4, LINE_1))
 KERNEL(map8_by_2, MAP(WIDEN_8, LINE_2))
@@ -156,9 +163,9 @@ static int32_t is_fast(const etn_layer *layer, const etn_line *const rows[3], et
     return 1;
 }
 
-/* What the assembly does not serve. Value (c, x) of the output goes to to_operand[index of it] or to_map. */
-static void reference(const etn_layer *layer, const etn_line *const rows[3], etn_line *to_operand, int8_t *to_map,
-                      int8_t *widened)
+/* What the assembly does not serve. Value (c, x) of the output goes to column first_column + x of the operand, or to to_map. */
+static void reference(const etn_layer *layer, const etn_line *const rows[3], etn_line *operand, int32_t first_column,
+                      int8_t *to_map, int8_t *widened)
 {
     const etn_rescale rescale = etn_rescale_of(layer);
     const int32_t columns = layer->columns, stride = layer->stride, pitch = etn_pitch(layer->in_columns, stride);
@@ -174,38 +181,44 @@ static void reference(const etn_layer *layer, const etn_line *const rows[3], etn
             if (to_map)
                 to_map[c * columns + x] = value;
             else
-                to_operand[etn_operand_index(layer + 1, c, x)] = value;
+                operand[etn_operand_index(layer + 1, c, first_column + x)] = value;
         }
     }
 }
 
-void etn_depthwise_operand(const etn_layer *layer, const etn_line *const rows[3], etn_line *out, int8_t *widened)
+void etn_depthwise_operand(const etn_layer *layer, const etn_line *const rows[3], etn_line *operand, int32_t first,
+                           int8_t *widened)
 {
+    const int32_t bytes = (int32_t)sizeof(etn_line);
     etn_lines_job job;
     if (layer->relu || layer->shortcut || !is_fast(layer, rows, &job)) {
-        reference(layer, rows, out, NULL, widened);
+        reference(layer, rows, operand, first, NULL, widened);
         return;
     }
     const etn_layer *const reader = layer + 1;
-    job.out = out;
+    const int32_t begin = etn_operand_index(reader, 0, first);
+    job.out = operand + begin;
     job.groups = (layer->columns + 3) / 4;
     job.place = 0;
-    job.group_step = 4 * etn_round_up(layer->outputs, 8) * (int32_t)sizeof(etn_line);
+    job.group_step = 4 * etn_round_up(layer->outputs, 8) * bytes;
+    for (int32_t x = 0; x < 3; x++)
+        job.columns[x] = (etn_operand_index(reader, 0, first + 1 + x) - begin) * bytes;
     for (int32_t c = 0; c < 8; c++)
-        job.steps[c] = (etn_operand_index(reader, c + 1, 0) - etn_operand_index(reader, c, 0)) *
-                           (int32_t)sizeof(etn_line) -
+        job.steps[c] = (etn_operand_index(reader, c + 1, 0) - etn_operand_index(reader, c, 0)) * bytes -
                        job.groups * job.group_step;
-    if (layer->stride == 1)
-        (layer->bits == 8 ? operand8 : operand4)(&job);
-    else
+    if (layer->stride == 2)
         (layer->bits == 8 ? operand8_by_2 : operand4_by_2)(&job);
+    else if (first % 4)
+        (layer->bits == 8 ? operand8_anywhere : operand4_anywhere)(&job);
+    else
+        (layer->bits == 8 ? operand8 : operand4)(&job);
 }
 
 void etn_depthwise_map(const etn_layer *layer, const etn_line *const rows[3], int8_t *out, int8_t *widened)
 {
     etn_lines_job job;
     if (!layer->relu || (layer->shortcut && layer->stride != 1) || !is_fast(layer, rows, &job)) {
-        reference(layer, rows, NULL, out, widened);
+        reference(layer, rows, NULL, 0, out, widened);
         return;
     }
     job.out = out;

@@ -1,8 +1,9 @@
 /* How the kernels for Cortex-M with the DSP extension hold rows between convolutions: 16 bits a value, so that SMLAD
  * multiplies two at once.
  *
- * A line is [channel][column], its pitch a multiple of what four outputs read. An operand is [four columns][pair of
- * channels][column][channel of the pair]; two channels are a pair if one instruction widens their weights together.
+ * A line is [channel][column], its pitch a multiple of what four outputs read, and two columns. An operand is [four
+ * columns][pair of channels][column][channel of the pair]; two channels are a pair if one instruction widens their
+ * weights together. Four columns may be of two rows; behind the last there is room for three that do not count.
  */
 #ifndef ETN_LINE_H
 #define ETN_LINE_H
@@ -25,9 +26,9 @@ static inline int32_t etn_pitch(int32_t columns, int32_t stride)
     return etn_round_up(columns, 4 * stride) + 2;
 }
 
-static inline int32_t etn_operand_length(const etn_layer *layer)
+static inline int32_t etn_operand_length(const etn_layer *layer, int32_t rows)
 {
-    return etn_round_up(layer->inputs, 8) * etn_round_up(layer->in_columns, 4);
+    return etn_round_up(layer->inputs, 8) * etn_round_up(layer->in_columns * rows + 3, 4);
 }
 
 /* Where channel c of eight lies among their 16-bit values for one column: twice its pair, plus which of the pair. */

@@ -76,8 +76,8 @@ static void columns_of(const etn_layer *layer, const int8_t *operand, int8_t *wi
             job.begin[i] = of[i / 4].bias;
         job.weights = (int16_t *)(void *)(widened + u / 2 * WEIGHTS);
         job.weights_end = job.weights + WEIGHTS / 2;
-        job.multiplier_u = layer->multiplier[u];
-        job.multiplier_v = layer->multiplier[v];
+        job.multiplier_u = of[0].multiplier | layer->shift;
+        job.multiplier_v = of[1].multiplier | layer->shift;
         job.offset_u = of[0].offset;
         job.offset_v = of[1].offset;
         job.out_u = to[0];
@@ -88,7 +88,7 @@ static void columns_of(const etn_layer *layer, const int8_t *operand, int8_t *wi
             etn_tiles_relu_bytes(&job);
         if (count % 4) { /* the columns behind the last are computed and not stored */
             job.operand = (const etn_line *)(const void *)(operand + count / 4 * GROUP);
-            etn_tile_sums(&job, 4);
+            etn_tile_sums(&job);
             for (int32_t i = 0; i < 2; i++)
                 for (int32_t j = 0; j < count % 4; j++)
                     to[i][count / 4 * 4 + j] = etn_requantise(rescale, of[i], sums[4 * i + j], 0);

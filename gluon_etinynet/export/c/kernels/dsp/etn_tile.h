@@ -5,35 +5,40 @@
 #include "etn_kernels.h"
 #include "etn_requantise.h"
 
+/* Where the four columns of a tile go to, and where their shortcuts are, in the lines of channel 0. */
+typedef struct {
+    etn_line *out[4];
+    const etn_line *shortcut[4];
+} etn_places;
+
 /* What the assembly reads: it knows the order of the fields. */
 typedef struct {
     int32_t begin[8];       /* what the sums begin with: u in four columns, v in four columns */
     const int16_t *weights; /* [pair of taps][channel][tap of the pair] */
-    int32_t multiplier_u, offset_u, multiplier_v, offset_v; /* the shortcut's multiplier in the upper half of m */
+    int32_t multiplier_u, offset_u, multiplier_v, offset_v;
+    void *out_u, *out_v; /* of etn_tiles_relu */
     int32_t shift;
-    void *out_u, *out_v; /* lines, or rows of bytes */
-    const etn_line *shortcut_u, *shortcut_v;
     const int16_t *weights_end;
     int32_t *sums; /* as `begin`; of etn_tile_sums */
     const etn_line *operand;
     int32_t tiles;
+    const etn_places *places;
+    int32_t line_u, pitch; /* bytes from the line of channel 0 to that of u, and from there to that of v */
 } etn_tiles;
 
-/* Sums of one tile of which `columns` (1, 2 or 4) count. */
-void etn_tile_sums(etn_tiles *job, int32_t columns);
+/* Sums of one tile. */
+void etn_tile_sums(etn_tiles *job);
 
-/* All tiles: ReLU, requantisation, stores as 16 bits or bytes; the last adds shortcuts. */
+/* All tiles: ReLU, requantisation, and to 16 bits or bytes one behind the other. m lies above the shift. */
 void etn_tiles_relu(etn_tiles *job);
 void etn_tiles_relu_bytes(etn_tiles *job);
+
+/* The same, each column to its place; the second adds shortcuts, whose multiplier lies above m. */
+void etn_tiles_relu_places(etn_tiles *job);
 void etn_tiles_relu_shortcut(etn_tiles *job);
 
-/* Widen the weights of output channels u and v of a layer with `layer->taps` inputs in the operand's order, and set
- * what the sums begin with. Takes 4 bytes a tap, rounded up to 8 taps. The sums are 2^k times the accumulators; k is
- * returned. */
-int32_t etn_widen_pair(const etn_layer *layer, int32_t u, int32_t v, int8_t *widened, etn_tiles *job);
-
 /* As etn_pointwise_rows where `wide` is NULL; otherwise one row, as etn_predict_row. */
-void etn_tile_rows(const etn_layer *layer, const etn_line *operands, const etn_pointwise_io *io, int32_t count,
+void etn_tile_rows(const etn_layer *layer, const etn_line *operand, const etn_pointwise_io *io, int32_t rows,
                    int32_t shortcut_pitch, int32_t pitch, int32_t *wide, int8_t *widened);
 
 #endif

@@ -43,108 +43,128 @@ static void widen_any(const etn_layer *layer, int32_t channel, int8_t *bytes, in
     }
 }
 
-int32_t etn_widen_pair(const etn_layer *layer, int32_t u, int32_t v, int8_t *widened, etn_tiles *job)
+/* Widen the weights of u and v; the sums are 2^k times the accumulators. Returns k. */
+static int32_t widen_pair(const etn_layer *layer, int32_t u, int32_t v, int8_t *widened, etn_tiles *job)
 {
     const int32_t taps = layer->taps, length = etn_round_up(taps, 8), bytes = (taps * layer->bits + 7) / 8;
     const uint8_t *const from_u = layer->weights + u * bytes, *const from_v = layer->weights + v * bytes;
-    int32_t *const to = (int32_t *)(void *)widened, scale = 0;
-    if (taps == length && layer->bits == 8) {
-        widen8(from_u, from_v, taps, to);
-    } else if (taps == length && layer->bits == 4 && layer->shift >= 4) {
-        widen4(from_u, from_v, taps, to);
-        scale = 4;
-    } else {
-        memset(to, 0, (size_t)length * 4);
-        widen_any(layer, u, widened + length * 4, (int16_t *)to);
-        widen_any(layer, v, widened + length * 4, (int16_t *)to + 2);
-    }
-    for (int32_t i = 0; i < 4; i++) {
-        job->begin[i] = (layer->bias ? layer->bias[u] : 0) * (1 << scale);
-        job->begin[4 + i] = (layer->bias ? layer->bias[v] : 0) * (1 << scale);
-    }
+    int32_t *const to = (int32_t *)(void *)widened;
     job->weights = (int16_t *)to;
     job->weights_end = (int16_t *)(to + length);
-    return scale;
+    if (taps == length && layer->bits == 8) {
+        widen8(from_u, from_v, taps, to);
+        return 0;
+    }
+    if (taps == length && layer->bits == 4 && layer->shift >= 4) {
+        widen4(from_u, from_v, taps, to);
+        return 4;
+    }
+    memset(to, 0, (size_t)length * 4);
+    widen_any(layer, u, widened + length * 4, (int16_t *)to);
+    widen_any(layer, v, widened + length * 4, (int16_t *)to + 2);
+    return 0;
 }
 
-/* The sums that the assembly does not store itself. */
-static void put(const etn_layer *layer, const etn_tiles *job, int32_t u, int32_t v, int32_t x, int32_t columns,
-                int32_t scale, int32_t *wide)
+/* Where the columns of `tiles` tiles from column `first` on lie in rows of lines. Columns behind the last go to where
+ * a line has room that nobody reads. */
+static void find_places(const etn_layer *layer, const etn_pointwise_io *io, int32_t rows, int32_t first, int32_t tiles,
+                        etn_places *places)
+{
+    const int32_t columns = layer->columns;
+    int32_t row = first / columns, x = first % columns;
+    for (int32_t i = 0; i < 4 * tiles; i++) {
+        const int32_t counts = row < rows, at = counts ? x : columns + 1;
+        const etn_pointwise_io *const of = io + (counts ? row : 0);
+        places[i / 4].out[i % 4] = of->out + at;
+        places[i / 4].shortcut[i % 4] = of->shortcut ? of->shortcut + at : NULL;
+        if (++x == columns)
+            x = 0, row++;
+    }
+}
+
+/* One tile whose sums the assembly does not requantise. `wide` is the output of its first column, or NULL. */
+static void put(const etn_layer *layer, const etn_tiles *job, const etn_places *places, int32_t u, int32_t scale,
+                int32_t *wide, int32_t columns)
 {
     const etn_rescale rescale = etn_rescale_of(layer);
-    for (int32_t i = 0; i < 2; i++) {
-        const int32_t channel = i ? v : u;
-        const etn_channel of = etn_channel_of(layer, channel);
-        const etn_line *const shortcut = i ? job->shortcut_v : job->shortcut_u;
-        etn_line *const narrow = i ? job->out_v : job->out_u;
+    for (int32_t i = 0; i < 2 && u + i < layer->outputs; i++) {
+        const etn_channel of = etn_channel_of(layer, u + i);
+        const int32_t line = (job->line_u + i * job->pitch) / (int32_t)sizeof(etn_line);
         for (int32_t j = 0; j < columns; j++) {
             const int32_t acc = job->sums[4 * i + j] >> scale;
             if (wide)
-                wide[(x + j) * layer->outputs + channel] = etn_affine(rescale, of, acc);
+                wide[j * layer->outputs + u + i] = etn_affine(rescale, of, acc);
             else
-                narrow[j] = etn_requantise(rescale, of, acc, shortcut ? shortcut[j] : 0);
+                places->out[j][line] = etn_requantise(
+                    rescale, of, acc, places->shortcut[j] ? places->shortcut[j][line] : 0);
         }
     }
 }
 
-static void advance(etn_tiles *job, int32_t columns)
+/* Tiles of u and v, from column `first` on. */
+static void tiles_of_pair(const etn_layer *layer, etn_tiles *job, const etn_places *places, int32_t tiles, int32_t u,
+                          int32_t scale, int32_t *wide, int32_t columns)
 {
-    job->out_u = (etn_line *)job->out_u + columns;
-    job->out_v = (etn_line *)job->out_v + columns;
-    if (job->shortcut_u) {
-        job->shortcut_u += columns;
-        job->shortcut_v += columns;
-    }
-}
-
-/* A row: by the assembly as far as it goes. */
-static void row_of(const etn_layer *layer, etn_tiles *job, int32_t u, int32_t v, int32_t scale, int32_t *wide)
-{
-    const int32_t columns = layer->columns, length = 4 * etn_round_up(layer->inputs, 8);
+    const int32_t group = 4 * etn_round_up(layer->inputs, 8);
     const etn_line *const operand = job->operand;
-    int32_t x = 0;
-    if (!wide && layer->relu && layer->low == -128 && columns >= 4) {
-        job->tiles = columns / 4;
-        if (job->shortcut_u)
-            etn_tiles_relu_shortcut(job);
-        else
-            etn_tiles_relu(job);
-        x = columns / 4 * 4;
-    }
-    while (x < columns) {
-        const int32_t left = columns - x, some = left >= 4 ? 4 : left >= 2 ? 2 : 1;
-        job->operand = operand + x / 4 * length + x % 4 * 2;
-        job->tiles = 1;
-        etn_tile_sums(job, some);
-        put(layer, job, u, v, x, some, scale, wide);
-        if (!wide)
-            advance(job, some);
-        x += some;
+    job->tiles = 1;
+    for (int32_t i = 0; i < tiles; i++, columns -= 4) {
+        job->operand = operand + i * group;
+        etn_tile_sums(job);
+        put(layer, job, places + i, u, scale, wide ? wide + 4 * i * layer->outputs : NULL, columns < 4 ? columns : 4);
     }
 }
 
-void etn_tile_rows(const etn_layer *layer, const etn_line *operands, const etn_pointwise_io *io, int32_t count,
+#define MOST_TILES 8 /* whose places are looked up together */
+
+void etn_tile_rows(const etn_layer *layer, const etn_line *operand, const etn_pointwise_io *io, int32_t rows,
                    int32_t shortcut_pitch, int32_t pitch, int32_t *wide, int8_t *widened)
 {
-    const int32_t outputs = layer->outputs, upper = layer->shortcut_multiplier * 65536;
+    const int32_t outputs = layer->outputs, columns = rows * layer->columns, bytes = (int32_t)sizeof(etn_line);
+    const int32_t is_fast = !wide && layer->relu && layer->low == -128 && (!io->shortcut || shortcut_pitch == pitch);
+    const int32_t is_even = is_fast && !io->shortcut && rows == 1 && columns % 4 == 0;
+    const int32_t most = is_even ? columns / 4 : MOST_TILES, all = (columns + 3) / 4;
+    etn_places places[MOST_TILES];
     int32_t sums[8];
     etn_tiles job;
     job.sums = sums;
-    for (int32_t u = 0; u < outputs; u += 2) {
-        const int32_t v = u + 1 < outputs ? u + 1 : u;
-        const int32_t scale = etn_widen_pair(layer, u, v, widened, &job);
-        job.multiplier_u = (uint16_t)layer->multiplier[u] | upper;
-        job.multiplier_v = (uint16_t)layer->multiplier[v] | upper;
-        job.offset_u = layer->offset[u];
-        job.offset_v = layer->offset[v];
-        job.shift = layer->shift - scale;
-        for (int32_t i = 0; i < count; i++) {
-            job.operand = operands + i * etn_operand_length(layer);
-            job.out_u = wide ? NULL : io[i].out + u * pitch;
-            job.out_v = wide ? NULL : io[i].out + v * pitch;
-            job.shortcut_u = wide || !io[i].shortcut ? NULL : io[i].shortcut + u * shortcut_pitch;
-            job.shortcut_v = wide || !io[i].shortcut ? NULL : io[i].shortcut + v * shortcut_pitch;
-            row_of(layer, &job, u, v, scale, wide);
+    job.places = places;
+    job.pitch = pitch * bytes;
+    for (int32_t tile = 0; tile < all; tile += most) {
+        const int32_t tiles = all - tile < most ? all - tile : most;
+        if (!wide && !is_even)
+            find_places(layer, io, rows, 4 * tile, tiles, places);
+        for (int32_t u = 0; u < outputs; u += 2) {
+            const int32_t v = u + 1 < outputs ? u + 1 : u;
+            const int32_t scale = widen_pair(layer, u, v, widened, &job);
+            const etn_channel of_u = etn_channel_of(layer, u), of_v = etn_channel_of(layer, v);
+            job.begin[0] = job.begin[1] = job.begin[2] = job.begin[3] = of_u.bias * (1 << scale);
+            job.begin[4] = job.begin[5] = job.begin[6] = job.begin[7] = of_v.bias * (1 << scale);
+            job.shift = layer->shift - scale;
+            job.operand = operand + tile * 4 * etn_round_up(layer->inputs, 8);
+            job.line_u = u * pitch * bytes;
+            job.pitch = (v - u) * pitch * bytes;
+            job.tiles = tiles;
+            job.offset_u = of_u.offset;
+            job.offset_v = of_v.offset;
+            if (!is_fast) {
+                tiles_of_pair(layer, &job, places, tiles, u, scale, wide ? wide + 4 * tile * outputs : NULL,
+                              columns - 4 * tile);
+            } else if (io->shortcut) {
+                job.multiplier_u = (uint16_t)layer->multiplier[u] | layer->shortcut_multiplier * 65536;
+                job.multiplier_v = (uint16_t)layer->multiplier[v] | layer->shortcut_multiplier * 65536;
+                etn_tiles_relu_shortcut(&job);
+            } else {
+                job.multiplier_u = of_u.multiplier | job.shift;
+                job.multiplier_v = of_v.multiplier | job.shift;
+                if (is_even) {
+                    job.out_u = io->out + u * pitch;
+                    job.out_v = io->out + v * pitch;
+                    etn_tiles_relu(&job);
+                } else {
+                    etn_tiles_relu_places(&job);
+                }
+            }
         }
     }
 }

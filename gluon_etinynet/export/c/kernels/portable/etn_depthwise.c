@@ -49,9 +49,10 @@ static inline void convolve(const etn_layer *layer, const int8_t *const rows[3],
     }
 }
 
-void etn_depthwise_operand(const etn_layer *layer, const etn_line *const rows[3], etn_line *out, int8_t *widened)
+void etn_depthwise_operand(const etn_layer *layer, const etn_line *const rows[3], etn_line *operand, int32_t first,
+                           int8_t *widened)
 {
-    convolve(layer, rows, out, 1, layer->outputs, widened);
+    convolve(layer, rows, operand + first * layer->outputs, 1, layer->outputs, widened);
 }
 
 void etn_depthwise_map(const etn_layer *layer, const etn_line *const rows[3], int8_t *out, int8_t *widened)

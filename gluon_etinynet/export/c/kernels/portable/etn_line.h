@@ -13,10 +13,10 @@ static inline int32_t etn_pitch(int32_t columns, int32_t stride)
     return columns + 2;
 }
 
-/* Elements of an operand of `layer`. */
-static inline int32_t etn_operand_length(const etn_layer *layer)
+/* Elements of an operand of `layer` for so many rows. */
+static inline int32_t etn_operand_length(const etn_layer *layer, int32_t rows)
 {
-    return layer->inputs * layer->in_columns;
+    return layer->inputs * layer->in_columns * rows;
 }
 
 /* Where channel c, column x lies in an operand of `layer`. */
