@@ -58,9 +58,10 @@ class LineFormat:
         """Bytes of a line, padded by a column on either side."""
         return channels * (_up(columns, self.columns * stride) + 2) * self.bytes
 
-    def operand(self, channels, columns):
-        """Bytes of an operand; columns behind the last may be written with it."""
-        return _up(channels, self.channels) * _up(columns + self.columns - 1, self.columns) * self.bytes
+    def operand(self, channels, columns, rows=1):
+        """Bytes of an operand of several rows. Where these are no multiple, columns behind the last are written too."""
+        behind = self.columns - 1 if columns % self.columns else 0
+        return _up(channels, self.channels) * _up(rows * columns + behind, self.columns) * self.bytes
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,7 @@ def _lines(graph, stage, lines, rows=1):
         return row, ("middle", _RING * lines.line(conv[0], conv[2], stage.nodes[1].attrs["stride"]))
     more = rows - 1
     return (("in", (_RING + more * stride) * lines.line(channels, columns, stride)),
-            ("depthwise", lines.operand(conv[0], rows * conv[2])),
+            ("depthwise", lines.operand(conv[0], conv[2], rows)),
             ("middle", (_RING + more) * lines.line(middle[0], middle[2], stage.nodes[2].attrs["stride"])))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import __version__
 from ...files import InputError
-from ...integer import Graph, pack, plan, stages, unpack
+from ...integer import Graph, accumulator_bound, pack, plan, stages, unpack
 from ...integer.memory import CANDIDATE_BYTES
 from ..folder import Export
 from .kernel_sets import KERNEL_SETS
@@ -180,6 +180,7 @@ def _layers(graph):
             bits = attrs["weight_quant"].bits
             columns["weights"] = pack(weight, bits)
             columns["bias"] = attrs["bias"]
+            fields["room"] = 31 - int(accumulator_bound(attrs["weight"], attrs["bias"]).max()).bit_length()
             fields.update(taps=weight.shape[1], bits=bits, relu=int(attrs["relu"] == "before"),
                           shortcut=int(len(node.inputs) == 2),
                           shortcut_multiplier=attrs["shortcut_multiplier"] or 0)

@@ -39,7 +39,7 @@ static void put_value(const etn_layer *layer, const void *row, etn_form form, in
         return;
     }
     const int8_t value = form == ETN_OF_MAP    ? ((const int8_t *)row)[c * pitch + x]
-                         : form == ETN_OF_LINE ? (int8_t)line[c * pitch + x]
+                         : form == ETN_OF_LINE ? (int8_t)(line[c * pitch + x] / ETN_LINE_UNIT)
                                                : (int8_t)line[etn_operand_index(layer + 1, c, pitch + x)];
     put(&value, 1);
 }

@@ -29,6 +29,7 @@ typedef struct {
     uint8_t bits; /* of a weight */
     uint8_t kernel, stride;
     uint8_t shift;        /* L */
+    uint8_t room;         /* the accumulator times 2^room fits 32 bits */
     uint8_t relu;         /* 1: before the requantisation */
     uint8_t shortcut;     /* 1: has one */
     int8_t low;           /* least output */

@@ -39,10 +39,11 @@ static inline void etn_fill(int8_t *to, int8_t value, int32_t bytes)
 
 static inline void etn_fill_line(etn_line *to, int8_t value, int32_t length)
 {
+    const etn_line element = (etn_line)(value * ETN_LINE_UNIT);
     for (; length >= 4; length -= 4, to += 4)
-        to[0] = to[1] = to[2] = to[3] = value;
+        to[0] = to[1] = to[2] = to[3] = element;
     for (; length; length--)
-        *to++ = value;
+        *to++ = element;
 }
 
 #endif

@@ -3,7 +3,9 @@
 #include "etn_kernels.h"
 #include "etn_requantise.h"
 
-/* What the assembly reads: it knows the order of the fields. The first four move from channel to channel. */
+/* What the assembly reads: it knows the order of the fields. The first four move from channel to channel. The sums are
+ * 2^k times the accumulators: 256 times by the lines, 16 times by the widening of 4 bits, and if need be more by
+ * `scale`, so that k >= L. */
 typedef struct {
     const uint8_t *weights;
     const int32_t *bias;
@@ -13,10 +15,13 @@ typedef struct {
     void *out;               /* a map's row, or an operand */
     int32_t rest;            /* bytes from a line's last group read to the next channel's first */
     int32_t bias_step;       /* 0 where all channels share one */
-    int32_t shift;           /* what is left of L */
-    int32_t shortcut;        /* its multiplier, in the upper half */
+    int32_t bias_shift;      /* k */
+    int32_t multiplier_shift; /* 16 + L - k */
     int32_t groups, tail;    /* of four columns, and of one */
     int32_t channels;        /* left */
+    int32_t shortcut;        /* its multiplier */
+    uint32_t scale;          /* of the weights, as a shift */
+    uint32_t spilt;          /* bits of an upper half that this shift brings up from the lower */
     int32_t place;           /* of the channel in its eight, of an operand */
     int32_t group_step;      /* bytes from four columns of an operand to the next */
     int32_t columns[3];      /* bytes from the first of four columns to the others, where these may lie in two groups */
@@ -25,44 +30,45 @@ typedef struct {
 
 typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && offsetof(etn_lines_job, rest) == 32 &&
                                                   offsetof(etn_lines_job, groups) == 48 &&
-                                                  offsetof(etn_lines_job, channels) == 56 &&
-                                                  offsetof(etn_lines_job, steps) == 80
+                                                  offsetof(etn_lines_job, scale) == 64 &&
+                                                  offsetof(etn_lines_job, steps) == 92
                                               ? 1
                                               : -1];
 
 /* clang-format off */
 
 /* Registers of a group: r0-r2 lines (top, bottom, middle), r3 out, r4-r7 sums, r8 and r9 weights, r10-r12 columns,
- * lr groups left. Stack: weights of the lines (w0 w1, w1 w2), bias twice, m with another and o, shift, job, a group's
- * step or the groups left. */
+ * lr groups left. Stack: weights of the lines (w0 w1, w1 w2), bias twice, m and o, the shortcut's multiplier, job,
+ * a group's step or the groups left. */
 #define BEGIN                                                                                                          \
-    "push {r4-r11, lr}\n sub sp, #60\n ldr r1, [r0, #40]\n strd r1, r0, [sp, #40]\n add r0, #16\n ldm r0, {r0-r3}\n 1:\n"
+    "push {r4-r11, lr}\n sub sp, #60\n ldr r1, [r0, #60]\n strd r1, r0, [sp, #40]\n"                                    \
+    "add r0, #16\n ldm r0, {r0-r3}\n 1:\n"
 #define END "add sp, #60\n pop {r4-r11, pc}\n"
 
-/* r4 points at weights; what they are widened to goes to the stack. */
-#define LINE_OF_8(WORD, AT) /* three bytes from the lowest on */                                                       \
-    "sxtb16 r9, " WORD "\n sxtb16 r10, " WORD ", ror #8\n"                                                             \
-    "pkhbt r11, r9, r10, lsl #16\n pkhbt r12, r10, r9\n strd r11, r12, [sp, #" AT "]\n"
-#define WIDEN_8                                                                                                        \
-    "ldr r8, [r4], #3\n" LINE_OF_8("r8", "0") "ldr r8, [r4], #2\n" LINE_OF_8("r8", "16")                                \
-    "ldr r8, [r4], #4\n sxtb16 r9, r8\n sxtb16 r10, r8, ror #8\n" /* three bytes from the second on */                  \
-    "pkhbt r11, r10, r9\n pkhtb r12, r10, r9, asr #16\n strd r11, r12, [sp, #8]\n"                                     \
-    "ldr r8, [r5]\n"
-/* The weights and the bias 16 times as large. */
+/* r4 points at weights, lr at the job; what they are widened to goes to the stack. */
+#define HALVES "sxtb16 r9, r8\n sxtb16 r10, r8, ror #8\n"
+#define SCALED "ldrd r11, r12, [lr, #64]\n lsl r9, r11\n lsl r10, r11\n bic r9, r12\n bic r10, r12\n"
+#define FIRST_THREE(AT) "pkhbt r11, r9, r10, lsl #16\n pkhbt r12, r10, r9\n strd r11, r12, [sp, #" AT "]\n"
+#define LAST_THREE "pkhbt r11, r10, r9\n pkhtb r12, r10, r9, asr #16\n strd r11, r12, [sp, #8]\n"
+#define NINE(SCALED)                                                                                                   \
+    "ldr r8, [r4], #3\n" HALVES SCALED FIRST_THREE("0") "ldr r8, [r4], #2\n" HALVES SCALED FIRST_THREE("16")            \
+    "ldr r8, [r4], #4\n" HALVES SCALED LAST_THREE
+#define WIDEN_8 "ldr r8, [lr, #64]\n cmp r8, #0\n bne.w 7f\n" NINE("") "b 8f\n 7:\n" NINE(SCALED) "8:\n"
 #define WIDEN_4                                                                                                        \
-    "ldr r8, [r4], #4\n ldrb r12, [r4], #1\n mov r11, #0xf0f0f0f0\n and r9, r11, r8, lsl #4\n and r8, r8, r11\n"         \
+    "ldr r8, [r4], #4\n mov r11, #0xf0f0f0f0\n and r9, r11, r8, lsl #4\n and r8, r8, r11\n"                             \
     "sxtb16 r10, r9\n sxtb16 r9, r9, ror #8\n sxtb16 r11, r8\n sxtb16 r8, r8, ror #8\n" /* 04 26 15 37 */               \
-    "lsl r12, r12, #28\n asr r12, r12, #8\n pkhtb r12, r12, r8, asr #16\n str r12, [sp, #12]\n"                          \
+    "ldrd r12, lr, [lr, #64]\n lsl r8, r12\n lsl r9, r12\n lsl r10, r12\n lsl r11, r12\n"                              \
+    "bic r8, lr\n bic r9, lr\n bic r10, lr\n bic r11, lr\n"                                                           \
+    "rsb r12, #8\n ldrb lr, [r4], #1\n lsl lr, lr, #28\n asr lr, r12\n pkhtb r12, lr, r8, asr #16\n str r12, [sp, #12]\n" \
     "pkhbt r12, r10, r11, lsl #16\n str r12, [sp, #0]\n pkhbt r12, r11, r9, lsl #16\n str r12, [sp, #4]\n"               \
     "pkhbt r12, r8, r10\n str r12, [sp, #16]\n pkhtb r12, r11, r10, asr #16\n str r12, [sp, #20]\n"                      \
-    "pkhtb r12, r8, r9, asr #16\n str r12, [sp, #8]\n ldr r8, [r5]\n lsl r8, r8, #4\n"
+    "pkhtb r12, r8, r9, asr #16\n str r12, [sp, #8]\n ldr lr, [sp, #44]\n"
 
-/* m below the shortcut's multiplier, or above the shift. */
-#define WITH_SHORTCUT "ldrh r8, [r6], #2\n ldr r9, [lr, #44]\n orr r8, r9\n"
-#define WITH_SHIFT "ldrh r8, [r6], #2\n ldr r9, [lr, #40]\n orr r8, r9, r8, lsl #16\n"
-#define CHANNEL(WIDEN, M)                                                                                              \
-    "ldr lr, [sp, #44]\n ldm lr, {r4-r7}\n" WIDEN "ldr r9, [lr, #36]\n add r5, r9\n mov r9, r8\n strd r8, r9, [sp, #24]\n" \
-    M "ldr r9, [r7], #4\n strd r8, r9, [sp, #32]\n stm lr, {r4-r7}\n"
+#define CHANNEL(WIDEN)                                                                                                 \
+    "ldr lr, [sp, #44]\n ldm lr, {r4-r7}\n" WIDEN                                                                      \
+    "ldr r8, [r5]\n ldrd r9, r10, [lr, #36]\n add r5, r9\n lsl r8, r10\n mov r9, r8\n strd r8, r9, [sp, #24]\n"         \
+    "ldrsh r8, [r6], #2\n ldr r10, [lr, #44]\n lsl r8, r10\n ldr r9, [r7], #4\n strd r8, r9, [sp, #32]\n"                \
+    "stm lr, {r4-r7}\n"
 #define NEXT_CHANNEL                                                                                                   \
     "ldr lr, [sp, #44]\n ldr r8, [lr, #32]\n add r0, r8\n add r1, r8\n add r2, r8\n"                                  \
     "ldr r8, [lr, #56]\n subs r8, #1\n str r8, [lr, #56]\n bne.w 1b\n"
@@ -79,22 +85,23 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && 
 #define SUMS(LINE)                                                                                                     \
     "ldrd r4, r5, [sp, #24]\n ldrd r6, r7, [sp, #24]\n" LINE("r0", "0") LINE("r1", "8") LINE("r2", "16")
 
-/* r8 m above the shift, r9 o */
+/* r8 m, r9 o */
 #define AFFINE "ldrd r8, r9, [sp, #32]\n"
-#define Q(R) "lsl " R ", " R ", r8\n smlawt " R ", " R ", r8, r9\n ssat " R ", #8, " R ", asr #10\n"
+#define Q(R) "smmla " R ", " R ", r8, r9\n ssat " R ", #8, " R ", asr #10\n"
 #define RELU(R) "bic " R ", " R ", " R ", asr #31\n"
 #define TO_GROUP                                                                                                       \
     Q("r4") "strh r4, [r3]\n" Q("r5") "strh r5, [r3, #4]\n" Q("r6") "strh r6, [r3, #8]\n" Q("r7") "strh r7, [r3, #12]\n"
 #define TO_COLUMNS                                                                                                     \
-    "ldr r10, [sp, #44]\n add r10, #68\n ldm r10, {r10, r11, r12}\n"                                                    \
+    "ldr r10, [sp, #44]\n add r10, #80\n ldm r10, {r10, r11, r12}\n"                                                    \
     Q("r4") "strh r4, [r3]\n" Q("r5") "strh r5, [r3, r10]\n" Q("r6") "strh r6, [r3, r11]\n" Q("r7") "strh r7, [r3, r12]\n"
 #define FOUR_OF_MAP AFFINE RELU("r4") Q("r4") RELU("r5") Q("r5") RELU("r6") Q("r6") RELU("r7") Q("r7")
-/* r8 m below the shortcut's, lr shift; HALF of the two columns in FROM is the shortcut */
-#define SUM(R, HALF, FROM)                                                                                             \
-    "smla" HALF "t r10, " FROM ", r8, r9\n" RELU(R) "lsl " R ", " R ", lr\n smlawb " R ", " R ", r8, r10\n"               \
-    "ssat " R ", #8, " R ", asr #10\n"
+/* lr the shortcut's multiplier; TAKE takes the shortcut from one of two columns in FROM */
+#define SUM(R, TAKE)                                                                                                   \
+    TAKE "smlabb r10, r10, lr, r9\n" RELU(R) "smmla " R ", " R ", r8, r10\n ssat " R ", #8, " R ", asr #10\n"
+#define UPPER(FROM) "asr r10, " FROM ", #24\n"
+#define LOWER(FROM) "sbfx r10, " FROM ", #8, #8\n"
 #define FOUR_OF_SUM "ldrd r8, r9, [sp, #32]\n ldr lr, [sp, #40]\n" \
-    SUM("r4", "t", "r10") SUM("r5", "b", "r11") SUM("r6", "t", "r11") SUM("r7", "b", "r12")
+    SUM("r4", UPPER("r10")) SUM("r5", LOWER("r11")) SUM("r6", UPPER("r11")) SUM("r7", LOWER("r12"))
 #define STORE_FOUR "strb r4, [r3], #1\n strb r5, [r3], #1\n strb r6, [r3], #1\n strb r7, [r3], #1\n"
 /* One to three columns of the four, r8 of them. The lines have moved by a group too many. */
 #define TAIL "ldr r8, [sp, #44]\n ldr r8, [r8, #52]\n"
@@ -102,17 +109,17 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && 
     "strb r4, [r3], #1\n cmp r8, #2\n blt 5f\n strb r5, [r3], #1\n beq 5f\n strb r6, [r3], #1\n 5:\n"
 
 #define OPERAND(WIDEN, LINE, STORE)                                                                                        \
-    BEGIN CHANNEL(WIDEN, WITH_SHIFT) "ldr r8, [lr, #64]\n str r8, [sp, #48]\n ldr lr, [lr, #48]\n"                     \
+    BEGIN CHANNEL(WIDEN) "ldr r8, [lr, #76]\n str r8, [sp, #48]\n ldr lr, [lr, #48]\n"                     \
     "3:\n" SUMS(LINE) AFFINE STORE                                                                                     \
     "ldr r10, [sp, #48]\n add r3, r10\n subs lr, #1\n bne.w 3b\n"                                                      \
-    "ldr lr, [sp, #44]\n ldr r8, [lr, #60]\n and r9, r8, #7\n add r8, #1\n str r8, [lr, #60]\n"                        \
-    "add r9, lr, r9, lsl #2\n ldr r9, [r9, #80]\n add r3, r9\n" NEXT_CHANNEL END
+    "ldr lr, [sp, #44]\n ldr r8, [lr, #72]\n and r9, r8, #7\n add r8, #1\n str r8, [lr, #72]\n"                        \
+    "add r9, lr, r9, lsl #2\n ldr r9, [r9, #92]\n add r3, r9\n" NEXT_CHANNEL END
 #define MAP(WIDEN, LINE)                                                                                               \
-    BEGIN CHANNEL(WIDEN, WITH_SHIFT) "ldr lr, [lr, #48]\n cmp lr, #0\n beq.w 4f\n"                                    \
+    BEGIN CHANNEL(WIDEN) "ldr lr, [lr, #48]\n cmp lr, #0\n beq.w 4f\n"                                    \
     "3:\n" SUMS(LINE) FOUR_OF_MAP STORE_FOUR "subs lr, #1\n bne.w 3b\n"                                               \
     "4:\n" TAIL "cmp r8, #0\n beq.w 6f\n" SUMS(LINE) FOUR_OF_MAP TAIL STORE_TAIL "6:\n" NEXT_CHANNEL END
 #define MAP_SUM(WIDEN, LINE)                                                                                           \
-    BEGIN CHANNEL(WIDEN, WITH_SHORTCUT) "ldr lr, [lr, #48]\n cmp lr, #0\n beq.w 4f\n"                                 \
+    BEGIN CHANNEL(WIDEN) "ldr lr, [lr, #48]\n cmp lr, #0\n beq.w 4f\n"                                 \
     "3: str lr, [sp, #48]\n" SUMS(LINE) FOUR_OF_SUM STORE_FOUR "ldr lr, [sp, #48]\n subs lr, #1\n bne.w 3b\n"          \
     "4:\n" TAIL "cmp r8, #0\n beq.w 6f\n" SUMS(LINE) FOUR_OF_SUM TAIL STORE_TAIL "6:\n" NEXT_CHANNEL END
 
@@ -142,8 +149,10 @@ static const int32_t no_bias = 0;
 /* Whether the assembly computes the layer; the job but for its output, if so. */
 static int32_t is_fast(const etn_layer *layer, const etn_line *const rows[3], etn_lines_job *job)
 {
-    const int32_t scale = layer->bits == 4 ? 4 : 0;
-    if ((layer->bits != 8 && layer->bits != 4) || layer->shift < scale || layer->stride > 2 || layer->low != -128)
+    const int32_t least = layer->bits == 4 ? 12 : 8, k = layer->shift > least ? layer->shift : least;
+    const int32_t read = etn_round_up(layer->columns, 4) * layer->stride;
+    if ((layer->bits != 8 && layer->bits != 4) || k > least + 8 || layer->room < k ||
+        layer->stride > 2 || layer->low != -128)
         return 0;
     job->top = rows[0];
     job->middle = rows[1];
@@ -152,14 +161,16 @@ static int32_t is_fast(const etn_layer *layer, const etn_line *const rows[3], et
     job->bias = layer->bias ? layer->bias : &no_bias;
     job->multiplier = layer->multiplier;
     job->offset = layer->offset;
+    job->rest = (etn_pitch(layer->in_columns, layer->stride) - read) * (int32_t)sizeof(etn_line);
     job->bias_step = layer->bias ? 4 : 0;
-    job->shift = layer->shift - scale;
-    job->shortcut = layer->shortcut_multiplier * 65536;
+    job->bias_shift = k;
+    job->multiplier_shift = 16 + layer->shift - k;
     job->groups = layer->columns / 4;
     job->tail = layer->columns % 4;
     job->channels = layer->outputs;
-    const int32_t read = etn_round_up(layer->columns, 4) * layer->stride;
-    job->rest = (etn_pitch(layer->in_columns, layer->stride) - read) * (int32_t)sizeof(etn_line);
+    job->shortcut = layer->shortcut_multiplier;
+    job->scale = (uint32_t)(k - least);
+    job->spilt = (((uint32_t)1 << job->scale) - 1) << 16;
     return 1;
 }
 
@@ -176,8 +187,8 @@ static void reference(const etn_layer *layer, const etn_line *const rows[3], etn
             const int32_t first = c * pitch + x * stride;
             int32_t acc = channel.bias;
             for (int32_t i = 0; i < 9; i++)
-                acc += w[i] * rows[i / 3][first + i % 3];
-            const int8_t value = etn_requantise(rescale, channel, acc, rows[1][first + 1]);
+                acc += w[i] * (rows[i / 3][first + i % 3] / ETN_LINE_UNIT);
+            const int8_t value = etn_requantise(rescale, channel, acc, rows[1][first + 1] / ETN_LINE_UNIT);
             if (to_map)
                 to_map[c * columns + x] = value;
             else

@@ -1,9 +1,10 @@
 /* How the kernels for Cortex-M with the DSP extension hold rows between convolutions: 16 bits a value, so that SMLAD
  * multiplies two at once.
  *
- * A line is [channel][column], its pitch a multiple of what four outputs read, and two columns. An operand is [four
+ * A line is [channel][column], its pitch a multiple of what four outputs read, and two columns; the values are its
+ * upper bytes, and the lower ones 0. An operand is [four
  * columns][pair of channels][column][channel of the pair]; two channels are a pair if one instruction widens their
- * weights together. Four columns may be of two rows; behind the last there is room for three that do not count.
+ * weights together. Four columns may be of two rows; then there is room for three behind the last.
  */
 #ifndef ETN_LINE_H
 #define ETN_LINE_H
@@ -15,6 +16,7 @@
 #endif
 
 typedef int16_t etn_line;
+#define ETN_LINE_UNIT 256 /* what a value 1 is in a line; an operand has it as it is */
 
 static inline int32_t etn_round_up(int32_t value, int32_t to)
 {
@@ -28,7 +30,8 @@ static inline int32_t etn_pitch(int32_t columns, int32_t stride)
 
 static inline int32_t etn_operand_length(const etn_layer *layer, int32_t rows)
 {
-    return etn_round_up(layer->inputs, 8) * etn_round_up(layer->in_columns * rows + 3, 4);
+    const int32_t columns = layer->in_columns, behind = columns % 4 ? 3 : 0;
+    return etn_round_up(layer->inputs, 8) * etn_round_up(columns * rows + behind, 4);
 }
 
 /* Where channel c of eight lies among their 16-bit values for one column: twice its pair, plus which of the pair. */

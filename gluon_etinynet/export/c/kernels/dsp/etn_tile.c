@@ -38,7 +38,7 @@ typedef char etn_tiles_is_as_expected[offsetof(etn_tiles, weights) == 32 && offs
     "ssat " R ", #8, " R ", asr #10\n"
 
 /* lr out */
-#define PUT(R) Q(R) "strh " R ", [lr], #2\n"
+#define PUT(R) Q(R) "strb " R ", [lr], #2\n" /* the upper byte of an element */
 #define PUT_BYTE(R) Q(R) "strb " R ", [lr], #1\n"
 #define RELU(PUT)                                                                                                      \
     TILE "ldrd r2, r3, [r1, #36]\n ldr lr, [r1, #52]\n" PUT("r4") PUT("r5") PUT("r6") PUT("r7")                         \
@@ -46,11 +46,11 @@ typedef char etn_tiles_is_as_expected[offsetof(etn_tiles, weights) == 32 && offs
     "str lr, [r1, #56]\n" NEXT_TILE END
 
 /* r12 places, r1 bytes to the channel's line */
-#define PLACE(R, OUT) "ldr lr, [r12, #" OUT "]\n strh " R ", [lr, r1]\n"
+#define PLACE(R, OUT) "ldr lr, [r12, #" OUT "]\n strb " R ", [lr, r1]\n"
 #define PUT_AT(R, OUT) Q(R) PLACE(R, OUT)
 /* r0 shift, r2 m below the shortcut's */
 #define PUT_SUM(R, OUT, SHORTCUT)                                                                                      \
-    "ldr lr, [r12, #" SHORTCUT "]\n ldrsh lr, [lr, r1]\n bic " R ", " R ", " R ", asr #31\n lsl " R ", " R ", r0\n"      \
+    "ldr lr, [r12, #" SHORTCUT "]\n ldrsb lr, [lr, r1]\n bic " R ", " R ", " R ", asr #31\n lsl " R ", " R ", r0\n"      \
     "smlabt lr, lr, r2, r3\n smlawb " R ", " R ", r2, lr\n ssat " R ", #8, " R ", asr #10\n" PLACE(R, OUT)
 #define U "ldr r12, [sp, #16]\n ldrd r2, r3, [r1, #36]\n ldr r1, [r1, #84]\n"
 #define V "ldr lr, [sp]\n ldrd r2, r3, [lr, #44]\n ldr lr, [lr, #88]\n add r1, lr\n"

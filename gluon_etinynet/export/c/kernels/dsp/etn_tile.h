@@ -5,11 +5,17 @@
 #include "etn_kernels.h"
 #include "etn_requantise.h"
 
-/* Where the four columns of a tile go to, and where their shortcuts are, in the lines of channel 0. */
+/* Where the four columns of a tile go to, and where their shortcuts are, in the lines of channel 0: their upper bytes. */
 typedef struct {
-    etn_line *out[4];
-    const etn_line *shortcut[4];
+    int8_t *out[4];
+    const int8_t *shortcut[4];
 } etn_places;
+
+/* The value of an element of a line. */
+static inline int8_t *etn_upper_byte(const etn_line *element)
+{
+    return (int8_t *)(uintptr_t)element + 1;
+}
 
 /* What the assembly reads: it knows the order of the fields. */
 typedef struct {
@@ -29,7 +35,7 @@ typedef struct {
 /* Sums of one tile. */
 void etn_tile_sums(etn_tiles *job);
 
-/* All tiles: ReLU, requantisation, and to 16 bits or bytes one behind the other. m lies above the shift. */
+/* All tiles: ReLU, requantisation, and to the upper bytes of a line, or to bytes, one behind the other. m lies above the shift. */
 void etn_tiles_relu(etn_tiles *job);
 void etn_tiles_relu_bytes(etn_tiles *job);
 

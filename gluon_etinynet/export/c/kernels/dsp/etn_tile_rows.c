@@ -75,8 +75,8 @@ static void find_places(const etn_layer *layer, const etn_pointwise_io *io, int3
     for (int32_t i = 0; i < 4 * tiles; i++) {
         const int32_t counts = row < rows, at = counts ? x : columns + 1;
         const etn_pointwise_io *const of = io + (counts ? row : 0);
-        places[i / 4].out[i % 4] = of->out + at;
-        places[i / 4].shortcut[i % 4] = of->shortcut ? of->shortcut + at : NULL;
+        places[i / 4].out[i % 4] = etn_upper_byte(of->out + at);
+        places[i / 4].shortcut[i % 4] = of->shortcut ? etn_upper_byte(of->shortcut + at) : NULL;
         if (++x == columns)
             x = 0, row++;
     }
@@ -89,7 +89,7 @@ static void put(const etn_layer *layer, const etn_tiles *job, const etn_places *
     const etn_rescale rescale = etn_rescale_of(layer);
     for (int32_t i = 0; i < 2 && u + i < layer->outputs; i++) {
         const etn_channel of = etn_channel_of(layer, u + i);
-        const int32_t line = (job->line_u + i * job->pitch) / (int32_t)sizeof(etn_line);
+        const int32_t line = job->line_u + i * job->pitch;
         for (int32_t j = 0; j < columns; j++) {
             const int32_t acc = job->sums[4 * i + j] >> scale;
             if (wide)
@@ -158,8 +158,8 @@ void etn_tile_rows(const etn_layer *layer, const etn_line *operand, const etn_po
                 job.multiplier_u = of_u.multiplier | job.shift;
                 job.multiplier_v = of_v.multiplier | job.shift;
                 if (is_even) {
-                    job.out_u = io->out + u * pitch;
-                    job.out_v = io->out + v * pitch;
+                    job.out_u = etn_upper_byte(io->out + u * pitch);
+                    job.out_v = etn_upper_byte(io->out + v * pitch);
                     etn_tiles_relu(&job);
                 } else {
                     etn_tiles_relu_places(&job);

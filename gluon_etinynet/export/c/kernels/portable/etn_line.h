@@ -5,6 +5,7 @@
 #include "etn_model.h"
 
 typedef int8_t etn_line;
+#define ETN_LINE_UNIT 1 /* what a value 1 is in a line; an operand has it as it is */
 
 /* Distance from a channel of a line to the next, for a reader of so many columns and this stride. */
 static inline int32_t etn_pitch(int32_t columns, int32_t stride)
