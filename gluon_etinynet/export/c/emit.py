@@ -179,13 +179,15 @@ def _layers(graph):
             weight = attrs["weight"].reshape(len(attrs["weight"]), -1)
             bits = attrs["weight_quant"].bits
             columns["weights"] = pack(weight, bits)
-            columns["bias"] = attrs["bias"]
+            if attrs["bias"] is not None:
+                fields["bias_bytes"] = 3 if np.abs(attrs["bias"]).max() < 1 << 23 else 4
+                columns["bias"] = _numbers(attrs["bias"], fields["bias_bytes"])
             fields["room"] = 31 - int(accumulator_bound(attrs["weight"], attrs["bias"]).max()).bit_length()
             fields.update(taps=weight.shape[1], bits=bits, relu=int(attrs["relu"] == "before"),
                           shortcut=int(len(node.inputs) == 2),
                           shortcut_multiplier=attrs["shortcut_multiplier"] or 0)
         if node.op != "maxpool":
-            columns.update(multiplier=attrs["multiplier"], offset=attrs["offset"])
+            columns.update(multiplier=attrs["multiplier"], offset=_numbers(attrs["offset"], 3))
             fields["shift"] = attrs["shift"]
         for key, values in columns.items():
             if values is not None:
@@ -213,6 +215,12 @@ def _levels(graph):
         _, rows, columns = graph.tensors[level.classes].shape
         first += len(level.anchors) * rows * columns
     return levels, arrays
+
+
+def _numbers(values, count):
+    """Integers as `count` bytes each, from the lowest on, and a byte that may be read with the last."""
+    lowest_first = np.ravel(values).astype("<i4").view(np.uint8).reshape(-1, 4)[:, :count]
+    return np.append(lowest_first, np.uint8(0))
 
 
 def _array(name, values, comment):

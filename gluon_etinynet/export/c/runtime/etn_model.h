@@ -19,14 +19,15 @@
 /* One operator. The symbols are those of docs/numerics.md section 2. */
 typedef struct {
     const uint8_t *weights;    /* packed, each output channel from a byte on; NULL without weights */
-    const int32_t *bias;       /* per output channel; NULL if there is none */
+    const uint8_t *bias;       /* per output channel, bias_bytes each from the lowest on; NULL if there is none */
     const int16_t *multiplier; /* m, per output channel */
-    const int32_t *offset;     /* o, per output channel */
+    const uint8_t *offset;     /* o, per output channel, 3 bytes each from the lowest on */
     uint16_t inputs, in_rows, in_columns;
     uint16_t outputs, rows, columns;
     uint16_t taps; /* weights of one output channel */
     int16_t shortcut_multiplier;
     uint8_t bits; /* of a weight */
+    uint8_t bias_bytes; /* 3, or 4 if the biases need them */
     uint8_t kernel, stride;
     uint8_t shift;        /* L */
     uint8_t room;         /* the accumulator times 2^room fits 32 bits */

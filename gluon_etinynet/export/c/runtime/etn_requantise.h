@@ -33,12 +33,19 @@ static inline etn_rescale etn_rescale_of(const etn_layer *layer)
     return rescale;
 }
 
+/* A number of 3 or 4 bytes, from the lowest on. */
+static inline int32_t etn_number(const uint8_t *from, int32_t bytes)
+{
+    const int32_t lower = from[0] | from[1] << 8;
+    return bytes == 3 ? lower + (int8_t)from[2] * 65536 : lower + (from[2] + (int8_t)from[3] * 256) * 65536;
+}
+
 static inline etn_channel etn_channel_of(const etn_layer *layer, int32_t channel)
 {
     etn_channel of;
-    of.bias = layer->bias ? layer->bias[channel] : 0;
+    of.bias = layer->bias ? etn_number(layer->bias + channel * layer->bias_bytes, layer->bias_bytes) : 0;
     of.multiplier = layer->multiplier[channel] * 65536;
-    of.offset = layer->offset[channel];
+    of.offset = etn_number(layer->offset + 3 * channel, 3);
     return of;
 }
 

@@ -1,22 +1,33 @@
-#include "etn_dsp.h"
 #include "etn_kernels.h"
+
+/* clang-format off */
+
+#define FOUR(BYTES, HALVES_A, HALVES_B, SPARE, AT)                                                                     \
+    "and " SPARE ", r3, " BYTES ", lsl #8\n and " BYTES ", r3\n"                                                        \
+    "pkhbt " HALVES_A ", " SPARE ", " BYTES ", lsl #16\n pkhtb " HALVES_B ", " BYTES ", " SPARE ", asr #16\n"            \
+    "str " HALVES_A ", [r1, #" AT "]\n str " HALVES_B ", [r1, #" AT " + 4]\n"
+
+/* Eight bytes a turn to the upper bytes of elements. */
+__attribute__((naked)) static void widen(__attribute__((unused)) const int8_t *from,
+                                         __attribute__((unused)) etn_line *to, __attribute__((unused)) int32_t turns)
+{
+    __asm__ volatile(
+        "push {r4-r6, lr}\n mov r3, #0xff00ff00\n"
+        "1: ldr r4, [r0], #4\n ldr r5, [r0], #4\n"
+        FOUR("r4", "r6", "r4", "r12", "0") FOUR("r5", "r6", "r5", "r12", "8")
+        "add r1, #16\n subs r2, #1\n bne 1b\n pop {r4-r6, pc}\n");
+}
+
+/* clang-format on */
 
 void etn_to_line(const etn_layer *layer, const int8_t *from, etn_line *to)
 {
-    const int32_t columns = layer->in_columns, pitch = etn_pitch(columns, layer->stride);
-    const uint32_t upper = 0xff00ff00u;
-    for (int32_t c = 0; c < layer->inputs; c++, to += pitch) {
-        etn_line *out = to + 1;
-        int32_t left = columns;
-        for (; left >= 4; left -= 4, from += 4, out += 4) {
-            const uint32_t four = etn_word(from);
-            const int32_t even = (int32_t)(four << 8 & upper), odd = (int32_t)(four & upper);
-            const uint32_t two[2] = {etn_lower(even, odd), etn_upper(even, odd)};
-            memcpy(out, &two[0], 4);
-            memcpy(out + 2, &two[1], 4);
-        }
-        for (; left; left--)
-            *out++ = (etn_line)(*from++ * ETN_LINE_UNIT);
+    const int32_t columns = layer->in_columns, pitch = etn_pitch(columns, layer->stride), eighths = columns / 8 * 8;
+    for (int32_t c = 0; c < layer->inputs; c++, from += columns, to += pitch) {
+        if (eighths)
+            widen(from, to + 1, columns / 8);
+        for (int32_t x = eighths; x < columns; x++)
+            to[1 + x] = (etn_line)(from[x] * ETN_LINE_UNIT);
     }
 }
 

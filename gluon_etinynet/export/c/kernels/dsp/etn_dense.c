@@ -1,30 +1,37 @@
-#include "etn_dsp.h"
 #include "etn_kernels.h"
 #include "etn_requantise.h"
 
-/* Four weights a turn, of 8 bits; the inputs as their bytes are widened. */
-static int32_t sum8(const uint8_t *w, const int32_t *in, int32_t count)
+/* clang-format off */
+
+#define EIGHT                                                                                                          \
+    "ldm r1!, {r8-r11}\n smlad r3, r4, r8, r3\n smlad r3, r5, r9, r3\n smlad r3, r6, r10, r3\n smlad r3, r7, r11, r3\n" \
+    "subs r2, #8\n bne 1b\n"
+#define SUM(NAME)                                                                                                      \
+    __attribute__((naked)) static int32_t NAME(__attribute__((unused)) const uint8_t *weights,                         \
+                                               __attribute__((unused)) const int16_t *values,                          \
+                                               __attribute__((unused)) int32_t count)
+
+/* Sums of eight products a turn; the values as their weights are widened. */
+SUM(sum8)
 {
-    int32_t acc = 0;
-    for (; count; count -= 4, w += 4, in += 2) {
-        const uint32_t four = etn_word(w);
-        acc = etn_smlad(etn_odd(four), in[1], etn_smlad(etn_even(four), in[0], acc));
-    }
-    return acc;
+    __asm__ volatile(
+        "push {r4-r11}\n mov r3, #0\n"
+        "1: ldr r5, [r0], #4\n ldr r7, [r0], #4\n"
+        "sxtb16 r4, r5\n sxtb16 r5, r5, ror #8\n sxtb16 r6, r7\n sxtb16 r7, r7, ror #8\n" EIGHT
+        "mov r0, r3\n pop {r4-r11}\n bx lr\n");
 }
 
-/* Eight weights a turn, of 4 bits, 16 times as large. */
-static int32_t sum4(const uint8_t *w, const int32_t *in, int32_t count)
+/* The weights are 16 times as large. */
+SUM(sum4)
 {
-    const uint32_t upper = 0xf0f0f0f0u;
-    int32_t acc = 0;
-    for (; count; count -= 8, w += 4, in += 4) {
-        const uint32_t eight = etn_word(w), even = eight << 4 & upper, odd = eight & upper;
-        acc = etn_smlad(etn_odd(even), in[1], etn_smlad(etn_even(even), in[0], acc));
-        acc = etn_smlad(etn_odd(odd), in[3], etn_smlad(etn_even(odd), in[2], acc));
-    }
-    return acc / 16;
+    __asm__ volatile(
+        "push {r4-r11}\n mov r3, #0\n mov r12, #0xf0f0f0f0\n"
+        "1: ldr r7, [r0], #4\n and r5, r12, r7, lsl #4\n and r7, r12\n"
+        "sxtb16 r4, r5\n sxtb16 r5, r5, ror #8\n sxtb16 r6, r7\n sxtb16 r7, r7, ror #8\n" EIGHT
+        "asr r0, r3, #4\n pop {r4-r11}\n bx lr\n");
 }
+
+/* clang-format on */
 
 void etn_dense(const etn_layer *layer, const int8_t *in, int32_t *out, int8_t *widened)
 {
@@ -38,7 +45,7 @@ void etn_dense(const etn_layer *layer, const int8_t *in, int32_t *out, int8_t *w
         const etn_channel channel = etn_channel_of(layer, c);
         int32_t acc = channel.bias;
         if (is_fast) {
-            acc += (bits == 8 ? sum8 : sum4)(layer->weights + c * bytes, (int32_t *)(void *)widened, inputs);
+            acc += (bits == 8 ? sum8 : sum4)(layer->weights + c * bytes, values, inputs);
         } else {
             const int8_t *const w = etn_weights(layer, c, widened);
             for (int32_t i = 0; i < inputs; i++)

@@ -8,9 +8,9 @@
  * `scale`, so that k >= L. */
 typedef struct {
     const uint8_t *weights;
-    const int32_t *bias;
+    const uint8_t *bias; /* of 3 bytes, or 4: as k is at least 8, what follows 3 does no harm */
     const int16_t *multiplier;
-    const int32_t *offset;
+    const uint8_t *offset;
     const etn_line *top, *bottom, *middle;
     void *out;               /* a map's row, or an operand */
     int32_t rest;            /* bytes from a line's last group read to the next channel's first */
@@ -38,7 +38,7 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && 
 /* clang-format off */
 
 /* Registers of a group: r0-r2 lines (top, bottom, middle), r3 out, r4-r7 sums, r8 and r9 weights, r10-r12 columns,
- * lr groups left. Stack: weights of the lines (w0 w1, w1 w2), bias twice, m and o, the shortcut's multiplier, job,
+ * lr groups left. Stack: weights of the lines (w0 w1, w1 w2), the bias, m and o, the shortcut's multiplier, job,
  * a group's step or the groups left. */
 #define BEGIN                                                                                                          \
     "push {r4-r11, lr}\n sub sp, #60\n ldr r1, [r0, #60]\n strd r1, r0, [sp, #40]\n"                                    \
@@ -66,24 +66,26 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && 
 
 #define CHANNEL(WIDEN)                                                                                                 \
     "ldr lr, [sp, #44]\n ldm lr, {r4-r7}\n" WIDEN                                                                      \
-    "ldr r8, [r5]\n ldrd r9, r10, [lr, #36]\n add r5, r9\n lsl r8, r10\n mov r9, r8\n strd r8, r9, [sp, #24]\n"         \
-    "ldrsh r8, [r6], #2\n ldr r10, [lr, #44]\n lsl r8, r10\n ldr r9, [r7], #4\n strd r8, r9, [sp, #32]\n"                \
+    "ldr r8, [r5]\n ldrd r9, r10, [lr, #36]\n add r5, r9\n lsl r8, r10\n str r8, [sp, #24]\n"         \
+    "ldrsh r8, [r6], #2\n ldr r10, [lr, #44]\n lsl r8, r10\n ldr r9, [r7], #3\n sbfx r9, r9, #0, #24\n strd r8, r9, [sp, #32]\n"                \
     "stm lr, {r4-r7}\n"
 #define NEXT_CHANNEL                                                                                                   \
     "ldr lr, [sp, #44]\n ldr r8, [lr, #32]\n add r0, r8\n add r1, r8\n add r2, r8\n"                                  \
     "ldr r8, [lr, #56]\n subs r8, #1\n str r8, [lr, #56]\n bne.w 1b\n"
 
-#define LINE_1(LINE, AT)                                                                                               \
+/* A line's share of the sums, which are added to the registers P-S. */
+#define LINE_1(LINE, AT, P, Q, R, S)                                                                                   \
     "ldrd r8, r9, [sp, #" AT "]\n ldrd r10, r11, [" LINE "], #8\n ldr r12, [" LINE "]\n"                               \
-    "smlad r4, r10, r8, r4\n smlabt r4, r11, r9, r4\n smlatb r5, r10, r8, r5\n smlad r5, r11, r9, r5\n"                  \
-    "smlad r6, r11, r8, r6\n smlabt r6, r12, r9, r6\n smlatb r7, r11, r8, r7\n smlad r7, r12, r9, r7\n"
-#define LINE_2(LINE, AT)                                                                                               \
+    "smlad r4, r10, r8, " P "\n smlabt r4, r11, r9, r4\n smlatb r5, r10, r8, " Q "\n smlad r5, r11, r9, r5\n"           \
+    "smlad r6, r11, r8, " R "\n smlabt r6, r12, r9, r6\n smlatb r7, r11, r8, " S "\n smlad r7, r12, r9, r7\n"
+#define LINE_2(LINE, AT, P, Q, R, S)                                                                                   \
     "ldrd r8, r9, [sp, #" AT "]\n ldrd r10, r11, [" LINE "], #8\n ldr r12, [" LINE "], #8\n"                           \
-    "smlad r4, r10, r8, r4\n smlabt r4, r11, r9, r4\n smlad r5, r11, r8, r5\n smlabt r5, r12, r9, r5\n"                  \
+    "smlad r4, r10, r8, " P "\n smlabt r4, r11, r9, r4\n smlad r5, r11, r8, " Q "\n smlabt r5, r12, r9, r5\n"           \
     "ldrd r10, r11, [" LINE ", #-4]\n"                                                                                 \
-    "smlad r6, r12, r8, r6\n smlabt r6, r10, r9, r6\n smlad r7, r10, r8, r7\n smlabt r7, r11, r9, r7\n"
+    "smlad r6, r12, r8, " R "\n smlabt r6, r10, r9, r6\n smlad r7, r10, r8, " S "\n smlabt r7, r11, r9, r7\n"
 #define SUMS(LINE)                                                                                                     \
-    "ldrd r4, r5, [sp, #24]\n ldrd r6, r7, [sp, #24]\n" LINE("r0", "0") LINE("r1", "8") LINE("r2", "16")
+    "ldr r7, [sp, #24]\n" LINE("r0", "0", "r7", "r7", "r7", "r7") LINE("r1", "8", "r4", "r5", "r6", "r7")               \
+    LINE("r2", "16", "r4", "r5", "r6", "r7")
 
 /* r8 m, r9 o */
 #define AFFINE "ldrd r8, r9, [sp, #32]\n"
@@ -144,7 +146,7 @@ KERNEL(map4_by_2, MAP(WIDEN_4, LINE_2))
 KERNEL(map_sum8, MAP_SUM(WIDEN_8, LINE_1))
 KERNEL(map_sum4, MAP_SUM(WIDEN_4, LINE_1))
 
-static const int32_t no_bias = 0;
+static const uint8_t no_bias[4];
 
 /* Whether the assembly computes the layer; the job but for its output, if so. */
 static int32_t is_fast(const etn_layer *layer, const etn_line *const rows[3], etn_lines_job *job)
@@ -158,11 +160,11 @@ static int32_t is_fast(const etn_layer *layer, const etn_line *const rows[3], et
     job->middle = rows[1];
     job->bottom = rows[2];
     job->weights = layer->weights;
-    job->bias = layer->bias ? layer->bias : &no_bias;
+    job->bias = layer->bias ? layer->bias : no_bias;
     job->multiplier = layer->multiplier;
     job->offset = layer->offset;
     job->rest = (etn_pitch(layer->in_columns, layer->stride) - read) * (int32_t)sizeof(etn_line);
-    job->bias_step = layer->bias ? 4 : 0;
+    job->bias_step = layer->bias ? layer->bias_bytes : 0;
     job->bias_shift = k;
     job->multiplier_shift = 16 + layer->shift - k;
     job->groups = layer->columns / 4;

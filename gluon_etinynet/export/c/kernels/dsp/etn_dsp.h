@@ -29,27 +29,12 @@ static inline int32_t etn_odd(uint32_t bytes)
     return halves;
 }
 
-/* The lower halves of a and b; the upper ones. */
+/* The lower halves of a and b. */
 static inline uint32_t etn_lower(int32_t a, int32_t b)
 {
     uint32_t both;
     __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(both) : "r"(a), "r"(b));
     return both;
-}
-
-static inline uint32_t etn_upper(int32_t a, int32_t b)
-{
-    uint32_t both;
-    __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(both) : "r"(b), "r"(a));
-    return both;
-}
-
-/* acc plus both products of halves. */
-static inline int32_t etn_smlad(int32_t a, int32_t b, int32_t acc)
-{
-    int32_t sum;
-    __asm__("smlad %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(acc));
-    return sum;
 }
 
 /* The larger of each two of four signed bytes. */

@@ -42,22 +42,29 @@ void etn_stem_weights(const etn_layer *layer, int8_t *widened)
     }
 }
 
-/* The operand of one column, whose words are 16 bytes apart. */
-static void gather(const int8_t *const rows[3], int32_t first, int32_t *to)
+/* Eight values below a row of the kernel, for one column; its words are 16 bytes apart. Returns the ninth. */
+static inline int32_t gather_row(const int8_t *from, int32_t *to)
 {
-    int32_t last[3];
-    for (int32_t r = 0; r < 3; r++) {
-        const int8_t *const from = rows[r] + first;
-        const uint32_t low = etn_word(from), high = etn_word(from + 4);
-        to[0] = etn_even(low);
-        to[4] = etn_odd(low);
-        to[8] = etn_even(high);
-        to[12] = etn_odd(high);
-        to += 16;
-        last[r] = from[8];
+    const uint32_t low = etn_word(from), high = etn_word(from + 4);
+    to[0] = etn_even(low);
+    to[4] = etn_odd(low);
+    to[8] = etn_even(high);
+    to[12] = etn_odd(high);
+    return from[8];
+}
+
+/* The operand of `count` columns from `x` on. */
+static void gather(const etn_layer *layer, const int8_t *const rows[3], int32_t x, int32_t count, int8_t *operand)
+{
+    const int32_t step = layer->stride * 3;
+    const int8_t *top = rows[0] + x * step, *middle = rows[1] + x * step, *bottom = rows[2] + x * step;
+    int32_t *to = (int32_t *)(void *)operand;
+    for (int32_t i = 1; i <= count; i++, top += step, middle += step, bottom += step) {
+        const int32_t a = gather_row(top, to), b = gather_row(middle, to + 16), c = gather_row(bottom, to + 32);
+        to[48] = (int32_t)etn_lower(a, b);
+        to[52] = c & 0xffff;
+        to += i % 4 ? 1 : GROUP / 4 - 3;
     }
-    to[0] = (last[0] & 0xffff) | last[1] * 65536;
-    to[4] = last[2] & 0xffff;
 }
 
 static void columns_of(const etn_layer *layer, const int8_t *operand, int8_t *widened, int8_t *out, int32_t x,
@@ -83,11 +90,12 @@ static void columns_of(const etn_layer *layer, const int8_t *operand, int8_t *wi
         job.out_u = to[0];
         job.out_v = to[1];
         job.operand = (const etn_line *)(const void *)operand;
-        job.tiles = count / 4;
-        if (job.tiles)
+        job.operand_end = job.operand + count / 4 * (GROUP / 2);
+        if (count >= 4)
             etn_tiles_relu_bytes(&job);
         if (count % 4) { /* the columns behind the last are computed and not stored */
             job.operand = (const etn_line *)(const void *)(operand + count / 4 * GROUP);
+            job.operand_end = job.operand + GROUP / 2;
             etn_tile_sums(&job);
             for (int32_t i = 0; i < 2; i++)
                 for (int32_t j = 0; j < count % 4; j++)
@@ -122,8 +130,7 @@ void etn_stem_row(const etn_layer *layer, const int8_t *const rows[3], int8_t *o
     int8_t *const operand = widened + etn_round_up(layer->outputs, 2) / 2 * WEIGHTS;
     for (int32_t x = 0; x < layer->columns; x += COLUMNS) {
         const int32_t count = layer->columns - x < COLUMNS ? layer->columns - x : COLUMNS;
-        for (int32_t i = 0; i < count; i++)
-            gather(rows, (x + i) * layer->stride * 3, (int32_t *)(void *)(operand + i / 4 * GROUP) + i % 4);
+        gather(layer, rows, x, count, operand);
         columns_of(layer, operand, widened, out, x, count);
     }
 }

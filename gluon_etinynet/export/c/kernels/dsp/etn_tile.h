@@ -21,14 +21,15 @@ static inline int8_t *etn_upper_byte(const etn_line *element)
 typedef struct {
     int32_t begin[8];       /* what the sums begin with: u in four columns, v in four columns */
     const int16_t *weights; /* [pair of taps][channel][tap of the pair] */
+    uintptr_t entry;        /* the assembly's own */
     int32_t multiplier_u, offset_u, multiplier_v, offset_v;
     void *out_u, *out_v; /* of etn_tiles_relu */
-    int32_t shift;
     const int16_t *weights_end;
-    int32_t *sums; /* as `begin`; of etn_tile_sums */
-    const etn_line *operand;
-    int32_t tiles;
+    const etn_line *operand_end;
     const etn_places *places;
+    const etn_line *operand;
+    int32_t *sums; /* as `begin`; of etn_tile_sums */
+    int32_t shift;
     int32_t line_u, pitch; /* bytes from the line of channel 0 to that of u, and from there to that of v */
 } etn_tiles;
 

@@ -107,9 +107,9 @@ static void tiles_of_pair(const etn_layer *layer, etn_tiles *job, const etn_plac
 {
     const int32_t group = 4 * etn_round_up(layer->inputs, 8);
     const etn_line *const operand = job->operand;
-    job->tiles = 1;
     for (int32_t i = 0; i < tiles; i++, columns -= 4) {
         job->operand = operand + i * group;
+        job->operand_end = job->operand + group;
         etn_tile_sums(job);
         put(layer, job, places + i, u, scale, wide ? wide + 4 * i * layer->outputs : NULL, columns < 4 ? columns : 4);
     }
@@ -123,7 +123,7 @@ void etn_tile_rows(const etn_layer *layer, const etn_line *operand, const etn_po
     const int32_t outputs = layer->outputs, columns = rows * layer->columns, bytes = (int32_t)sizeof(etn_line);
     const int32_t is_fast = !wide && layer->relu && layer->low == -128 && (!io->shortcut || shortcut_pitch == pitch);
     const int32_t is_even = is_fast && !io->shortcut && rows == 1 && columns % 4 == 0;
-    const int32_t most = is_even ? columns / 4 : MOST_TILES, all = (columns + 3) / 4;
+    const int32_t group = 4 * etn_round_up(layer->inputs, 8), most = is_even ? columns / 4 : MOST_TILES, all = (columns + 3) / 4;
     etn_places places[MOST_TILES];
     int32_t sums[8];
     etn_tiles job;
@@ -141,10 +141,10 @@ void etn_tile_rows(const etn_layer *layer, const etn_line *operand, const etn_po
             job.begin[0] = job.begin[1] = job.begin[2] = job.begin[3] = of_u.bias * (1 << scale);
             job.begin[4] = job.begin[5] = job.begin[6] = job.begin[7] = of_v.bias * (1 << scale);
             job.shift = layer->shift - scale;
-            job.operand = operand + tile * 4 * etn_round_up(layer->inputs, 8);
+            job.operand = operand + tile * group;
+            job.operand_end = job.operand + tiles * group;
             job.line_u = u * pitch * bytes;
             job.pitch = (v - u) * pitch * bytes;
-            job.tiles = tiles;
             job.offset_u = of_u.offset;
             job.offset_v = of_v.offset;
             if (!is_fast) {
