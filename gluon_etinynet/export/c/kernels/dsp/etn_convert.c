@@ -7,26 +7,26 @@
     "pkhbt " HALVES_A ", " SPARE ", " BYTES ", lsl #16\n pkhtb " HALVES_B ", " BYTES ", " SPARE ", asr #16\n"            \
     "str " HALVES_A ", [r1, #" AT "]\n str " HALVES_B ", [r1, #" AT " + 4]\n"
 
-/* Eight bytes a turn to the upper bytes of elements. */
+/* Bytes, four times `fours`, to the upper bytes of elements; eight a turn. */
 __attribute__((naked)) static void widen(__attribute__((unused)) const int8_t *from,
-                                         __attribute__((unused)) etn_line *to, __attribute__((unused)) int32_t turns)
+                                         __attribute__((unused)) etn_line *to, __attribute__((unused)) int32_t fours)
 {
     __asm__ volatile(
-        "push {r4-r6, lr}\n mov r3, #0xff00ff00\n"
+        "push {r4-r6, lr}\n mov r3, #0xff00ff00\n subs r2, #2\n blt 2f\n"
         "1: ldr r4, [r0], #4\n ldr r5, [r0], #4\n"
         FOUR("r4", "r6", "r4", "r12", "0") FOUR("r5", "r6", "r5", "r12", "8")
-        "add r1, #16\n subs r2, #1\n bne 1b\n pop {r4-r6, pc}\n");
+        "add r1, #16\n subs r2, #2\n bge 1b\n"
+        "2: adds r2, #1\n bne 3f\n ldr r4, [r0]\n" FOUR("r4", "r6", "r4", "r12", "0") "3: pop {r4-r6, pc}\n");
 }
 
 /* clang-format on */
 
 void etn_to_line(const etn_layer *layer, const int8_t *from, etn_line *to)
 {
-    const int32_t columns = layer->in_columns, pitch = etn_pitch(columns, layer->stride), eighths = columns / 8 * 8;
+    const int32_t columns = layer->in_columns, pitch = etn_pitch(columns, layer->stride), fours = columns / 4;
     for (int32_t c = 0; c < layer->inputs; c++, from += columns, to += pitch) {
-        if (eighths)
-            widen(from, to + 1, columns / 8);
-        for (int32_t x = eighths; x < columns; x++)
+        widen(from, to + 1, fours);
+        for (int32_t x = 4 * fours; x < columns; x++)
             to[1 + x] = (etn_line)(from[x] * ETN_LINE_UNIT);
     }
 }

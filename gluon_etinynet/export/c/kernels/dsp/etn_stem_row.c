@@ -1,4 +1,3 @@
-#include "etn_dsp.h"
 #include "etn_tile.h"
 
 /* The stem as a pointwise convolution of the values below the kernel, 9 of each of its rows for an image of three
@@ -77,16 +76,10 @@ static void columns_of(const etn_layer *layer, const int8_t *operand, int8_t *wi
     job.shift = layer->shift;
     for (int32_t u = 0; u < layer->outputs; u += 2) {
         const int32_t v = u + 1 < layer->outputs ? u + 1 : u;
-        const etn_channel of[2] = {etn_channel_of(layer, u), etn_channel_of(layer, v)};
         int8_t *const to[2] = {out + u * layer->columns + x, out + v * layer->columns + x};
-        for (int32_t i = 0; i < 8; i++)
-            job.begin[i] = of[i / 4].bias;
+        etn_set_channels(&job, layer, u, v, 0, layer->shift);
         job.weights = (int16_t *)(void *)(widened + u / 2 * WEIGHTS);
         job.weights_end = job.weights + WEIGHTS / 2;
-        job.multiplier_u = of[0].multiplier | layer->shift;
-        job.multiplier_v = of[1].multiplier | layer->shift;
-        job.offset_u = of[0].offset;
-        job.offset_v = of[1].offset;
         job.out_u = to[0];
         job.out_v = to[1];
         job.operand = (const etn_line *)(const void *)operand;
@@ -99,7 +92,7 @@ static void columns_of(const etn_layer *layer, const int8_t *operand, int8_t *wi
             etn_tile_sums(&job);
             for (int32_t i = 0; i < 2; i++)
                 for (int32_t j = 0; j < count % 4; j++)
-                    to[i][count / 4 * 4 + j] = etn_requantise(rescale, of[i], sums[4 * i + j], 0);
+                    to[i][count / 4 * 4 + j] = etn_requantise(rescale, etn_channel_of(layer, i ? v : u), sums[4 * i + j], 0);
         }
     }
 }

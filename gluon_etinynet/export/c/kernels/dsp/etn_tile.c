@@ -49,10 +49,10 @@ typedef char etn_tiles_is_as_expected[offsetof(etn_tiles, weights) == 32 && offs
 /* r12 places, r1 bytes to the channel's line */
 #define PLACE(R, OUT) "ldr lr, [r12, #" OUT "]\n strb " R ", [lr, r1]\n"
 #define PUT_AT(R, OUT) Q(R) PLACE(R, OUT)
-/* r0 shift, r2 m below the shortcut's */
+/* r0 shift, r2 m above the shortcut's */
 #define PUT_SUM(R, OUT, SHORTCUT)                                                                                      \
     "ldr lr, [r12, #" SHORTCUT "]\n ldrsb lr, [lr, r1]\n bic " R ", " R ", " R ", asr #31\n lsl " R ", " R ", r0\n"      \
-    "smlabt lr, lr, r2, r3\n smlawb " R ", " R ", r2, lr\n ssat " R ", #8, " R ", asr #10\n" PLACE(R, OUT)
+    "smlabb lr, lr, r2, r3\n smlawt " R ", " R ", r2, lr\n ssat " R ", #8, " R ", asr #10\n" PLACE(R, OUT)
 #define U "ldr r12, [sp, #12]\n ldrd r2, r3, [r1, #40]\n ldr r1, [r1, #88]\n"
 #define V "ldr lr, [sp]\n ldrd r2, r3, [lr, #48]\n ldr lr, [lr, #92]\n add r1, lr\n"
 #define NEXT_PLACES "add r12, #32\n str r12, [sp, #12]\n"

@@ -2,6 +2,7 @@
 #ifndef ETN_TILE_H
 #define ETN_TILE_H
 
+#include "etn_dsp.h"
 #include "etn_kernels.h"
 #include "etn_requantise.h"
 
@@ -33,6 +34,24 @@ typedef struct {
     int32_t line_u, pitch; /* bytes from the line of channel 0 to that of u, and from there to that of v */
 } etn_tiles;
 
+/* What a pair's job holds of its channels; the sums are 2^scale times the accumulators. m lies above `lower`. */
+static inline void etn_set_channels(etn_tiles *job, const etn_layer *layer, int32_t u, int32_t v, int32_t scale,
+                                    int32_t lower)
+{
+    const int32_t bytes = layer->bias_bytes, unused = 32 - 8 * bytes;
+    int32_t bias_u = 0, bias_v = 0;
+    if (layer->bias) {
+        bias_u = (int32_t)(etn_word(layer->bias + u * bytes) << unused) >> unused << scale;
+        bias_v = (int32_t)(etn_word(layer->bias + v * bytes) << unused) >> unused << scale;
+    }
+    job->begin[0] = job->begin[1] = job->begin[2] = job->begin[3] = bias_u;
+    job->begin[4] = job->begin[5] = job->begin[6] = job->begin[7] = bias_v;
+    job->multiplier_u = layer->multiplier[u] * 65536 | lower;
+    job->multiplier_v = layer->multiplier[v] * 65536 | lower;
+    job->offset_u = (int32_t)(etn_word(layer->offset + 3 * u) << 8) >> 8;
+    job->offset_v = (int32_t)(etn_word(layer->offset + 3 * v) << 8) >> 8;
+}
+
 /* Sums of one tile. */
 void etn_tile_sums(etn_tiles *job);
 
@@ -40,7 +59,7 @@ void etn_tile_sums(etn_tiles *job);
 void etn_tiles_relu(etn_tiles *job);
 void etn_tiles_relu_bytes(etn_tiles *job);
 
-/* The same, each column to its place; the second adds shortcuts, whose multiplier lies above m. */
+/* The same, each column to its place; the second adds shortcuts, whose multiplier lies below m. */
 void etn_tiles_relu_places(etn_tiles *job);
 void etn_tiles_relu_shortcut(etn_tiles *job);
 

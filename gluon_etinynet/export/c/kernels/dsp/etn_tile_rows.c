@@ -121,8 +121,9 @@ void etn_tile_rows(const etn_layer *layer, const etn_line *operand, const etn_po
                    int32_t shortcut_pitch, int32_t pitch, int32_t *wide, int8_t *widened)
 {
     const int32_t outputs = layer->outputs, columns = rows * layer->columns, bytes = (int32_t)sizeof(etn_line);
-    const int32_t is_fast = !wide && layer->relu && layer->low == -128 && (!io->shortcut || shortcut_pitch == pitch);
-    const int32_t is_even = is_fast && !io->shortcut && rows == 1 && columns % 4 == 0;
+    const int32_t has_shortcut = !wide && io->shortcut;
+    const int32_t is_fast = !wide && layer->relu && layer->low == -128 && (!has_shortcut || shortcut_pitch == pitch);
+    const int32_t is_even = is_fast && !has_shortcut && rows == 1 && columns % 4 == 0;
     const int32_t group = 4 * etn_round_up(layer->inputs, 8), most = is_even ? columns / 4 : MOST_TILES, all = (columns + 3) / 4;
     etn_places places[MOST_TILES];
     int32_t sums[8];
@@ -137,33 +138,24 @@ void etn_tile_rows(const etn_layer *layer, const etn_line *operand, const etn_po
         for (int32_t u = 0; u < outputs; u += 2) {
             const int32_t v = u + 1 < outputs ? u + 1 : u;
             const int32_t scale = widen_pair(layer, u, v, widened, &job);
-            const etn_channel of_u = etn_channel_of(layer, u), of_v = etn_channel_of(layer, v);
-            job.begin[0] = job.begin[1] = job.begin[2] = job.begin[3] = of_u.bias * (1 << scale);
-            job.begin[4] = job.begin[5] = job.begin[6] = job.begin[7] = of_v.bias * (1 << scale);
+            etn_set_channels(&job, layer, u, v, scale,
+                             has_shortcut ? (uint16_t)layer->shortcut_multiplier : layer->shift - scale);
             job.shift = layer->shift - scale;
             job.operand = operand + tile * group;
             job.operand_end = job.operand + tiles * group;
             job.line_u = u * pitch * bytes;
             job.pitch = (v - u) * pitch * bytes;
-            job.offset_u = of_u.offset;
-            job.offset_v = of_v.offset;
             if (!is_fast) {
                 tiles_of_pair(layer, &job, places, tiles, u, scale, wide ? wide + 4 * tile * outputs : NULL,
                               columns - 4 * tile);
-            } else if (io->shortcut) {
-                job.multiplier_u = (uint16_t)layer->multiplier[u] | layer->shortcut_multiplier * 65536;
-                job.multiplier_v = (uint16_t)layer->multiplier[v] | layer->shortcut_multiplier * 65536;
+            } else if (has_shortcut) {
                 etn_tiles_relu_shortcut(&job);
+            } else if (is_even) {
+                job.out_u = etn_upper_byte(io->out + u * pitch);
+                job.out_v = etn_upper_byte(io->out + v * pitch);
+                etn_tiles_relu(&job);
             } else {
-                job.multiplier_u = of_u.multiplier | job.shift;
-                job.multiplier_v = of_v.multiplier | job.shift;
-                if (is_even) {
-                    job.out_u = etn_upper_byte(io->out + u * pitch);
-                    job.out_v = etn_upper_byte(io->out + v * pitch);
-                    etn_tiles_relu(&job);
-                } else {
-                    etn_tiles_relu_places(&job);
-                }
+                etn_tiles_relu_places(&job);
             }
         }
     }
