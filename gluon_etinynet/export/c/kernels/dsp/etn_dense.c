@@ -21,14 +21,13 @@ SUM(sum8)
         "mov r0, r3\n pop {r4-r11}\n bx lr\n");
 }
 
-/* The weights are 16 times as large. */
+/* The weights are 4096 times as large. */
 SUM(sum4)
 {
     __asm__ volatile(
-        "push {r4-r11}\n mov r3, #0\n mov r12, #0xf0f0f0f0\n"
-        "1: ldr r7, [r0], #4\n and r5, r12, r7, lsl #4\n and r7, r12\n"
-        "sxtb16 r4, r5\n sxtb16 r5, r5, ror #8\n sxtb16 r6, r7\n sxtb16 r7, r7, ror #8\n" EIGHT
-        "asr r0, r3, #4\n pop {r4-r11}\n bx lr\n");
+        "push {r4-r11}\n mov r3, #0\n mov r12, #0xf000f000\n"
+        "1: ldr r7, [r0], #4\n and r4, r12, r7, lsl #12\n and r5, r12, r7, lsl #8\n and r6, r12, r7, lsl #4\n and r7, r12\n"
+        EIGHT "asr r0, r3, #12\n pop {r4-r11}\n bx lr\n");
 }
 
 /* clang-format on */
@@ -37,7 +36,7 @@ void etn_dense(const etn_layer *layer, const int8_t *in, int32_t *out, int8_t *w
 {
     const etn_rescale rescale = etn_rescale_of(layer);
     const int32_t inputs = layer->inputs, bits = layer->bits, bytes = inputs * bits / 8;
-    const int32_t is_fast = inputs % 8 == 0 && (bits == 8 || bits == 4);
+    const int32_t is_fast = inputs % 8 == 0 && (bits == 8 || (bits == 4 && layer->room >= 12));
     int16_t *const values = (int16_t *)(void *)widened;
     for (int32_t i = 0; is_fast && i < inputs; i++)
         values[i / 8 * 8 + etn_place(layer, i & 7)] = in[i];

@@ -37,8 +37,8 @@ static inline int32_t etn_operand_length(const etn_layer *layer, int32_t rows)
 /* Where channel c of eight lies among their 16-bit values for one column: twice its pair, plus which of the pair. */
 static inline int32_t etn_place(const etn_layer *layer, int32_t c)
 {
-    if (layer->bits == 4) /* pairs 04 26 15 37 */
-        return (c & 1) * 4 + (c & 2) + (c >> 2 & 1);
+    if (layer->bits == 4) /* pairs 04 15 26 37 */
+        return (c & 3) * 2 + (c >> 2);
     return (c & 4) + (c & 1) * 2 + (c >> 1 & 1); /* pairs 02 13 46 57 */
 }
 

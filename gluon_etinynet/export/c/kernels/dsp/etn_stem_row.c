@@ -70,14 +70,11 @@ static void columns_of(const etn_layer *layer, const int8_t *operand, int8_t *wi
                        int32_t count)
 {
     const etn_rescale rescale = etn_rescale_of(layer);
-    int32_t sums[8];
     etn_tiles job;
-    job.sums = sums;
-    job.shift = layer->shift;
     for (int32_t u = 0; u < layer->outputs; u += 2) {
         const int32_t v = u + 1 < layer->outputs ? u + 1 : u;
         int8_t *const to[2] = {out + u * layer->columns + x, out + v * layer->columns + x};
-        etn_set_channels(&job, layer, u, v, 0, layer->shift);
+        etn_set_channels(&job, layer, u, v, 0, ETN_TO_BYTES);
         job.weights = (int16_t *)(void *)(widened + u / 2 * WEIGHTS);
         job.weights_end = job.weights + WEIGHTS / 2;
         job.out_u = to[0];
@@ -85,14 +82,14 @@ static void columns_of(const etn_layer *layer, const int8_t *operand, int8_t *wi
         job.operand = (const etn_line *)(const void *)operand;
         job.operand_end = job.operand + count / 4 * (GROUP / 2);
         if (count >= 4)
-            etn_tiles_relu_bytes(&job);
+            etn_run_tiles(&job);
         if (count % 4) { /* the columns behind the last are computed and not stored */
             job.operand = (const etn_line *)(const void *)(operand + count / 4 * GROUP);
-            job.operand_end = job.operand + GROUP / 2;
-            etn_tile_sums(&job);
+            job.kind = ETN_SUMS;
+            etn_run_tiles(&job);
             for (int32_t i = 0; i < 2; i++)
                 for (int32_t j = 0; j < count % 4; j++)
-                    to[i][count / 4 * 4 + j] = etn_requantise(rescale, etn_channel_of(layer, i ? v : u), sums[4 * i + j], 0);
+                    to[i][count / 4 * 4 + j] = etn_requantise(rescale, etn_channel_of(layer, i ? v : u), job.sums[4 * i + j], 0);
         }
     }
 }

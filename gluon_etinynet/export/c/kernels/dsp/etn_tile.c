@@ -3,24 +3,18 @@
 #include <stddef.h>
 
 /* The offsets in the assembly. */
-typedef char etn_tiles_is_as_expected[offsetof(etn_tiles, weights) == 32 && offsetof(etn_tiles, out_u) == 56 &&
-                                              offsetof(etn_tiles, weights_end) == 64 &&
-                                              offsetof(etn_tiles, sums) == 80 && offsetof(etn_tiles, pitch) == 92 &&
-                                              sizeof(etn_places) == 32
+typedef char etn_tiles_is_as_expected[offsetof(etn_tiles, weights) == 32 && offsetof(etn_tiles, out_u) == 60 &&
+                                              offsetof(etn_tiles, weights_end) == 68 &&
+                                              offsetof(etn_tiles, factor) == 84 && offsetof(etn_tiles, sums) == 100 &&
+                                              sizeof(etn_places) == 32 && ETN_KINDS == 9
                                           ? 1
                                           : -1];
 
 /* clang-format off */
 
 /* Registers: r0 operand, r1 weights, r2 u, r3 v, r12 and lr columns; sums of u in r4-r7, of v in r8-r11.
- * Stack: job, end of the weights, end of the operand, places, operand. Where the first turn of the unrolled loop
- * begins, so that the last ends with the weights, stands in the job. */
-#define BEGIN                                                                                                          \
-    "push {r4-r11, lr}\n sub sp, #20\n ldrd r1, r2, [r0, #64]\n stm sp, {r0, r1, r2}\n ldr r2, [r0, #32]\n"             \
-    "sub r1, r2, r1\n asr r1, r1, #3\n and r1, r1, #15\n mov r2, #44\n mul r1, r1, r2\n adr r2, 1f\n add r1, r2\n"     \
-    "orr r1, #1\n str r1, [r0, #36]\n ldrd r1, r0, [r0, #72]\n str r1, [sp, #12]\n"                                    \
-    "2: ldr r2, [sp]\n ldm r2, {r4-r11}\n ldrd r1, r2, [r2, #32]\n bx r2\n"                                             \
-    ".balign 4\n 1:\n"
+ * Stack: job, end of the weights, end of the operand, places, operand. The job has where the first turn of the unrolled
+ * loop begins, so that the last ends with the weights, and where a tile goes on after it. */
 #define TWO(U0, V0, U1, V1)                                                                                            \
     "smlad " U0 ", r2, r12, " U0 "\n smlad " V0 ", r3, r12, " V0 "\n"                                                    \
     "smlad " U1 ", r2, lr, " U1 "\n smlad " V1 ", r3, lr, " V1 "\n"
@@ -28,49 +22,63 @@ typedef char etn_tiles_is_as_expected[offsetof(etn_tiles, weights) == 32 && offs
     "ldrd r2, r3, [r1], #8\n ldrd r12, lr, [r0], #8\n" TWO("r4", "r8", "r5", "r9")                                      \
     "ldrd r12, lr, [r0], #8\n" TWO("r6", "r10", "r7", "r11")
 #define FOUR_PAIRS PAIR PAIR PAIR PAIR
-#define TILE                                                                                                           \
-    BEGIN FOUR_PAIRS FOUR_PAIRS FOUR_PAIRS FOUR_PAIRS "ldr r2, [sp, #4]\n cmp r1, r2\n bne.w 1b\n ldr r1, [sp]\n"
-#define NEXT_TILE "ldr r2, [sp, #8]\n cmp r0, r2\n bne.w 2b\n"
-#define END "add sp, #20\n pop {r4-r11, pc}\n"
+#define NEXT_TILE "ldr r2, [sp, #8]\n cmp r0, r2\n bne.w 2b\n b.w 9f\n"
 
-/* r2 m above the shift, r3 o */
-#define Q(R)                                                                                                           \
+/* From the sum in R to the output: the first with m in r2, the second with m in the upper half of r2 above a shift. */
+#define Q(R) "bic " R ", " R ", " R ", asr #31\n smmla " R ", " R ", r2, r3\n ssat " R ", #8, " R ", asr #10\n"
+#define SHIFTED_Q(R)                                                                                                   \
     "bic " R ", " R ", " R ", asr #31\n lsl " R ", " R ", r2\n smlawt " R ", " R ", r2, r3\n"                            \
     "ssat " R ", #8, " R ", asr #10\n"
 
-/* lr out */
-#define PUT(R) Q(R) "strb " R ", [lr], #2\n" /* the upper byte of an element */
-#define PUT_BYTE(R) Q(R) "strb " R ", [lr], #1\n"
-#define RELU(PUT)                                                                                                      \
-    TILE "ldrd r2, r3, [r1, #40]\n ldr lr, [r1, #56]\n" PUT("r4") PUT("r5") PUT("r6") PUT("r7")                         \
-    "str lr, [r1, #56]\n ldrd r2, r3, [r1, #48]\n ldr lr, [r1, #60]\n" PUT("r8") PUT("r9") PUT("r10") PUT("r11")        \
-    "str lr, [r1, #60]\n" NEXT_TILE END
+/* One behind the other, STEP bytes apart. */
+#define PUT(Q, R, STEP) Q(R) "strb " R ", [lr], #" STEP "\n"
+#define IN_ROW(Q, STEP)                                                                                                \
+    "ldrd r2, r3, [r1, #44]\n ldr lr, [r1, #60]\n"                                                                      \
+    PUT(Q, "r4", STEP) PUT(Q, "r5", STEP) PUT(Q, "r6", STEP) PUT(Q, "r7", STEP)                                          \
+    "str lr, [r1, #60]\n ldrd r2, r3, [r1, #52]\n ldr lr, [r1, #64]\n"                                                   \
+    PUT(Q, "r8", STEP) PUT(Q, "r9", STEP) PUT(Q, "r10", STEP) PUT(Q, "r11", STEP)                                        \
+    "str lr, [r1, #64]\n" NEXT_TILE
 
-/* r12 places, r1 bytes to the channel's line */
+/* To places: r12 these, r1 bytes to the channel's line. */
+#define U "ldr r12, [sp, #12]\n ldrd r2, r3, [r1, #44]\n ldr r1, [r1, #88]\n"
+#define V "ldr lr, [sp]\n ldrd r2, r3, [lr, #52]\n ldr lr, [lr, #92]\n add r1, lr\n"
+#define NEXT_PLACES "add r12, #32\n str r12, [sp, #12]\n" NEXT_TILE
 #define PLACE(R, OUT) "ldr lr, [r12, #" OUT "]\n strb " R ", [lr, r1]\n"
-#define PUT_AT(R, OUT) Q(R) PLACE(R, OUT)
-/* r0 shift, r2 m above the shortcut's */
-#define PUT_SUM(R, OUT, SHORTCUT)                                                                                      \
-    "ldr lr, [r12, #" SHORTCUT "]\n ldrsb lr, [lr, r1]\n bic " R ", " R ", " R ", asr #31\n lsl " R ", " R ", r0\n"      \
-    "smlabb lr, lr, r2, r3\n smlawt " R ", " R ", r2, lr\n ssat " R ", #8, " R ", asr #10\n" PLACE(R, OUT)
-#define U "ldr r12, [sp, #12]\n ldrd r2, r3, [r1, #40]\n ldr r1, [r1, #88]\n"
-#define V "ldr lr, [sp]\n ldrd r2, r3, [lr, #48]\n ldr lr, [lr, #92]\n add r1, lr\n"
-#define NEXT_PLACES "add r12, #32\n str r12, [sp, #12]\n"
+#define AT_PLACES(Q)                                                                                                   \
+    U Q("r4") PLACE("r4", "0") Q("r5") PLACE("r5", "4") Q("r6") PLACE("r6", "8") Q("r7") PLACE("r7", "12")               \
+    V Q("r8") PLACE("r8", "0") Q("r9") PLACE("r9", "4") Q("r10") PLACE("r10", "8") Q("r11") PLACE("r11", "12")           \
+    NEXT_PLACES
 
-#define KERNEL(NAME, BODY)                                                                                             \
-    __attribute__((naked)) void NAME(__attribute__((unused)) etn_tiles *job)                                           \
-    {                                                                                                                  \
-        __asm__ volatile(BODY);                                                                                        \
-    }
+/* The same with shortcuts: the first with their multiplier in r0, the second with it below m, and a shift in r0. */
+#define SUM(R) "smlabb lr, lr, r0, r3\n smmla " R ", " R ", r2, lr\n"
+#define SHIFTED_SUM(R) "lsl " R ", " R ", r0\n smlabb lr, lr, r2, r3\n smlawt " R ", " R ", r2, lr\n"
+#define PUT_SUM(SUM, R, OUT, SHORTCUT)                                                                                 \
+    "ldr lr, [r12, #" SHORTCUT "]\n ldrsb lr, [lr, r1]\n bic " R ", " R ", " R ", asr #31\n"                           \
+    SUM(R) "ssat " R ", #8, " R ", asr #10\n" PLACE(R, OUT)
+#define WITH_SHORTCUTS(SUM)                                                                                            \
+    "str r0, [sp, #16]\n ldr r0, [r1, #84]\n" U                                                                        \
+    PUT_SUM(SUM, "r4", "0", "16") PUT_SUM(SUM, "r5", "4", "20") PUT_SUM(SUM, "r6", "8", "24") PUT_SUM(SUM, "r7", "12", "28") \
+    V PUT_SUM(SUM, "r8", "0", "16") PUT_SUM(SUM, "r9", "4", "20") PUT_SUM(SUM, "r10", "8", "24")                         \
+    PUT_SUM(SUM, "r11", "12", "28") "ldr r0, [sp, #16]\n" NEXT_PLACES
 
-KERNEL(etn_tile_sums, TILE "ldr r1, [r1, #80]\n stm r1, {r4-r11}\n" END)
-KERNEL(etn_tiles_relu, RELU(PUT))
-KERNEL(etn_tiles_relu_bytes, RELU(PUT_BYTE))
-KERNEL(etn_tiles_relu_places,
-       TILE U PUT_AT("r4", "0") PUT_AT("r5", "4") PUT_AT("r6", "8") PUT_AT("r7", "12")
-       V PUT_AT("r8", "0") PUT_AT("r9", "4") PUT_AT("r10", "8") PUT_AT("r11", "12") NEXT_PLACES NEXT_TILE END)
-KERNEL(etn_tiles_relu_shortcut,
-       TILE "str r0, [sp, #16]\n ldr r0, [r1, #84]\n"
-       U PUT_SUM("r4", "0", "16") PUT_SUM("r5", "4", "20") PUT_SUM("r6", "8", "24") PUT_SUM("r7", "12", "28")
-       V PUT_SUM("r8", "0", "16") PUT_SUM("r9", "4", "20") PUT_SUM("r10", "8", "24") PUT_SUM("r11", "12", "28")
-       "ldr r0, [sp, #16]\n" NEXT_PLACES NEXT_TILE END)
+__attribute__((naked)) void etn_run_tiles(__attribute__((unused)) etn_tiles *job)
+{
+    __asm__ volatile(
+        "push {r4-r11, lr}\n sub sp, #20\n ldrd r1, r2, [r0, #68]\n stm sp, {r0, r1, r2}\n ldr r2, [r0, #32]\n"
+        "sub r1, r2, r1\n asr r1, r1, #3\n and r1, r1, #15\n mov r2, #44\n mul r1, r1, r2\n adr r2, 1f\n add r1, r2\n"
+        "orr r1, #1\n str r1, [r0, #36]\n adr r2, 4f\n ldr r1, [r0, #96]\n ldr r1, [r2, r1, lsl #2]\n add r1, r2\n"
+        "str r1, [r0, #40]\n ldrd r1, r0, [r0, #76]\n str r1, [sp, #12]\n b.w 2f\n"
+        ".balign 4\n"
+        "4: .word 10f-4b+1, 11f-4b+1, 12f-4b+1, 13f-4b+1, 14f-4b+1, 15f-4b+1, 16f-4b+1, 17f-4b+1, 18f-4b+1\n"
+        "2: ldr r2, [sp]\n ldm r2, {r4-r11}\n ldrd r1, r2, [r2, #32]\n bx r2\n"
+        ".balign 4\n"
+        "1:\n" FOUR_PAIRS FOUR_PAIRS FOUR_PAIRS FOUR_PAIRS
+        "ldr r2, [sp, #4]\n cmp r1, r2\n bne.w 1b\n ldr r1, [sp]\n ldr pc, [r1, #40]\n"
+        "10: add r1, #100\n stm r1, {r4-r11}\n b.w 9f\n"
+        "11:\n" IN_ROW(Q, "2") "12:\n" IN_ROW(SHIFTED_Q, "2") "13:\n" IN_ROW(Q, "1") "14:\n" IN_ROW(SHIFTED_Q, "1")
+        "15:\n" AT_PLACES(Q) "16:\n" AT_PLACES(SHIFTED_Q)
+        "17:\n" WITH_SHORTCUTS(SUM) "18:\n" WITH_SHORTCUTS(SHIFTED_SUM)
+        "9: add sp, #20\n pop {r4-r11, pc}\n");
+}
+
+/* clang-format on */

@@ -4,30 +4,30 @@
 
 /* clang-format off */
 
-/* Eight weights of 8 bits of each channel a turn. */
-__attribute__((naked)) static void widen8(__attribute__((unused)) const uint8_t *u,
-                                          __attribute__((unused)) const uint8_t *v,
-                                          __attribute__((unused)) int32_t count, __attribute__((unused)) int32_t *to)
+#define WIDEN(NAME)                                                                                                    \
+    __attribute__((naked)) static void NAME(__attribute__((unused)) const uint8_t *u,                                  \
+                                            __attribute__((unused)) const uint8_t *v,                                  \
+                                            __attribute__((unused)) int32_t count, __attribute__((unused)) int32_t *to)
+
+/* Eight weights of 8 bits of each channel a turn, 256 times as large. */
+WIDEN(widen8)
 {
     __asm__ volatile(
-        "push {r4-r11, lr}\n"
-        "1: ldrd r10, r11, [r0], #8\n ldrd r12, lr, [r1], #8\n"
-        "sxtb16 r4, r10\n sxtb16 r5, r12\n sxtb16 r6, r10, ror #8\n sxtb16 r7, r12, ror #8\n"
-        "sxtb16 r8, r11\n sxtb16 r9, lr\n sxtb16 r10, r11, ror #8\n sxtb16 r11, lr, ror #8\n"
+        "push {r4-r11, lr}\n mov lr, #0xff00ff00\n"
+        "1: ldrd r10, r8, [r0], #8\n ldrd r11, r9, [r1], #8\n"
+        "and r4, lr, r10, lsl #8\n and r5, lr, r11, lsl #8\n and r6, lr, r10\n and r7, lr, r11\n"
+        "and r10, lr, r8\n and r11, lr, r9\n and r8, lr, r8, lsl #8\n and r9, lr, r9, lsl #8\n"
         "stm r3!, {r4-r11}\n subs r2, #8\n bne 1b\n pop {r4-r11, pc}\n");
 }
 
-/* Eight weights of 4 bits of each channel a turn, 16 times as large. */
-__attribute__((naked)) static void widen4(__attribute__((unused)) const uint8_t *u,
-                                          __attribute__((unused)) const uint8_t *v,
-                                          __attribute__((unused)) int32_t count, __attribute__((unused)) int32_t *to)
+/* Eight weights of 4 bits of each channel a turn, 4096 times as large. */
+WIDEN(widen4)
 {
     __asm__ volatile(
-        "push {r4-r11, lr}\n mov lr, #0xf0f0f0f0\n"
-        "1: ldr r10, [r0], #4\n ldr r12, [r1], #4\n"
-        "and r8, lr, r10, lsl #4\n and r9, lr, r12, lsl #4\n and r10, lr\n and r12, lr\n"
-        "sxtb16 r4, r8\n sxtb16 r5, r9\n sxtb16 r6, r8, ror #8\n sxtb16 r7, r9, ror #8\n"
-        "sxtb16 r8, r10\n sxtb16 r9, r12\n sxtb16 r10, r10, ror #8\n sxtb16 r11, r12, ror #8\n"
+        "push {r4-r11, lr}\n mov lr, #0xf000f000\n"
+        "1: ldr r10, [r0], #4\n ldr r11, [r1], #4\n"
+        "and r4, lr, r10, lsl #12\n and r5, lr, r11, lsl #12\n and r6, lr, r10, lsl #8\n and r7, lr, r11, lsl #8\n"
+        "and r8, lr, r10, lsl #4\n and r9, lr, r11, lsl #4\n and r10, lr\n and r11, lr\n"
         "stm r3!, {r4-r11}\n subs r2, #8\n bne 1b\n pop {r4-r11, pc}\n");
 }
 
@@ -51,13 +51,13 @@ static int32_t widen_pair(const etn_layer *layer, int32_t u, int32_t v, int8_t *
     int32_t *const to = (int32_t *)(void *)widened;
     job->weights = (int16_t *)to;
     job->weights_end = (int16_t *)(to + length);
-    if (taps == length && layer->bits == 8) {
+    if (taps == length && layer->bits == 8 && layer->room >= 8) {
         widen8(from_u, from_v, taps, to);
-        return 0;
+        return 8;
     }
-    if (taps == length && layer->bits == 4 && layer->shift >= 4) {
+    if (taps == length && layer->bits == 4 && layer->room >= 12) {
         widen4(from_u, from_v, taps, to);
-        return 4;
+        return 12;
     }
     memset(to, 0, (size_t)length * 4);
     widen_any(layer, u, widened + length * 4, (int16_t *)to);
@@ -106,11 +106,9 @@ static void tiles_of_pair(const etn_layer *layer, etn_tiles *job, const etn_plac
                           int32_t scale, int32_t *wide, int32_t columns)
 {
     const int32_t group = 4 * etn_round_up(layer->inputs, 8);
-    const etn_line *const operand = job->operand;
     for (int32_t i = 0; i < tiles; i++, columns -= 4) {
-        job->operand = operand + i * group;
-        job->operand_end = job->operand + group;
-        etn_tile_sums(job);
+        etn_run_tiles(job);
+        job->operand += group;
         put(layer, job, places + i, u, scale, wide ? wide + 4 * i * layer->outputs : NULL, columns < 4 ? columns : 4);
     }
 }
@@ -120,43 +118,40 @@ static void tiles_of_pair(const etn_layer *layer, etn_tiles *job, const etn_plac
 void etn_tile_rows(const etn_layer *layer, const etn_line *operand, const etn_pointwise_io *io, int32_t rows,
                    int32_t shortcut_pitch, int32_t pitch, int32_t *wide, int8_t *widened)
 {
-    const int32_t outputs = layer->outputs, columns = rows * layer->columns, bytes = (int32_t)sizeof(etn_line);
-    const int32_t has_shortcut = !wide && io->shortcut;
-    const int32_t is_fast = !wide && layer->relu && layer->low == -128 && (!has_shortcut || shortcut_pitch == pitch);
-    const int32_t is_even = is_fast && !has_shortcut && rows == 1 && columns % 4 == 0;
-    const int32_t group = 4 * etn_round_up(layer->inputs, 8), most = is_even ? columns / 4 : MOST_TILES, all = (columns + 3) / 4;
+    const int32_t outputs = layer->outputs, columns = rows * layer->columns, all = (columns + 3) / 4;
+    const int32_t has_shortcut = !wide && io->shortcut, group = 4 * etn_round_up(layer->inputs, 8);
+    const etn_kind kind = wide || !layer->relu || layer->low != -128 || (has_shortcut && shortcut_pitch != pitch)
+                              ? ETN_SUMS
+                          : has_shortcut                    ? ETN_TO_PLACES_WITH_SHORTCUT
+                          : rows == 1 && columns % 4 == 0 ? ETN_TO_LINE
+                                                            : ETN_TO_PLACES;
+    const int32_t most = kind == ETN_TO_LINE ? all : MOST_TILES;
     etn_places places[MOST_TILES];
-    int32_t sums[8];
     etn_tiles job;
-    job.sums = sums;
     job.places = places;
-    job.pitch = pitch * bytes;
     for (int32_t tile = 0; tile < all; tile += most) {
         const int32_t tiles = all - tile < most ? all - tile : most;
-        if (!wide && !is_even)
+        if (!wide && kind != ETN_TO_LINE)
             find_places(layer, io, rows, 4 * tile, tiles, places);
         for (int32_t u = 0; u < outputs; u += 2) {
             const int32_t v = u + 1 < outputs ? u + 1 : u;
             const int32_t scale = widen_pair(layer, u, v, widened, &job);
-            etn_set_channels(&job, layer, u, v, scale,
-                             has_shortcut ? (uint16_t)layer->shortcut_multiplier : layer->shift - scale);
-            job.shift = layer->shift - scale;
+            etn_set_channels(&job, layer, u, v, scale, kind);
             job.operand = operand + tile * group;
             job.operand_end = job.operand + tiles * group;
-            job.line_u = u * pitch * bytes;
-            job.pitch = (v - u) * pitch * bytes;
-            if (!is_fast) {
+            job.line_u = u * pitch * (int32_t)sizeof(etn_line);
+            job.pitch = (v - u) * pitch * (int32_t)sizeof(etn_line);
+            if (kind == ETN_SUMS) {
+                job.kind = ETN_SUMS;
                 tiles_of_pair(layer, &job, places, tiles, u, scale, wide ? wide + 4 * tile * outputs : NULL,
                               columns - 4 * tile);
-            } else if (has_shortcut) {
-                etn_tiles_relu_shortcut(&job);
-            } else if (is_even) {
+                continue;
+            }
+            if (kind == ETN_TO_LINE) {
                 job.out_u = etn_upper_byte(io->out + u * pitch);
                 job.out_v = etn_upper_byte(io->out + v * pitch);
-                etn_tiles_relu(&job);
-            } else {
-                etn_tiles_relu_places(&job);
             }
+            etn_run_tiles(&job);
         }
     }
 }
