@@ -165,7 +165,7 @@ class Classifier:
         yield Step("accuracy, integer", [
             TOOLS / "eval_graph.py", "--graph", graph, "--data-dir", args.val_dir, "--save-dir", work / "integer"],
             [work / "integer" / "metrics.json"])
-        yield export(graph, out)
+        yield export(graph, args.mcu, out)
 
     def accuracy(self, work):
         result, integer = read(work / "quantised" / "result.json"), read(work / "integer" / "metrics.json")
@@ -214,15 +214,15 @@ class Detector:
         yield Step("integer network", [
             TOOLS / "make_graph.py", *net, "--params", quantised, "--out", graph], [graph])
         yield accuracy("integer", "--graph", graph)
-        yield export(graph, out)
+        yield export(graph, args.mcu, out)
 
     def accuracy(self, work):
         found = [read(work / form / "metrics.json") for form in Accuracy._fields[1:4]]
         return Accuracy("mAP", *(metrics["map"] for metrics in found), found[0]["n"])
 
 
-def export(graph, out):
-    return Step("C", [TOOLS / "export_c.py", "--graph", graph, "--out", out / "c", "--force"],
+def export(graph, mcu, out):
+    return Step("C", [TOOLS / "export_c.py", "--graph", graph, "--mcu", mcu, "--out", out / "c", "--force"],
                 [out / "c" / "report.json"])
 
 

@@ -8,6 +8,8 @@ import argparse
 
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.export import c
+from gluon_etinynet.export.c.kernel_sets import KERNEL_SETS, fastest
+from gluon_etinynet.export.c.program import MCUS
 from gluon_etinynet.flags import add_checkpoint_arguments
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
@@ -20,6 +22,10 @@ def parse_args():
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
     parser.add_argument("--prefix", default="etinynet",
                         help="begins every global name, so that several networks link (default: etinynet)")
+    parser.add_argument("--mcu", choices=MCUS, help="microcontroller, whose fastest kernels are taken")
+    parser.add_argument("--kernels", choices=["auto", *KERNEL_SETS], default="auto",
+                        help="inner loops: dsp is for Cortex-M4, M7 and M33, portable for any processor "
+                             "(default: by --mcu, without it portable)")
     parser.add_argument("--force", action="store_true", help="write into a folder that holds other files")
     args = parser.parse_args()
     return args, {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -31,17 +37,20 @@ def main():
         raise InputError("give either --graph NPZ, or --params FILE --calib-dir DIR to make the network of a "
                          "checkpoint")
     graph = Graph.load(args.graph) if args.graph else graph_of_checkpoint(**checkpoint)
-    files = c.emit(graph, args.prefix)
+    kernels = fastest(MCUS[args.mcu].processor if args.mcu else None) if args.kernels == "auto" else args.kernels
+    files = c.emit(graph, args.prefix, kernels)
     files.write(args.out, args.force)
-    print(summary(files.manifest, args.out))
+    print(summary(files.manifest, args.out, args.mcu))
 
 
-def summary(report, out):
+def summary(report, out, mcu):
     flash, arena = report["flash_bytes"], report["arena_bytes"]
-    return (f"wrote {out}: {report['network']}, {report['macs'] / 1e6:.1f} M multiply-accumulates\n"
+    target = f"qemu MCU={mcu or 'stm32f412'}" if KERNEL_SETS[report["kernels"]].processors else "host"
+    return (f"wrote {out}: {report['network']}, {report['macs'] / 1e6:.1f} M multiply-accumulates, "
+            f"{report['kernels']} kernels\n"
             f"flash of constants: {flash['total']:,} bytes ({flash['weights']:,} of weights)\n"
             f"arena: {arena['stored']:,} bytes with the image stored, {arena['pushed']:,} pushed by rows\n"
-            f"next: make -C {out} host")
+            f"next: make -C {out} {target}")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,8 @@ def emit(graph, prefix="etinynet", kernels="portable"):
         "classes": graph.classes, "labels": [_quoted(label) for label in graph.labels or ()],
         "layers": layers, "arrays": arrays, "plans": plans,
         "detection": graph.detection, "levels": levels, "candidate_bytes": CANDIDATE_BYTES,
-        "compiler_flags": kernel_set.flags, "flags": "--pushed" if levels else "--logits --pushed",
+        "compiler_flags": kernel_set.flags, "kernels": kernels, "processors": kernel_set.processors,
+        "flags": "--pushed" if levels else "--logits --pushed",
         "compute": f"{prefix}_" + ("detect(arena, found, &count)" if levels else "run(arena, logits)"),
         "arena_bytes": report["arena_bytes"],
         "flash": report["flash_bytes"], "macs": report["macs"],
@@ -94,7 +95,7 @@ def emit(graph, prefix="etinynet", kernels="portable"):
     view["export"] = _digest({**files, **_rendered({**view, "export": ""})})
     files.update(_rendered(view))
     report.update(tool=TOOL, version=__version__, network=graph.name, sha256=digest, prefix=prefix, labels=graph.labels,
-                  files=sorted([*files, REPORT]))
+                  kernels=kernels, files=sorted([*files, REPORT]))
     files[REPORT] = json.dumps(report, indent=2, sort_keys=True) + "\n"
     # The header first and the tables last: if the export is interrupted, the compiler sees that they do not agree.
     first, last = f"include/{prefix}.h", f"src/{prefix}.c"

@@ -8,7 +8,7 @@ from typing import Callable, NamedTuple, Tuple
 
 from ...integer.memory import LineFormat
 
-__all__ = ["KERNEL_SETS", "KernelSet"]
+__all__ = ["KERNEL_SETS", "KernelSet", "fastest"]
 
 _HERE = Path(__file__).resolve().parent
 
@@ -26,12 +26,15 @@ class KernelSet(NamedTuple):
         Of lines and operands, as its etn_line.h has them.
     flags : tuple of str
         What the compiler must be told, beside C99.
+    processors : tuple of str
+        Whose fastest set it is, as `program.Mcu` calls them; empty if it is for any, this computer's too.
     """
 
     folder: str
     scratch: Callable[[str, int, int], int]
     lines: LineFormat = LineFormat()
     flags: Tuple[str, ...] = ()
+    processors: Tuple[str, ...] = ()
 
     def sources(self):
         """The runtime and these kernels: a file's name in the exported folder -> its path in the package."""
@@ -56,5 +59,11 @@ def _dsp(role, outputs, taps):
 
 KERNEL_SETS = {
     "portable": KernelSet("portable", _portable),
-    "dsp": KernelSet("dsp", _dsp, LineFormat(bytes=2, columns=4, channels=8, band=28)),
+    "dsp": KernelSet("dsp", _dsp, LineFormat(bytes=2, columns=4, channels=8, band=28),
+                     processors=("Cortex-M4", "Cortex-M7")),
 }
+
+
+def fastest(processor):
+    """Name of the fastest set for a processor."""
+    return next((name for name, kernels in KERNEL_SETS.items() if processor in kernels.processors), "portable")
