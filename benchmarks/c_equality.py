@@ -17,6 +17,7 @@ import numpy as np
 from gluon_etinynet import cli
 from gluon_etinynet.data.images import pictures_below, read_inputs
 from gluon_etinynet.export import c
+from gluon_etinynet.export.c.kernel_sets import fastest
 from gluon_etinynet.export.c.program import MCUS, call, logits, make, need, raw, read_trace, simulated_output
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.integer import Graph, first_difference, trace
@@ -57,6 +58,8 @@ def main():
         folder = c.emit(graph, "net").write(Path(args.save_dir) / name)
         found = on_host(folder, graph, files)
         for mcu in CORTEX_M if args.cortex_m else ():
+            kernels = fastest(MCUS[mcu].processor)
+            folder = c.emit(graph, "net", kernels).write(Path(args.save_dir) / f"{name}-{kernels}")
             found += on_cortex_m(folder, graph, files[:args.cortex_m], mcu)
         rows += [[name, *row] for row in found]
         print(f"{name}: {len(files)} photographs, {time.time() - started:.0f} s", flush=True)

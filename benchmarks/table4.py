@@ -20,6 +20,7 @@ from paper import comparison, value
 
 from gluon_etinynet import InputError, cli, get_model
 from gluon_etinynet.export import c
+from gluon_etinynet.export.c.kernel_sets import fastest
 from gluon_etinynet.export.c.program import MCUS, DoesNotFit, need, raw, simulate, sizes
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print_unreadable
@@ -79,7 +80,7 @@ def random_network(size):
 
 def measure(graph, folder, mcu):
     """Link the network for a microcontroller and run it once. Returns Memory; sizes in bytes."""
-    files = c.emit(graph, "net")
+    files = c.emit(graph, "net", fastest(MCUS[mcu].processor))
     files.write(folder)
     try:
         flash, static = sizes(folder, mcu)

@@ -14,9 +14,9 @@ __all__ = ["SANITIZE", "Sanitized", "call", "etinynet_graph", "export", "images"
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
-def export(graph, folder, prefix="net"):
+def export(graph, folder, prefix="net", kernels="portable"):
     """Write the C of `graph`; returns the folder."""
-    return c.emit(graph, prefix).write(folder)
+    return c.emit(graph, prefix, kernels).write(folder)
 
 
 class Sanitized:

@@ -13,10 +13,12 @@ import pytest
 from c_export import call, needs
 
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.kernel_sets import KERNEL_SETS, KernelSet
+from gluon_etinynet.export.c.kernel_sets import KERNEL_SETS, KernelSet, fastest
 from gluon_etinynet.export.c.names import check_prefix
+from gluon_etinynet.export.c.program import MCUS
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import weight_limit
+from gluon_etinynet.integer.memory import LineFormat
 from gluon_etinynet.integer.random_graphs import etinynet_graph
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,12 +50,32 @@ def test_every_weight_reads_back(bits):
         assert np.abs(read[node.output]).max() <= weight_limit(bits)
 
 
+def of_three_bytes(array):
+    """Integers from three bytes each, the lowest first; a byte follows the last."""
+    assert array.dtype == np.uint8 and len(array) % 3 == 1 and array[-1] == 0
+    return np.array([int.from_bytes(bytes(three), "little", signed=True) for three in array[:-1].reshape(-1, 3)],
+                    np.int32)
+
+
+def test_a_large_bias_has_four_bytes(graph):
+    large = copy.deepcopy(graph)
+    node = next(node for node in large.nodes if node.op == "conv2d" and node.attrs["bias"] is not None)
+    for bias, count in ((-(1 << 23) + 1, 3), (-(1 << 23), 4), (1 << 23, 4)):
+        node.attrs.update(bias=np.full_like(node.attrs["bias"], bias), shift=0)
+        text = c.emit(large, "net")["src/net.c"]
+        index = large.nodes.index(node)
+        assert len(c.read_arrays(text)[f"bias_{index}"]) == count * len(node.attrs["bias"]) + 1
+        assert text.split(f"/* {index} {node.output} */")[1].split(".bias_bytes = ")[1].startswith(f"{count},")
+
+
 def test_every_parameter_reads_back(graph):
     arrays = c.read_arrays(c.emit(graph, "net")["src/net.c"])
     for index, node in enumerate(graph.nodes):
         for key in ("bias", "multiplier", "offset"):
             if node.attrs.get(key) is not None:
                 read = arrays.pop(f"{key}_{index}")
+                if key != "multiplier":
+                    read = of_three_bytes(read)
                 assert read.dtype == node.attrs[key].dtype and np.array_equal(read, node.attrs[key])
     assert all(name.startswith("weights_") for name in arrays)
 
@@ -83,8 +105,12 @@ def test_a_set_of_kernels_is_an_entry_and_a_folder(graph, tmp_path, monkeypatch)
     """Its files take the place of the portable ones of their names; its needs are met."""
     (tmp_path / "etn_average.c").write_text("/* mine */\n")
     (tmp_path / "etn_mine.h").write_text("/* mine too */\n")
-    scratch = {**KERNEL_SETS["portable"].scratch, "fully connected": 100}
-    monkeypatch.setitem(KERNEL_SETS, "mine", KernelSet(tmp_path, scratch, 2, ("-mfpu=none", "-DMINE")))
+    portable = KERNEL_SETS["portable"].scratch
+
+    def scratch(role, outputs, taps):
+        return 100 * taps if role == "fully connected" else portable(role, outputs, taps)
+
+    monkeypatch.setitem(KERNEL_SETS, "mine", KernelSet(tmp_path, scratch, LineFormat(2), ("-mfpu=none", "-DMINE")))
     plain, mine = c.emit(graph, "net"), c.emit(graph, "net", "mine")
     assert {name for name in mine if mine[name] != plain.get(name) and name.startswith("src/etn_")} == {
         "src/etn_average.c", "src/etn_mine.h", "src/etn_prefix.h"}  # the last: names of another runtime
@@ -94,6 +120,11 @@ def test_a_set_of_kernels_is_an_entry_and_a_folder(graph, tmp_path, monkeypatch)
     parts, lines = mine.manifest["arena_parts"], mine.manifest["line_buffers"][1]["bytes"]
     assert parts["widened_weights"] == 100 * graph.nodes[-1].attrs["weight"].shape[1]
     assert lines == {key: 2 * value for key, value in plain.manifest["line_buffers"][1]["bytes"].items()}
+
+
+def test_every_microcontroller_has_its_fastest_set():
+    assert {name: fastest(mcu.processor) for name, mcu in MCUS.items()} == dict.fromkeys(MCUS, "dsp")
+    assert fastest(None) == fastest("Cortex-M0") == "portable"
 
 
 def test_report(graph):

@@ -35,7 +35,7 @@ def test_widened_weights_have_the_room_that_they_take(tmp_path, monkeypatch):
     needs("cc")
     portable, graph = KERNEL_SETS["portable"], ssd_graph("0.75", 33, 4, classes=5)
     for name, kernels in (("enough", portable),
-                          ("less", portable._replace(scratch=dict.fromkeys(portable.scratch, 1)))):
+                          ("less", portable._replace(scratch=lambda role, outputs, taps: taps))):
         monkeypatch.setitem(KERNEL_SETS, "portable", kernels)
         folder = export(graph, tmp_path / name)
         runtime = sorted((folder / "src").glob("etn_*.c"))
@@ -213,6 +213,21 @@ def test_a_library_of_another_runtime_does_not_link(tmp_path, monkeypatch):
     with pytest.raises(InputError) as caught:
         call(["cc", "-std=c99", "-o", tmp_path / "program", *sources, *sorted((other / "src").glob("etn_*.c"))])
     assert b"undefined reference to `net_etn_" in caught.value.__cause__.stderr
+
+
+def test_the_kernels_for_dsp_are_free_of_warnings_and_of_names_of_their_own(tmp_path):
+    """By every optimisation, and for every core that they serve."""
+    needs("arm-none-eabi-gcc", "arm-none-eabi-nm")
+    folder = export(etinynet_graph("tiny", 33, classes=5), tmp_path / "network", kernels="dsp")
+    for core, flag in (("cortex-m4", "-O0"), ("cortex-m7", "-Os"), ("cortex-m33", "-O3")):
+        call(["arm-none-eabi-gcc", "-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", f"-mcpu={core}",
+              "-mthumb", flag, "-c", *sorted((folder / "src").glob("*.c"))], cwd=tmp_path)
+        names = call(["arm-none-eabi-nm", "-g", "--defined-only", *sorted(tmp_path.glob("*.o"))]).decode().split()
+        assert [name for name in names if name.startswith("etn_")] == []
+    with pytest.raises(InputError, match="need a Cortex-M4, M7 or M33"):
+        call(["arm-none-eabi-gcc", "-mcpu=cortex-m3", "-mthumb", "-c", folder / "src" / "etn_block.c"], cwd=tmp_path)
+    with pytest.raises(InputError, match="export with --kernels portable"):
+        make(folder, "host")
 
 
 def test_objects_of_other_flags_are_made_anew(tmp_path):

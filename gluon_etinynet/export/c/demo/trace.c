@@ -47,8 +47,7 @@ static void put_value(const etn_layer *layer, const void *row, etn_form form, in
 void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, etn_form form, int32_t pitch)
 {
     const uint32_t size = form == ETN_OF_WIDE ? sizeof(int32_t) : 1;
-    const uint32_t header[2] = {(uint32_t)(layer - model->layer),
-                                (uint32_t)(layer->outputs * layer->columns) * size};
+    const uint32_t header[2] = {(uint32_t)(layer - model->layer), (uint32_t)(layer->outputs * layer->columns) * size};
     put(header, sizeof header);
     for (int32_t c = 0; c < layer->outputs; c++)
         for (int32_t x = 0; x < layer->columns; x++)

@@ -2,8 +2,9 @@
  *
  * Between convolutions rows are held as each set likes them best (its etn_line.h): a line, [channel][column] with a
  * column of padding before and one or more after it, feeds a 3x3 kernel; an operand, the columns of one or more rows,
- * feeds a 1x1 kernel, in an order of the set's own. `pitch` is the distance in elements from a channel of a line to the next. `widened` is room for the
- * weights of the output channels in work; tools/export_c.py makes as much as the set asks for.
+ * feeds a 1x1 kernel, in an order of the set's own. `pitch` is the distance in elements from a channel of a line to the
+ * next. `widened` is room for the weights of the output channels in work; tools/export_c.py makes as much as the set
+ * asks for.
  */
 #ifndef ETN_KERNELS_H
 #define ETN_KERNELS_H

@@ -26,7 +26,7 @@ typedef struct {
     uint16_t outputs, rows, columns;
     uint16_t taps; /* weights of one output channel */
     int16_t shortcut_multiplier;
-    uint8_t bits; /* of a weight */
+    uint8_t bits;       /* of a weight */
     uint8_t bias_bytes; /* 3, or 4 if the biases need them */
     uint8_t kernel, stride;
     uint8_t shift;        /* L */

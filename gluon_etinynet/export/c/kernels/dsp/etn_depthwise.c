@@ -12,20 +12,20 @@ typedef struct {
     const int16_t *multiplier;
     const uint8_t *offset;
     const etn_line *top, *bottom, *middle;
-    void *out;               /* a map's row, or an operand */
-    int32_t rest;            /* bytes from a line's last group read to the next channel's first */
-    int32_t bias_step;       /* 0 where all channels share one */
-    int32_t bias_shift;      /* k */
+    void *out;                /* a map's row, or an operand */
+    int32_t rest;             /* bytes from a line's last group read to the next channel's first */
+    int32_t bias_step;        /* 0 where all channels share one */
+    int32_t bias_shift;       /* k */
     int32_t multiplier_shift; /* 16 + L - k */
-    int32_t groups, tail;    /* of four columns, and of one */
-    int32_t channels;        /* left */
-    int32_t shortcut;        /* its multiplier */
-    uint32_t scale;          /* of the weights, as a shift */
-    uint32_t spilt;          /* bits of an upper half that this shift brings up from the lower */
-    int32_t place;           /* of the channel in its eight, of an operand */
-    int32_t group_step;      /* bytes from four columns of an operand to the next */
-    int32_t columns[3];      /* bytes from the first of four columns to the others, where these may lie in two groups */
-    int32_t steps[8];        /* bytes from the end of a channel of an operand to the next, by place */
+    int32_t groups, tail;     /* of four columns, and of one */
+    int32_t channels;         /* left */
+    int32_t shortcut;         /* its multiplier */
+    uint32_t scale;           /* of the weights, as a shift */
+    uint32_t spilt;           /* bits of an upper half that this shift brings up from the lower */
+    int32_t place;            /* of the channel in its eight, of an operand */
+    int32_t group_step;       /* bytes from four columns of an operand to the next */
+    int32_t columns[3]; /* bytes from the first of four columns to the others, where these may lie in two groups */
+    int32_t steps[8];   /* bytes from the end of a channel of an operand to the next, by place */
 } etn_lines_job;
 
 typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && offsetof(etn_lines_job, rest) == 32 &&
@@ -153,8 +153,8 @@ static int32_t is_fast(const etn_layer *layer, const etn_line *const rows[3], et
 {
     const int32_t least = layer->bits == 4 ? 12 : 8, k = layer->shift > least ? layer->shift : least;
     const int32_t read = etn_round_up(layer->columns, 4) * layer->stride;
-    if ((layer->bits != 8 && layer->bits != 4) || k > least + 8 || layer->room < k ||
-        layer->stride > 2 || layer->low != -128)
+    if ((layer->bits != 8 && layer->bits != 4) || k > least + 8 || layer->room < k || layer->stride > 2 ||
+        layer->low != -128)
         return 0;
     job->top = rows[0];
     job->middle = rows[1];
@@ -176,7 +176,8 @@ static int32_t is_fast(const etn_layer *layer, const etn_line *const rows[3], et
     return 1;
 }
 
-/* What the assembly does not serve. Value (c, x) of the output goes to column first_column + x of the operand, or to to_map. */
+/* What the assembly does not serve. Value (c, x) of the output goes to column first_column + x of the operand, or to
+ * to_map. */
 static void reference(const etn_layer *layer, const etn_line *const rows[3], etn_line *operand, int32_t first_column,
                       int8_t *to_map, int8_t *widened)
 {

@@ -89,7 +89,8 @@ static void columns_of(const etn_layer *layer, const int8_t *operand, int8_t *wi
             etn_run_tiles(&job);
             for (int32_t i = 0; i < 2; i++)
                 for (int32_t j = 0; j < count % 4; j++)
-                    to[i][count / 4 * 4 + j] = etn_requantise(rescale, etn_channel_of(layer, i ? v : u), job.sums[4 * i + j], 0);
+                    to[i][count / 4 * 4 + j] =
+                        etn_requantise(rescale, etn_channel_of(layer, i ? v : u), job.sums[4 * i + j], 0);
         }
     }
 }

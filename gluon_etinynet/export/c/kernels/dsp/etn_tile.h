@@ -6,7 +6,11 @@
 #include "etn_kernels.h"
 #include "etn_requantise.h"
 
-/* Where the four columns of a tile go to, and where their shortcuts are, in the lines of channel 0: their upper bytes. */
+#define etn_run_tiles ETN_NAME(run_tiles)
+#define etn_tile_rows ETN_NAME(tile_rows)
+
+/* Where the four columns of a tile go to, and where their shortcuts are, in the lines of channel 0: their upper bytes.
+ */
 typedef struct {
     int8_t *out[4];
     const int8_t *shortcut[4];
@@ -18,8 +22,8 @@ static inline int8_t *etn_upper_byte(const etn_line *element)
     return (int8_t *)(uintptr_t)element + 1;
 }
 
-/* What becomes of a tile's sums: they are stored; or ReLU, requantisation, and to bytes of a row one behind the other, to
- * the upper bytes of a line, or each column to its place, there also with shortcuts. */
+/* What becomes of a tile's sums: they are stored; or ReLU, requantisation, and to bytes of a row one behind the other,
+ * to the upper bytes of a line, or each column to its place, there also with shortcuts. */
 typedef enum {
     ETN_SUMS,
     ETN_TO_LINE,

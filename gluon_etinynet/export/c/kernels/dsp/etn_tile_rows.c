@@ -95,8 +95,8 @@ static void put(const etn_layer *layer, const etn_tiles *job, const etn_places *
             if (wide)
                 wide[j * layer->outputs + u + i] = etn_affine(rescale, of, acc);
             else
-                places->out[j][line] = etn_requantise(
-                    rescale, of, acc, places->shortcut[j] ? places->shortcut[j][line] : 0);
+                places->out[j][line] =
+                    etn_requantise(rescale, of, acc, places->shortcut[j] ? places->shortcut[j][line] : 0);
         }
     }
 }
@@ -122,9 +122,9 @@ void etn_tile_rows(const etn_layer *layer, const etn_line *operand, const etn_po
     const int32_t has_shortcut = !wide && io->shortcut, group = 4 * etn_round_up(layer->inputs, 8);
     const etn_kind kind = wide || !layer->relu || layer->low != -128 || (has_shortcut && shortcut_pitch != pitch)
                               ? ETN_SUMS
-                          : has_shortcut                    ? ETN_TO_PLACES_WITH_SHORTCUT
+                          : has_shortcut                  ? ETN_TO_PLACES_WITH_SHORTCUT
                           : rows == 1 && columns % 4 == 0 ? ETN_TO_LINE
-                                                            : ETN_TO_PLACES;
+                                                          : ETN_TO_PLACES;
     const int32_t most = kind == ETN_TO_LINE ? all : MOST_TILES;
     etn_places places[MOST_TILES];
     etn_tiles job;
