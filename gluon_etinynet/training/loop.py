@@ -22,8 +22,9 @@ from ..cli import progress
 from ..data.sources import seed_of
 from ..files import InputError, atomic_path, sole_writer
 from ..networks.batch_norm import hold_statistics
+from ..networks.parameters import save_net
 from ..quantities import EPOCHS, MOMENTUM, PERIOD, POSITIVE_RATE, RATE, SEED, SHARE
-from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint, save_net
+from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint
 from .curves import draw_curves, tensorboard_writer, write_metrics
 from .distributed import ALONE
 from .evaluation import LAG, Accuracy, cross_entropy, evaluate, shares
