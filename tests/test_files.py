@@ -4,6 +4,7 @@ import concurrent.futures
 import errno
 import fcntl
 import os
+import resource
 import subprocess
 import sys
 
@@ -49,6 +50,26 @@ def test_what_cannot_be_written_is_one_line(tmp_path, atomic):
     with pytest.raises(InputError, match=r"^cannot write \S+/file/a: File exists; choose another folder"):
         with atomic(tmp_path / "file" / "a"):
             raise AssertionError("the block must not begin")
+
+
+def test_nothing_is_left_where_no_more_files_can_be_opened(tmp_path):
+    """Removing a folder with `shutil.rmtree` takes an open file for each level."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    hoard = []
+    try:
+        with pytest.raises(InputError, match=r"cannot write \S+/a: Too many open files; allow more open files"):
+            with atomic_folder(tmp_path / "a") as folder:
+                (folder / "b" / "c").mkdir(parents=True)
+                (folder / "b" / "c" / "file").write_text("")
+                limit = max(map(int, os.listdir("/proc/self/fd"))) + 4
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+                while True:
+                    hoard.append(os.open(os.devnull, os.O_RDONLY))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for handle in hoard:
+            os.close(handle)
+    assert not list(tmp_path.iterdir())
 
 
 def umask():
@@ -131,6 +152,7 @@ END = "import sys; from gluon_etinynet import cli\ndef main():\n    {}\ncli.run(
     ("print('x' * 99999)", ">/dev/full", 2, "No space left on device"),
     ("cli.Parser().parse_args(['--help'])", ">/dev/full", 2, "No space left on device"),
     ("print('x'); raise cli.InputError('mine')", ">/dev/full", 2, "mine"),
+    ("raise OSError(24, 'Too many open files', 'a.so')", ">/dev/null", 2, "'a.so'; allow more open files"),
     ("raise cli.InputError('mine')", "2>&-", 2, ""), ("print('\\udce9\\u00e9')", ">/dev/null", 0, ""),
     ("print('\\udce9\\u00e9', file=sys.stderr)", ">/dev/null", 0, "\\udce9\\xe9"),
     ("with cli.open_log('/dev/full') as log: log('x')", ">/dev/null", 2, "cannot write /dev/full: No space left"),

@@ -115,3 +115,9 @@ def test_what_is_not_finite_is_not_saved(tmp_path):
         with pytest.raises(InputError, match="^weight holds values that are not finite"):
             save()
     assert not (tmp_path / "a").exists()
+
+
+def test_an_archive_of_mxnet_2_is_named_with_the_remedy(tmp_path):
+    np.savez(tmp_path / "net.npz", **ARRAYS)
+    with pytest.raises(InputError, match=r"net.npz is an .npz archive, as MXNet 2 .*; write it anew: mxnet.nd.save"):
+        read_params(tmp_path / "net.npz")

@@ -437,8 +437,9 @@ def test_the_module_that_holds_all_roms_reads_each(tmp_path, biased):
 # ---- Mapping to block RAM ----
 
 @synthesised
-def test_yosys_maps_a_rom_to_block_ram_and_nothing_else(tmp_path):
-    files = roms.emit(etinynet_graph("tiny", 32, 4, 10), 8)
+@pytest.mark.parametrize("prefix", ["", "my_net"])
+def test_yosys_maps_a_rom_to_block_ram_and_nothing_else(tmp_path, prefix):
+    files = roms.emit(etinynet_graph("tiny", 32, 4, 10), 8, prefix)
     memory = files.manifest["memories"]["depthwise"]
     assert (memory["depth"], memory["width"]) == (117, 32)
     assert block_rams(written(tmp_path / "rom", files), memory) == 0.5  # 512 x 36
