@@ -1,6 +1,7 @@
 """What people look at while a network trains: metrics as JSON lines, a picture, a TensorBoard log."""
 
 import json
+import os
 import statistics
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def draw_curves(path, history):
     history : list of dict
         As `gluon_etinynet.training.train` returns it, one epoch at least.
     """
+    _take_matplotlib_without_home()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -53,6 +55,14 @@ def draw_curves(path, history):
     panels[0].set_ylim(0, 1.1 * usual)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=120)
+
+
+def _take_matplotlib_without_home():
+    """Where there is no home folder matplotlib cannot be imported; told of one that cannot be, it makes its own."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ.setdefault("MPLCONFIGDIR", os.devnull)
 
 
 def tensorboard_writer(folder, first_epoch):

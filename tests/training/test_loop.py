@@ -3,10 +3,12 @@
 import json
 import math
 import re
+import subprocess
 import sys
 
 import numpy as np
 import pytest
+from running import ROOT
 from small_trainings import Broken, assert_same_bits, config, make_net, make_source, pictures, stop, weights
 
 from gluon_etinynet import training
@@ -173,6 +175,24 @@ def test_what_people_look_at(tmp_path):
     assert [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == history
     assert (tmp_path / "training.png").read_bytes().startswith(b"\x89PNG")
     assert history[-1]["training_accuracy"] > history[0]["training_accuracy"]
+
+
+HOMELESS = """
+import os, pwd, sys
+def getpwuid(number):
+    raise KeyError(number)
+pwd.getpwuid = getpwuid
+for name in ("HOME", "MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+    os.environ.pop(name, None)
+from gluon_etinynet.training.curves import draw_curves
+draw_curves(sys.argv[1], [{"epoch": 0, "training_loss": 1.0}])
+"""
+
+
+def test_curves_need_no_home(tmp_path):
+    """As in a container whose user has no name: matplotlib looks for a home when it is imported."""
+    subprocess.run([sys.executable, "-c", HOMELESS, tmp_path / "a.png"], cwd=ROOT, check=True)
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
 class GoodOnce:
