@@ -31,17 +31,17 @@ from gluon_etinynet.npz import read_npz
 from gluon_etinynet.quantities import COUNT, SEED
 
 ROOT = Path(__file__).resolve().parents[1]
-PICTURES = ["--input-size", "32", "--batch-size", "8", "-j", "1", "--val-dir", "{}/../pictures"]
-# The tool and its flags, with {} for the folder of the run; and which of its files must come out the same.
+PICTURES = ["--input-size", "32", "--batch-size", "8", "-j", "1", "--val-dir", "{work}/pictures"]
+# The tool and its flags, {} being the folder of the run and {work} that above it; and which files must come out the same.
 JOBS = {
-    "training": (["train_imagenet.py", "--model", "etinynet0.75", "--data-dir", "{}/../pictures", *PICTURES,
+    "training": (["train_imagenet.py", "--model", "etinynet0.75", "--data-dir", "{work}/pictures", *PICTURES,
                   "--num-epochs", "2", "--resume", "--save-dir", "{}/out"],
                  ["out/best.params", "out/classes.txt", "out/epoch-0001/net.params", "out/epoch-0001/optimizer.npz"]),
-    "quantising": (["quantize.py", "--model", "etinynet0.75", "--params", "{}/../net.params",
-                    "--photographs", "{}/../pictures", *PICTURES, "--crops", "0", "--steps", "2",
+    "quantising": (["quantize.py", "--model", "etinynet0.75", "--params", "{work}/net.params",
+                    "--photographs", "{work}/pictures", *PICTURES, "--crops", "0", "--steps", "2",
                     "--distil-epochs", "1", "--save-dir", "{}/out"], ["out/net.params"]),
-    "export": (["export_c.py", "--graph", "{}/../graph.npz", "--out", "{}/out"], None),
-    "record": (["make_rec.py", "{}/../pictures", "{}/out/all"], ["out/all.rec", "out/all.idx", "out/all.classes.txt"]),
+    "export": (["export_c.py", "--graph", "{work}/graph.npz", "--out", "{}/out"], None),
+    "record": (["make_rec.py", "{work}/pictures", "{}/out/all"], ["out/all.rec", "out/all.idx", "out/all.classes.txt"]),
 }
 READERS = {".json": lambda path: json.loads(path.read_text()), ".params": read_params,
            ".npz": lambda path: read_npz(path, "write it anew")}
@@ -121,7 +121,8 @@ def undisturbed(job, work):
 def start(words, folder, before=(), environment=None, stderr=subprocess.STDOUT):
     """Start a job; `before` are words before the command, `environment` the whole of it."""
     folder.mkdir(exist_ok=True)
-    command = [sys.executable, str(ROOT / "tools" / words[0]), *(word.replace("{}", str(folder)) for word in words[1:])]
+    command = [sys.executable, str(ROOT / "tools" / words[0]),
+               *(word.format(folder, work=folder.parent) for word in words[1:])]
     return subprocess.Popen([*before, *command], env=surrounding() if environment is None else environment,
                             stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True)
 

@@ -67,6 +67,8 @@ def wants_descriptors(error):
 def _cannot_read(path, error, remedy=""):
     if isinstance(error, OSError) and wants_descriptors(error):
         remedy = MORE_DESCRIPTORS
+    elif isinstance(error, PermissionError):
+        remedy = "let this user read it"  # making it again, as is said of other faults, would not help
     return InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}" + (remedy and f"; {remedy}"))
 
 
