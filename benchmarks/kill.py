@@ -32,7 +32,7 @@ from gluon_etinynet.quantities import COUNT, SEED
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ["--input-size", "32", "--batch-size", "8", "-j", "1", "--val-dir", "{work}/pictures"]
-# The tool and its flags, {} being the folder of the run and {work} that above it; and which files must come out the same.
+# The tool and its flags, {} being the folder of the run and {work} that above; and which files must come out the same.
 JOBS = {
     "training": (["train_imagenet.py", "--model", "etinynet0.75", "--data-dir", "{work}/pictures", *PICTURES,
                   "--num-epochs", "2", "--resume", "--save-dir", "{}/out"],
