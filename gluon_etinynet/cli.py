@@ -117,7 +117,9 @@ def open_log(path=None):
             print(line, flush=True)
             if file:
                 with _log_file(path):
-                    file.write(line.encode(errors="backslashreplace") + b"\n")
+                    left = line.encode(errors="backslashreplace") + b"\n"
+                    while left:  # the last room of a disk takes a part
+                        left = left[file.write(left):]
 
         yield log
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from running import ROOT
+from running import ROOT, largest_file
 
 from gluon_etinynet.cli import open_log
 from gluon_etinynet.files import InputError, atomic_folder, atomic_path, sole_writer, write_text
@@ -89,6 +89,13 @@ def test_the_log_is_printed_and_appended(tmp_path, capsys):
     with pytest.raises(InputError, match="cannot write .*: Is a directory; choose another log file"):
         with open_log(tmp_path):
             raise AssertionError("the block must not begin")
+
+
+def test_a_line_of_the_log_that_fits_in_part_is_an_error(tmp_path):
+    """The system takes what there is room for, and says so only by a count."""
+    with largest_file(5), pytest.raises(InputError, match="a.log: File too large; choose another log file"):
+        with open_log(tmp_path / "a.log") as log:
+            log("a line of more than five letters")
 
 
 HOLD = """

@@ -3,12 +3,13 @@
 import json
 import math
 import re
+import struct
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from running import ROOT
+from running import ROOT, largest_file
 from small_trainings import Broken, assert_same_bits, config, make_net, make_source, pictures, stop, weights
 
 from gluon_etinynet import training
@@ -17,6 +18,7 @@ from gluon_etinynet.data import ArraySource, Loading
 from gluon_etinynet.files import InputError
 from gluon_etinynet.networks.params_file import read_params
 from gluon_etinynet.training import checkpoint
+from gluon_etinynet.training.curves import tensorboard_log
 
 nn = mx.gluon.nn
 
@@ -292,6 +294,52 @@ def test_a_tensorboard_log_has_every_epoch_or_names_the_package(tmp_path, monkey
     run("b")
     content = b"".join(path.read_bytes() for path in (tmp_path / "log").iterdir())
     assert content.count(b"training_loss") == 4
+
+
+def masked_checksum(data):
+    """CRC-32C bit by bit, as TFRecord masks it."""
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0x82f63b78 * (crc & 1)
+    crc ^= 0xffffffff
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff)
+
+
+def events(folder):
+    """All events of a TensorBoard log without their times, each record checked against its length and checksums."""
+    event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
+    (path,), found = folder.iterdir(), []
+    content = path.read_bytes()
+    while content:
+        length, = struct.unpack("<Q", content[:8])
+        data = content[12:12 + length]
+        assert content[8:12] == masked_checksum(content[:8])
+        assert content[12 + length:16 + length] == masked_checksum(data)
+        found.append(event_pb2.Event.FromString(data))
+        found[-1].ClearField("wall_time")
+        content = content[16 + length:]
+    return found
+
+
+def test_a_tensorboard_log_is_what_tensorboardx_writes(tmp_path):
+    tensorboard = pytest.importorskip("tensorboardX")
+    rows = [{"epoch": 2, "loss": 0.5}, {"epoch": 3, "loss": 0.25, "top1": 1.0}]
+    add = tensorboard_log(tmp_path / "ours", 2)
+    theirs = tensorboard.SummaryWriter(str(tmp_path / "theirs"), purge_step=2)
+    for row in rows:
+        add(row["epoch"], row)
+        for name, value in row.items():
+            theirs.add_scalar(name, value, row["epoch"])
+    theirs.close()
+    found = events(tmp_path / "ours")
+    assert len(found) == 7 and found == events(tmp_path / "theirs")[1:]  # theirs begins with the version twice
+    (path,) = (tmp_path / "ours").iterdir()
+    with largest_file(path.stat().st_size + 10), pytest.raises(InputError, match="tfevents.*: File too large; choose"):
+        add(4, rows[1])
+    with pytest.raises(InputError, match="cannot write .*: (Not a directory|File exists); choose"):
+        tensorboard_log(path, 0)
 
 
 def test_too_many_gpus():
