@@ -91,7 +91,7 @@ def test_the_log_is_printed_and_appended(tmp_path, capsys):
             raise AssertionError("the block must not begin")
 
 
-def test_a_line_of_the_log_that_fits_in_part_is_an_error(tmp_path):
+def test_a_line_of_the_log_that_fits_in_part_is_an_error(tmp_path, capsys):
     """The system takes what there is room for, and says so only by a count."""
     with largest_file(5), pytest.raises(InputError, match="a.log: File too large; choose another log file"):
         with open_log(tmp_path / "a.log") as log:
