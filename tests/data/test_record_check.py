@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
-from running import ROOT, run
+from running import ROOT, largest_file, run
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data import record_check as records
@@ -188,6 +188,14 @@ def test_damage_is_named(tmp_path, damage, message):
         validate_records(rec, idx)
     assert "recipes/make_rec.sh" in str(raised.value) and "\n" not in str(raised.value)
     assert not (tmp_path / "all.rec.checked").exists(), "only whole records get a stamp"
+
+
+def test_damage_is_named_where_nothing_can_be_written(tmp_path):
+    """What libjpeg says of it must not go through a file on a full disk."""
+    rec, idx = write(tmp_path)
+    garble_compressed_data(rec, idx)
+    with largest_file(0), pytest.raises(InputError, match=r"record 70 .*its picture is damaged"):
+        validate_records(rec, idx)
 
 
 def test_padding_before_the_end_marker_is_no_damage(tmp_path):
