@@ -69,7 +69,9 @@ def main():
             pack(made, len(items), args)
             check_records(made, len(items))
             write_classes(f"{made}.classes.txt", classes)
-            for extension in (".rec.checked", ".classes.txt", ".lst", ".idx", ".rec"):
+            # Killed from here on, an earlier set has no index: records do not pass with the classes of others.
+            Path(f"{prefix}.idx").unlink(missing_ok=True)
+            for extension in (".rec.checked", ".classes.txt", ".lst", ".rec", ".idx"):
                 os.replace(f"{made}{extension}", f"{prefix}{extension}")
     except OSError as error:
         raise unwritable(f"{prefix}.rec", error) from error

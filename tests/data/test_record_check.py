@@ -381,6 +381,27 @@ def test_make_rec_stops_at_a_damaged_picture_and_leaves_what_was_there(tmp_path,
     assert (tmp_path / "out" / "small.rec").read_text() == "earlier"
 
 
+def test_parts_of_two_sets_do_not_pass_for_one(tmp_path, photographs, monkeypatch):
+    """Stopped when its files take their places, over a set that has other classes and the same pictures."""
+    rec, replace = tmp_path / "small.rec", os.replace
+    assert make_rec(photographs, rec.with_suffix(""), "--pass-through").returncode == 0
+
+    def stop_at_the_list(old, new):
+        if str(new).endswith(".lst"):
+            raise KeyboardInterrupt
+        replace(old, new)
+
+    (photographs / "cat").rename(photographs / "zebra")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", stop_at_the_list)
+        assert make_rec(photographs, rec.with_suffix(""), "--pass-through").returncode == 130
+    assert "zebra" in read_classes(rec.with_suffix(".classes.txt"))
+    with pytest.raises(InputError, match=r"cannot read \S+small.idx: .*; make it again"):
+        validate_records(rec)
+    assert make_rec(photographs, rec.with_suffix(""), "--pass-through").returncode == 0
+    assert validate_records(rec) == (9, 3)
+
+
 @pytest.mark.slow
 def test_make_rec_with_other_arguments(tmp_path, photographs):
     assert "not a folder" in make_rec(tmp_path / "none", tmp_path / "small").stderr
