@@ -13,6 +13,7 @@ No MXNet here.
 
 import collections
 import concurrent.futures
+import contextlib
 import math
 import os
 import re
@@ -20,7 +21,6 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import cv2
@@ -201,17 +201,20 @@ class _Complaints:
     """What libjpeg writes to standard error, the only place where it tells of damaged data."""
 
     def __init__(self):
-        self.log = tempfile.TemporaryFile()
         sys.stderr = os.fdopen(os.dup(2), "w")
-        os.dup2(self.log.fileno(), 2)
+        # A pipe and no file, which a full disk would keep empty; what does not fit into it is not needed.
+        self.log, end = os.pipe()
+        for each in (self.log, end):
+            os.set_blocking(each, False)
+        os.dup2(end, 2)
+        os.close(end)
 
     def __call__(self):
-        length = os.fstat(2).st_size
-        if not length:
-            return ""
-        text = os.pread(2, length, 0).decode(errors="replace").strip().splitlines()
-        os.ftruncate(2, 0)
-        os.lseek(2, 0, os.SEEK_SET)
+        content = b""
+        with contextlib.suppress(BlockingIOError):  # when it is empty
+            while True:
+                content += os.read(self.log, 1 << 16)
+        text = content.decode(errors="replace").strip().splitlines()
         # Some cameras and editors leave a few bytes of padding before the end marker.
         harmless = re.compile(r"\b[1-4] extraneous bytes before marker 0xd9")
         serious = [line for line in text if not harmless.search(line)]
