@@ -13,14 +13,17 @@ if there is a fault.
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
 import resource
 import shutil
 import tempfile
+import time
 import traceback
 from pathlib import Path
 
+import cv2
 import fuzz_files
 import numpy as np
 from fuzz_changes import LARGE, change
@@ -35,7 +38,7 @@ from gluon_etinynet.quantities import COUNT, COUNT_OR_NONE, PERIOD, SEED, Quanti
 
 MEMORY = 2 << 30  # bytes above the start
 OUTCOMES = ("refused", "accepted", "fault")
-HEADER = ["format", "cases", *OUTCOMES, "first fault"]
+HEADER = ["format", "cases", *OUTCOMES, "seconds", "first fault"]
 SANITIZE = "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
 
 
@@ -57,32 +60,47 @@ def main():
     if args.compile:
         need("make", "cc")
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", PYTHONWARNINGS="ignore")
+    cv2.setLogLevel(0)  # here, where pictures are made that no format holds
+    names = list(fuzz_files.FORMATS) if args.format == "all" else [args.format]
     rows, faults = [], []
-    for name in fuzz_files.FORMATS if args.format == "all" else [args.format]:
-        with tempfile.TemporaryDirectory() as work:
-            found = fuzz(name, args, Path(work))
+    with tempfile.TemporaryDirectory() as work, contextlib.ExitStack() as at_end:
+        work = Path(work)
+        for name in names:
+            fuzz_files.FORMATS[name].make(original(work, name))
+        children = [Child(names, work, args.seconds) for _ in range(args.children)]
+        for child in children:
+            at_end.callback(child.stop)
+        for name in names:
+            begin = time.monotonic()
+            found = fuzz(name, args, work, children)
             if args.compile and name in ("graph", "detector"):
-                accepted = [number for number, (outcome, _) in sorted(found.items()) if outcome == "accepted"]
-                for number in cli.progress(accepted[:args.compile], desc="C"):
-                    difference = compile_and_compare(case(Path(work), name, args.seed, number), Path(work) / "c")
-                    if difference:
-                        found[number] = "fault", difference
+                compare_accepted(found, name, args, work)
             for number, (outcome, text) in sorted(found.items()):
                 if outcome == "fault":
                     keep = args.out / f"{name}-seed{args.seed}-{number}"
                     shutil.rmtree(keep, ignore_errors=True)
-                    shutil.copytree(case(Path(work), name, args.seed, number).parent, keep, symlinks=True,
+                    shutil.copytree(case(work, name, args.seed, number).parent, keep, symlinks=True,
                                     ignore=lambda folder, names: [each for each in names if special(folder, each)])
                     faults.append({"format": name, "case": number, "fault": text, "files": str(keep)})
-        counts = collections.Counter(outcome for outcome, _ in found.values())
-        first = next((fault["fault"].splitlines()[0] for fault in faults if fault["format"] == name), "none")
-        rows.append([name, len(found), *(counts[outcome] for outcome in OUTCOMES), first])
-        print(", ".join(f"{key}: {value}" for key, value in zip(HEADER, rows[-1])), flush=True)
+            counts = collections.Counter(outcome for outcome, _ in found.values())
+            first = next((fault["fault"].splitlines()[0] for fault in faults if fault["format"] == name), "none")
+            rows.append([name, len(found), *(counts[outcome] for outcome in OUTCOMES),
+                         round(time.monotonic() - begin), first])
+            print(", ".join(f"{key}: {value}" for key, value in zip(HEADER, rows[-1])), flush=True)
     print(f"\n{cli.table(HEADER, rows)}")
     write_csv(args.out / "fuzz.csv", HEADER, rows)
     write_json(args.out / "fuzz.json", {"seed": args.seed, "rows": [dict(zip(HEADER, row)) for row in rows],
                                         "faults": faults})
     return int(bool(faults))
+
+
+def compare_accepted(found, name, args, work):
+    """Make faults of those networks that were accepted and whose C is not the interpreter's."""
+    accepted = [number for number, (outcome, _) in sorted(found.items()) if outcome == "accepted"]
+    for number in cli.progress(accepted[:args.compile], desc="C"):
+        difference = compile_and_compare(case(work, name, args.seed, number), work / "c")
+        if difference:
+            found[number] = "fault", difference
 
 
 def special(folder, name):
@@ -91,37 +109,34 @@ def special(folder, name):
     return not (path.is_symlink() or path.is_dir()) and (not path.is_file() or path.stat().st_size > LARGE)
 
 
+def original(work, name):
+    """The folder of the unchanged files of a format."""
+    return work / name / "original"
+
+
 def case(work, name, seed, number):
     """Make the files of one case in a folder of its own; return the path that is read."""
-    kind, original = fuzz_files.FORMATS[name], work / "original"
-    if not original.exists():
-        kind.make(original)
-    folder = work / f"case-{number}"
+    kind, folder = fuzz_files.FORMATS[name], work / name / f"case-{number}"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(original, folder)
+    shutil.copytree(original(work, name), folder)
     position = list(fuzz_files.FORMATS).index(name)
     change(folder, kind.within, np.random.default_rng([seed, position, number]))
     return folder / kind.path
 
 
-def fuzz(name, args, work):
-    """{number of the case: (outcome, text)}, by a pool of children."""
-    case(work, name, args.seed, 0)  # so that the original is there
+def fuzz(name, args, work, children):
+    """{number of the case: (outcome, text)}, by all children at once."""
     found = {}
     with cli.progress(total=args.cases, desc=name) as bar, \
-            concurrent.futures.ThreadPoolExecutor(args.children) as pool:
-        def take(numbers):
-            child = Child(name, work, args.seconds)
-            try:
-                for number in numbers:
-                    path = case(work, name, args.seed, number)
-                    found[number] = child.read(path)
-                    shutil.rmtree(path.parent)
-                    bar.update()
-            finally:
-                child.stop()
+            concurrent.futures.ThreadPoolExecutor(len(children)) as pool:
+        def take(first):
+            for number in range(first, args.cases, len(children)):
+                path = case(work, name, args.seed, number)
+                found[number] = children[first].read(name, path)
+                shutil.rmtree(path.parent)
+                bar.update()
 
-        for done in [pool.submit(take, range(first, args.cases, args.children)) for first in range(args.children)]:
+        for done in [pool.submit(take, first) for first in range(len(children))]:
             done.result()
     return found
 
@@ -129,14 +144,14 @@ def fuzz(name, args, work):
 class Child:
     """A process that reads one file after the other; where one ends it, another takes its place."""
 
-    def __init__(self, name, work, seconds):
-        self.name, self.work, self.seconds, self.process = name, work, seconds, None
+    def __init__(self, names, work, seconds):
+        self.names, self.work, self.seconds, self.process = names, work, seconds, None
 
-    def read(self, path):
+    def read(self, name, path):
         """Outcome and text."""
         if self.process is None:
             self._start()
-        self.pipe.send(path)
+        self.pipe.send((name, path))
         try:
             if self.pipe.poll(self.seconds):
                 return self.pipe.recv()
@@ -150,7 +165,8 @@ class Child:
     def _start(self):
         context = multiprocessing.get_context("spawn")  # MXNet must not be forked
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(self.name, self.work / "original", theirs), daemon=True)
+        originals = {name: original(self.work, name) / fuzz_files.FORMATS[name].path for name in self.names}
+        self.process = context.Process(target=serve, args=(originals, theirs), daemon=True)
         self.process.start()
         theirs.close()
         try:
@@ -159,7 +175,7 @@ class Child:
             ready = None
         if ready != "ready":
             self.stop()
-            raise InputError(f"a process cannot read the unchanged files of {self.name}: {ready}")
+            raise InputError(f"a process cannot read the unchanged files: {ready}")
 
     def stop(self):
         if self.process is not None:
@@ -169,28 +185,40 @@ class Child:
             self.process = None
 
 
-def serve(name, original, pipe):
+def serve(originals, pipe):
     """What a child does."""
-    kind = fuzz_files.FORMATS[name]
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libpng and OpenCV complain there on their own
+    complaints = tempfile.TemporaryFile()
+    os.dup2(complaints.fileno(), 2)  # libraries write there on their own: it must stay empty
     try:
-        kind.read(original / kind.path)
+        for name, path in originals.items():
+            fuzz_files.FORMATS[name].read(path)
     except Exception:
         pipe.send(traceback.format_exc())
         return
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    os.ftruncate(2, 0)
     pipe.send("ready")
+    last = None
     while True:
-        path = pipe.recv()
+        name, path = pipe.recv()
+        if name != last:
+            last, pages = name, int(Path("/proc/self/statm").read_text().split()[0])
+            resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY, resource.RLIM_INFINITY))
         try:
-            pipe.send(outcome(kind, path))
+            pipe.send(outcome(fuzz_files.FORMATS[name], path))
         except MemoryError:
             pipe.send(("fault", "more memory than the limit"))
 
 
 def outcome(kind, path):
+    """Outcome and text of reading one file in this process."""
+    os.lseek(2, 0, os.SEEK_SET)
+    result = read_one(kind, path)
+    said = os.pread(2, 1000, 0).decode(errors="replace")
+    os.ftruncate(2, 0)
+    return ("fault", f"standard error has lines of its own: {said}") if said and result[0] != "fault" else result
+
+
+def read_one(kind, path):
     try:
         kind.read(path)
     except InputError as error:

@@ -1,0 +1,81 @@
+"""What libraries say of damaged pictures: heard, not seen, and told of the right picture."""
+
+import concurrent.futures
+import os
+import subprocess
+import sys
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from running import ROOT
+
+from gluon_etinynet.data.decoders import decode_and_hear
+from gluon_etinynet.data.images import decode
+
+NOISE = np.random.RandomState(0).randint(0, 256, (40, 50, 3)).astype(np.uint8)
+
+
+def encoded(suffix):
+    return cv2.imencode(suffix, NOISE)[1].tobytes()
+
+
+def damaged_jpeg():
+    """Bytes of the compressed data left out, the end marker in its place."""
+    content = encoded(".jpg")
+    return content[:-400] + content[-2:]
+
+
+def damaged_png():
+    content = bytearray(encoded(".png"))
+    content[len(content) // 2] ^= 1
+    return bytes(content)
+
+
+def odd_png():
+    """A text chunk with a keyword that libpng warns of; the pixels are whole."""
+    chunk = b"tEXt" + b" \0a"
+    content = encoded(".png")
+    return content[:33] + (3).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big") + content[33:]
+
+
+@pytest.mark.parametrize("content, complaint", [
+    (damaged_jpeg(), "Corrupt JPEG data: premature end of data segment"), (damaged_png(), "libpng error: "),
+    (encoded(".jpg")[:-2] + b"\0\0" + b"\xff\xd9", ""), (odd_png(), ""), (encoded(".png"), "")])
+def test_the_complaint_is_returned_and_nothing_printed(content, complaint, capfd):
+    image, said = decode_and_hear(content)
+    assert said.startswith(complaint) and bool(said) == bool(complaint)
+    assert capfd.readouterr() == ("", "")
+    if complaint:
+        with pytest.raises(ValueError, match=complaint):
+            decode(content)
+    else:
+        np.testing.assert_array_equal(decode(content), cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def test_opencv_itself_prints():
+    """What the above is held against."""
+    code = f"import sys, cv2, numpy; cv2.imdecode(numpy.frombuffer({damaged_jpeg()!r}, numpy.uint8), 1)"
+    assert b"Corrupt JPEG" in subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE).stderr
+
+
+def test_threads_hear_of_their_own_picture(capfd):
+    contents = [damaged_jpeg(), encoded(".jpg"), damaged_png(), encoded(".png")] * 100
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        complaints = [said for _, said in pool.map(decode_and_hear, contents)]
+    assert [said[:6] for said in complaints] == ["Corrup", "", "libpng", ""] * 100
+    os.write(2, b"as before")
+    assert capfd.readouterr().err == "as before"
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_tool_says_one_line(closed, tmp_path):
+    """Its own, also where the descriptor of standard error was closed at the start."""
+    (tmp_path / "a.png").write_bytes(damaged_png())
+    code = (f"import os, sys; {closed} and os.close(2)\nfrom gluon_etinynet import cli\n"
+            "from gluon_etinynet.data.images import read_image\ncli.run(lambda: read_image(sys.argv[1]))")
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "a.png"], stderr=subprocess.PIPE, cwd=ROOT)
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 2 and len(lines) == (0 if closed else 1)
+    assert closed or "a.png is not a picture that can be used (OpenCV cannot decode it: libpng error" in lines[0]
