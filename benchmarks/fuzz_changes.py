@@ -209,7 +209,11 @@ def record_contents(path, rng):
 def table_cells(path, rng):
     if path.suffix != ".csv":
         return
-    rows = list(csv.reader(io.StringIO(path.read_bytes().decode("latin-1").replace("\0", ""))))
+    text = path.read_bytes().decode("latin-1").replace("\0", "")
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error:  # an earlier change has damaged it
+        return
     if rows and rows[0]:
         row = pick(rng, [row for row in rows if row])
         odd = ["", "a\nb", "x" * 5000, "../" * 50, "\0", '"', "n 1 ", "/dev/zero", ".", "x" * 140000, "\x1b[2J", "é"]
