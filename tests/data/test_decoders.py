@@ -79,3 +79,16 @@ def test_a_tool_says_one_line(closed, tmp_path):
     lines = done.stderr.decode().splitlines()
     assert done.returncode == 2 and len(lines) == (0 if closed else 1)
     assert closed or "a.png is not a picture that can be used (OpenCV cannot decode it: libpng error" in lines[0]
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"IDAT"])
+def test_a_png_whose_chunk_is_longer_than_the_file_is_not_given_to_opencv(kind):
+    """It takes memory for what the length says, 2 GB here, before it looks for the bytes."""
+    content = bytearray(encoded(".png"))
+    content[content.index(kind) - 4] = 0x7f
+    with pytest.raises(ValueError, match="no whole header"):
+        decode(bytes(content))
+
+
+def test_bytes_behind_the_end_of_a_png_are_no_damage():
+    decode(encoded(".png") + b"\x7f" * 20)
