@@ -6,8 +6,8 @@ Real files of each format, which this script makes, are changed by bits and byte
 file has: right checksums around wrong contents, other sizes in headers, other values in JSON and tables. Processes
 with 2 GB more memory than they start with read them. A fault is a traceback, more than one line or one that does not
 name the file, a signal, more memory or more time. The files of every fault are kept below --out. With --compile,
-networks that were accepted are exported to C as well, and compared with the interpreter, byte for byte. Exit status 1
-if there is a fault.
+networks that were accepted are exported to C as well, and every layer is compared with the interpreter, byte for byte,
+under sanitizers. Exit status 1 if there is a fault.
 """
 
 import argparse
@@ -27,26 +27,24 @@ import cv2
 import fuzz_files
 import numpy as np
 from fuzz_changes import LARGE, change
+from fuzz_networks import difference
 
 from gluon_etinynet import InputError, cli
-from gluon_etinynet.export import c
-from gluon_etinynet.export.c.program import call, detection_lines, logits, make, need, raw
+from gluon_etinynet.export.c.program import Sanitized, need
 from gluon_etinynet.files import write_csv, write_json
-from gluon_etinynet.integer import Graph, run
-from gluon_etinynet.integer.random_graphs import images
+from gluon_etinynet.integer import Graph
 from gluon_etinynet.quantities import COUNT, COUNT_OR_NONE, PERIOD, SEED, Quantity
 
 MEMORY = 2 << 30  # bytes above the start
 PATIENCE = 5  # times the seconds of a case, where it has hardly computed in them: others use the machine, or it waits
 OUTCOMES = ("refused", "accepted", "fault")
 HEADER = ["format", "cases", *OUTCOMES, "seconds", "first fault"]
-SANITIZE = "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
 
 
 def parse_args():
     parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=COUNT, default=300, help="of each format (default: %(default)s)")
-    parser.add_argument("--format", choices=[*fuzz_files.FORMATS, "all"], default="all")
+    parser.add_argument("--format", nargs="+", choices=[*fuzz_files.FORMATS, "all"], default=["all"])
     parser.add_argument("--seed", type=SEED, default=0, help="of the changes (default: %(default)s)")
     parser.add_argument("--children", type=Quantity(1, 2), default=2, help="processes (default: %(default)s)")
     parser.add_argument("--seconds", type=PERIOD, default=20, help="that a case may take (default: %(default)s)")
@@ -59,10 +57,10 @@ def parse_args():
 def main():
     args = parse_args()
     if args.compile:
-        need("make", "cc")
+        need("cc")
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", PYTHONWARNINGS="ignore")
     cv2.setLogLevel(0)  # here, where pictures are made that no format holds
-    names = list(fuzz_files.FORMATS) if args.format == "all" else [args.format]
+    names = list(fuzz_files.FORMATS) if "all" in args.format else args.format
     rows, faults = [], []
     with tempfile.TemporaryDirectory() as work, contextlib.ExitStack() as at_end:
         work = Path(work)
@@ -75,7 +73,8 @@ def main():
             begin = time.monotonic()
             found = fuzz(name, args, work, children)
             if args.compile and name in ("graph", "detector"):
-                compare_accepted(found, name, args, work)
+                compared = compare_accepted(found, name, args, work)
+                print(f"{name}: {compared} networks in C", flush=True)
             for number, (outcome, text) in sorted(found.items()):
                 if outcome == "fault":
                     keep = args.out / f"{name}-seed{args.seed}-{number}"
@@ -96,12 +95,24 @@ def main():
 
 
 def compare_accepted(found, name, args, work):
-    """Make faults of those networks that were accepted and whose C is not the interpreter's."""
+    """Make faults of those networks that were accepted and whose C is not the interpreter's; return how many C has."""
+    sanitized, compared = Sanitized(work / "c"), 0
     accepted = [number for number, (outcome, _) in sorted(found.items()) if outcome == "accepted"]
-    for number in cli.progress(accepted[:args.compile], desc="C"):
-        difference = compile_and_compare(case(work, name, args.seed, number), work / "c")
-        if difference:
-            found[number] = "fault", difference
+    for number in cli.progress(accepted, desc="C"):
+        if compared == args.compile:
+            break
+        graph = Graph.load(case(work, name, args.seed, number))
+        try:
+            program = sanitized.program(graph)
+        except InputError as error:
+            if error.__cause__ is not None:  # a compiler's; without one: what C does not serve
+                found[number] = "fault", str(error)
+            continue
+        compared += 1
+        wrong = difference(graph, program)
+        if wrong:
+            found[number] = "fault", wrong
+    return compared
 
 
 def special(folder, name):
@@ -242,26 +253,6 @@ def read_one(kind, path):
     except Exception as error:
         return "fault", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
     return "accepted", ""
-
-
-def compile_and_compare(path, folder):
-    """What is wrong with the C of a network, or None."""
-    graph = Graph.load(path)
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        make(c.emit(graph, "net").write(folder), "host", f"CFLAGS={SANITIZE}")
-    except InputError as error:
-        return None if error.__cause__ is None else str(error)  # without a cause: refused, as what C does not serve
-    program, (image,) = folder / "build" / "host" / "net", images(graph)
-    try:
-        if graph.detection is None:
-            same = np.array_equal(logits(program, image), run(graph, image[None])[0].ravel())
-        else:
-            said = call([program], raw(image)).decode().splitlines()
-            same = said == detection_lines(run(graph, image[None])[0])
-    except InputError as error:
-        return str(error)
-    return None if same else "C and the interpreter differ"
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from fuzz_changes import (
     record_contents,
     table_cells,
 )
+from fuzz_networks import network_values
 
 from gluon_etinynet import InputError
 from gluon_etinynet.data.datasets import cifar_npz
@@ -199,9 +200,10 @@ def of_pictures(extension):
     return Format(make, f"picture{extension}", read, [picture_sides, picture_strip])
 
 
+NETWORK = [network_values, network_values, archive_members, archive_members, archive_headers]
 FORMATS = {
-    "graph": Format(make_graph, "network.npz", read_graph, [archive_members, archive_members, archive_headers]),
-    "detector": Format(make_detector, "network.npz", read_graph, [archive_members, archive_members, archive_headers]),
+    "graph": Format(make_graph, "network.npz", read_graph, NETWORK),
+    "detector": Format(make_detector, "network.npz", read_graph, NETWORK),
     "params": Format(make_params, "net.params", read_parameters),
     "record": Format(make_record, "all.rec", read_records, [record_contents]),
     "checkpoint": Format(make_checkpoint, "epoch-0000", read_checkpoint, [json_values, archive_members]),
