@@ -58,7 +58,7 @@ def main():
     args = parse_args()
     if args.compile:
         need("cc")
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", PYTHONWARNINGS="ignore")
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     cv2.setLogLevel(0)  # here, where pictures are made that no format holds
     names = list(fuzz_files.FORMATS) if "all" in args.format else args.format
     rows, faults = [], []

@@ -262,7 +262,7 @@ def picture_sides(path, rng):
 def picture_strip(path, rng):
     """A whole picture that is long and thin, or, rarely, large and of one colour."""
     usual = [(1, 60000), (60000, 1), (2, 16000), (16000, 3), (1, 1), (1, 300000)]
-    content = strip(pick(rng, usual if rng.random() < 0.97 else [(9000, 9000)]), path.suffix)
+    content = strip(pick(rng, usual if rng.random() < 0.995 else [(9000, 9000)]), path.suffix)
     if content:
         path.write_bytes(content)
 
