@@ -199,9 +199,10 @@ class Child:
 
     def stop(self):
         if self.process is not None:
+            self.pipe.close()  # it ends at that, unless it hangs
+            self.process.join(2)
             self.process.kill()
             self.process.join()
-            self.pipe.close()
             self.process = None
 
 
@@ -219,7 +220,10 @@ def serve(originals, pipe):
     pipe.send("ready")
     last = None
     while True:
-        name, path = pipe.recv()
+        try:
+            name, path = pipe.recv()
+        except EOFError:
+            return
         if name != last:
             last, pages = name, int(Path("/proc/self/statm").read_text().split()[0])
             resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY, resource.RLIM_INFINITY))
