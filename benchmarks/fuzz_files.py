@@ -23,8 +23,6 @@ from fuzz_networks import network_values
 from gluon_etinynet import InputError
 from gluon_etinynet.data.datasets import cifar_npz
 from gluon_etinynet.data.images import index_folder, read_crop, read_image
-from gluon_etinynet.detection.augment import resize_square
-from gluon_etinynet.detection.dataset import classes_of, read_voc
 from gluon_etinynet.integer.graph import Graph
 from gluon_etinynet.integer.random_graphs import etinynet_graph, ssd_graph
 from gluon_etinynet.reading import read_record
@@ -183,6 +181,8 @@ def make_voc(folder):
 
 
 def read_annotations(path):
+    from gluon_etinynet.detection.dataset import classes_of, read_voc
+
     root = path.parent
     for item in read_voc(root, "train", classes_of(root, "train")):
         read_image(item.path)
@@ -194,6 +194,8 @@ def of_pictures(extension):
         cv2.imwrite(str(folder / f"picture{extension}"), picture(rng))
 
     def read(path):
+        from gluon_etinynet.detection.augment import resize_square
+
         read_crop(path, 64)
         resize_square(read_image(path), 64)
 
