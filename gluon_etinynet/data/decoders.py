@@ -77,24 +77,22 @@ class _StandardError:
                 self.changed.notify_all()
 
     def _divert(self):
+        try:
+            self.kept = os.dup(2)
+        except OSError:  # it is closed: from now on it leads nowhere, or another file would take its place
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            self.kept = os.dup(2)
         if self.pipe is None:
             self.pipe = os.pipe()
             for end in self.pipe:
                 os.set_blocking(end, False)  # what does not fit is lost, and no writer waits
-        try:
-            self.kept = os.dup(2)
-        except OSError:  # it is closed
-            self.kept = None
         os.dup2(self.pipe[1], 2)
 
     def _restore(self):
         self._drained()
         self.said = b""
-        if self.kept is None:
-            os.close(2)
-        else:
-            os.dup2(self.kept, 2)
-            os.close(self.kept)
+        os.dup2(self.kept, 2)
+        os.close(self.kept)
 
     def _drained(self):
         with self.changed, contextlib.suppress(BlockingIOError):
