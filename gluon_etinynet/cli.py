@@ -56,6 +56,8 @@ def run(main):
         if sys.stdout is None:  # the first file that is opened would take its place, and get what libraries print
             sys.stdout = open(os.devnull, "w")
             raise InputError("standard output is closed; give it a file or /dev/null")
+        if sys.stderr is sys.__stderr__:  # descriptor 2 is the libraries': it is diverted while pictures are decoded
+            sys.stderr = open(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding)
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")

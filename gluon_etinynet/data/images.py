@@ -16,6 +16,7 @@ import numpy as np
 from ..integer import pixels_to_input
 from ..quantities import CROP_RATIO, SIDE
 from ..reading import InputError, is_file, is_folder, list_folder, parsing, read_bytes, read_lines, read_text
+from .decoders import decode_and_hear
 from .headers import size_of
 
 __all__ = ["read_image", "read_crop", "read_inputs", "use_picture", "decode", "sides", "resize_short", "center_crop",
@@ -45,7 +46,7 @@ def read_image(path):
     Raises
     ------
     InputError
-        If the file is missing, no picture, too large, or a JPEG whose end is missing.
+        If the file is missing, no picture, too large, or damaged as far as its decoder can tell.
     """
     return use_picture(read_bytes(path, LARGEST_BYTES), path)
 
@@ -68,16 +69,18 @@ def decode(content):
     Raises
     ------
     ValueError
-        If it is no picture, a truncated one, or one of more than 100 million pixels.
+        If it is no picture, a truncated one, one whose data are damaged, or one of more than 100 million pixels.
     """
     _check_pixels(*size_of(content))
     # OpenCV fills the missing part of a truncated JPEG with grey and says nothing. Within the
     # compressed data 0xff is always escaped, so the last markers are real ones.
     if content[:2] == b"\xff\xd8" and content.rfind(EOI) < content.rfind(SOS):
         raise ValueError("it is a truncated JPEG")
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    image, complaint = decode_and_hear(content)
     if image is None:
-        raise ValueError("OpenCV cannot decode it")
+        raise ValueError("OpenCV cannot decode it" + (f": {complaint}" if complaint else ""))
+    if complaint:
+        raise ValueError(f"it is damaged: {complaint}")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
