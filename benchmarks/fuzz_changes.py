@@ -1,6 +1,7 @@
 """Ways in which fuzz.py changes a file: any bytes, or what is within, under right checksums."""
 
 import csv
+import functools
 import io
 import json
 import os
@@ -170,7 +171,8 @@ def archive_headers(path, rng):
     if not arrays:
         return
     wrong = pick(rng, sorted(arrays))
-    with zipfile.ZipFile(path, "w", pick(rng, [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])) as out:
+    packed = pick(rng, [zipfile.ZIP_STORED] * 4 + [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+    with zipfile.ZipFile(path, "w", packed, compresslevel=1) as out:
         for name, array in arrays.items():
             shape, kind = array.shape, array.dtype.str
             if name == wrong:
@@ -178,7 +180,8 @@ def archive_headers(path, rng):
                 kind = pick(rng, [kind, "|O", "|V0", "<U0", "|b1", "<f8", "nonsense"])
             header = repr({"descr": kind, "fortran_order": False, "shape": shape}).encode() + b"\n"
             content = b"\x93NUMPY\x01\0" + struct.pack("<H", len(header)) + header + array.tobytes()
-            out.writestr(f"{name}.npy", content + bytes(pick(rng, [0, 0, 100 << 20 if name == wrong else 0])))
+            grown = name == wrong and rng.random() < 0.03
+            out.writestr(f"{name}.npy", content + bytes(100 << 20 if grown else 0))
 
 
 def record_contents(path, rng):
@@ -206,7 +209,11 @@ def record_contents(path, rng):
 def table_cells(path, rng):
     if path.suffix != ".csv":
         return
-    rows = list(csv.reader(io.StringIO(path.read_bytes().decode("latin-1").replace("\0", ""))))
+    text = path.read_bytes().decode("latin-1").replace("\0", "")
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error:  # an earlier change has damaged it
+        return
     if rows and rows[0]:
         row = pick(rng, [row for row in rows if row])
         odd = ["", "a\nb", "x" * 5000, "../" * 50, "\0", '"', "n 1 ", "/dev/zero", ".", "x" * 140000, "\x1b[2J", "é"]
@@ -237,7 +244,8 @@ def annotation_values(path, rng):
 def picture_sides(path, rng):
     """Another width and height in the header, with the right checksum."""
     content = bytearray(path.read_bytes())
-    sides = [int(pick(rng, [0, 1, 2, 97, 4000, 16383, 40000, 65535, 1 << 20, (1 << 31) - 1, 1 << 31])) for _ in "wh"]
+    usual = [0, 1, 2, 97, 300, 1 << 20, (1 << 31) - 1, 1 << 31]
+    sides = [int(pick(rng, usual if rng.random() < 0.9 else [4000, 16383, 40000, 65535])) for _ in "wh"]
     frame = re.search(rb"\xff[\xc0-\xc2]", bytes(content))
     if content[:2] == b"BM" and len(content) > 30:
         struct.pack_into("<II", content, 18, *sides)
@@ -252,11 +260,18 @@ def picture_sides(path, rng):
 
 
 def picture_strip(path, rng):
-    """A whole picture that is long and thin, or large and of one colour."""
-    shape = pick(rng, [(1, 60000), (60000, 1), (2, 16000), (16000, 3), (1, 1), (9000, 9000), (1, 300000)])
+    """A whole picture that is long and thin, or, rarely, large and of one colour."""
+    usual = [(1, 60000), (60000, 1), (2, 16000), (16000, 3), (1, 1), (1, 300000)]
+    content = strip(pick(rng, usual if rng.random() < 0.995 else [(9000, 9000)]), path.suffix)
+    if content:
+        path.write_bytes(content)
+
+
+@functools.lru_cache(maxsize=None)
+def strip(shape, suffix):
+    """An encoded picture of this shape; None where the format holds none."""
     try:
-        encoded, content = cv2.imencode(path.suffix, np.zeros(shape, np.uint8))
+        encoded, content = cv2.imencode(suffix, np.zeros(shape, np.uint8))
     except cv2.error:
-        return
-    if encoded:
-        path.write_bytes(content.tobytes())
+        return None
+    return content.tobytes() if encoded else None

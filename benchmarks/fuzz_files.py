@@ -18,12 +18,11 @@ from fuzz_changes import (
     record_contents,
     table_cells,
 )
+from fuzz_networks import network_values
 
 from gluon_etinynet import InputError
 from gluon_etinynet.data.datasets import cifar_npz
 from gluon_etinynet.data.images import index_folder, read_crop, read_image
-from gluon_etinynet.detection.augment import resize_square
-from gluon_etinynet.detection.dataset import classes_of, read_voc
 from gluon_etinynet.integer.graph import Graph
 from gluon_etinynet.integer.random_graphs import etinynet_graph, ssd_graph
 from gluon_etinynet.reading import read_record
@@ -97,10 +96,8 @@ def make_record(folder):
 def read_records(path):
     from gluon_etinynet.data.sources import Loading, RecordSource
 
-    stamp = Path(f"{path}.checked")
-    if stamp.is_file():
-        stamp.unlink()
     RecordSource(path, Loading(2, 32, train=True))
+    Path(f"{path}.checked").unlink()  # no file of the user's: the copies that are changed are without it
 
 
 def trained():
@@ -182,6 +179,8 @@ def make_voc(folder):
 
 
 def read_annotations(path):
+    from gluon_etinynet.detection.dataset import classes_of, read_voc
+
     root = path.parent
     for item in read_voc(root, "train", classes_of(root, "train")):
         read_image(item.path)
@@ -193,15 +192,18 @@ def of_pictures(extension):
         cv2.imwrite(str(folder / f"picture{extension}"), picture(rng))
 
     def read(path):
+        from gluon_etinynet.detection.augment import resize_square
+
         read_crop(path, 64)
         resize_square(read_image(path), 64)
 
     return Format(make, f"picture{extension}", read, [picture_sides, picture_strip])
 
 
+NETWORK = [network_values, network_values, archive_members, archive_members, archive_headers]
 FORMATS = {
-    "graph": Format(make_graph, "network.npz", read_graph, [archive_members, archive_members, archive_headers]),
-    "detector": Format(make_detector, "network.npz", read_graph, [archive_members, archive_members, archive_headers]),
+    "graph": Format(make_graph, "network.npz", read_graph, NETWORK),
+    "detector": Format(make_detector, "network.npz", read_graph, NETWORK),
     "params": Format(make_params, "net.params", read_parameters),
     "record": Format(make_record, "all.rec", read_records, [record_contents]),
     "checkpoint": Format(make_checkpoint, "epoch-0000", read_checkpoint, [json_values, archive_members]),

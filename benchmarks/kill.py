@@ -6,7 +6,7 @@ Runs each job once to its end and measures it. Then, so many times: starts it in
 it and its children at a moment drawn from the second half of that time (in the first MXNet is loaded), looks for files
 that are half written, runs the same command again, and compares what it writes with the undisturbed run, byte by byte.
 Prints, for each job: kills, kills that hit a running job, files half written, second runs that failed, and results that
-differ. Exit status 1 if one of the last three is not 0.
+differ. Exit status 1 if one of the last three is not 0. surroundings.py tries full disks and the like.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gluon_etinynet import InputError, cli
+from gluon_etinynet import InputError, cli, get_model
 from gluon_etinynet.files import PARTIAL, write_csv, write_json
 from gluon_etinynet.integer.random_graphs import etinynet_graph
 from gluon_etinynet.networks.params_file import read_params
@@ -31,14 +31,17 @@ from gluon_etinynet.npz import read_npz
 from gluon_etinynet.quantities import COUNT, SEED
 
 ROOT = Path(__file__).resolve().parents[1]
-TRAINING = ["--digits", "--model", "etinynet0.75", "--input-size", "16", "--num-epochs", "2", "--float-epochs", "1"]
-# The tool and its flags, with {} for the folder of the run; and which of its files must come out the same.
+PICTURES = ["--input-size", "32", "--batch-size", "8", "-j", "1", "--val-dir", "{work}/pictures"]
+# The tool and its flags, {} being the folder of the run and {work} that above; and which files must come out the same.
 JOBS = {
-    "training": (["train_digits.py", "--model", "etinynet0.75", "--num-epochs", "2", "--save-dir", "{}/out"],
-                 ["out/net.params", "out/metrics.json", "out/classes.txt"]),
-    "quantising": (["quantize.py", *TRAINING, "--save-dir", "{}/out"], ["out/net.params"]),
-    "export": (["export_c.py", "--graph", "{}/../graph.npz", "--out", "{}/out"], None),
-    "record": (["make_rec.py", "{}/../pictures", "{}/out/all"], ["out/all.rec", "out/all.idx", "out/all.classes.txt"]),
+    "training": (["train_imagenet.py", "--model", "etinynet0.75", "--data-dir", "{work}/pictures", *PICTURES,
+                  "--num-epochs", "2", "--resume", "--save-dir", "{}/out"],
+                 ["out/best.params", "out/classes.txt", "out/epoch-0001/net.params", "out/epoch-0001/optimizer.npz"]),
+    "quantising": (["quantize.py", "--model", "etinynet0.75", "--params", "{work}/net.params",
+                    "--photographs", "{work}/pictures", *PICTURES, "--crops", "0", "--steps", "2",
+                    "--distil-epochs", "1", "--save-dir", "{}/out"], ["out/net.params"]),
+    "export": (["export_c.py", "--graph", "{work}/graph.npz", "--out", "{}/out"], None),
+    "record": (["make_rec.py", "{work}/pictures", "{}/out/all"], ["out/all.rec", "out/all.idx", "out/all.classes.txt"]),
 }
 READERS = {".json": lambda path: json.loads(path.read_text()), ".params": read_params,
            ".npz": lambda path: read_npz(path, "write it anew")}
@@ -69,7 +72,10 @@ def main():
 def prepare(work):
     """What the jobs read."""
     etinynet_graph("tiny", 32, 4, classes=5).save(work / "graph.npz")
-    for index in range(40):
+    net = get_model("etinynet0.75", classes=2)
+    net.initialize()
+    net.save_parameters(str(work / "net.params"))
+    for index in range(16):
         (work / "pictures" / f"class{index % 2}").mkdir(parents=True, exist_ok=True)
         picture = np.random.RandomState(index).randint(0, 256, (40, 40, 3)).astype(np.uint8)
         cv2.imwrite(str(work / "pictures" / f"class{index % 2}" / f"{index}.png"), picture)
@@ -79,20 +85,15 @@ def killed(job, work, times, random):
     """One row of the table."""
     words, names = JOBS[job]
     began = time.monotonic()
-    wait(start(words, work / f"{job}-whole"), f"{job}: the undisturbed run")
+    expected = undisturbed(job, work)
     seconds = time.monotonic() - began
-    expected = contents(work / f"{job}-whole", names)
-    if not expected or None in expected.values():
-        raise InputError(f"{job}: the undisturbed run has not written {', '.join(expected) or 'anything'}")
     hit = half = failed = different = 0
     for number in cli.progress(range(times), desc=job):
         folder = work / f"{job}-{number}"
         process = start(words, folder)
         time.sleep(seconds * random.uniform(0.5, 1.0))
         hit += process.poll() is None
-        with contextlib.suppress(ProcessLookupError):  # it has ended, and its children too
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        kill(process)
         half += len(half_written(folder))
         try:
             wait(start(words, folder), job)
@@ -106,12 +107,36 @@ def killed(job, work, times, random):
     return [job, times, hit, half, failed, different]
 
 
-def start(words, folder):
+def undisturbed(job, work):
+    """What the job writes, by the paths in its folder."""
+    words, names = JOBS[job]
+    folder = work / f"{job}-whole"
+    wait(start(words, folder), f"{job}: the undisturbed run")
+    expected = contents(folder, names)
+    if not expected or None in expected.values():
+        raise InputError(f"{job}: the undisturbed run has not written {', '.join(expected) or 'anything'}")
+    return expected
+
+
+def start(words, folder, before=(), environment=None, stderr=subprocess.STDOUT):
+    """Start a job; `before` are words before the command, `environment` the whole of it."""
     folder.mkdir(exist_ok=True)
-    command = [sys.executable, str(ROOT / "tools" / words[0]), *(word.replace("{}", str(folder)) for word in words[1:])]
-    environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            start_new_session=True)
+    command = [sys.executable, str(ROOT / "tools" / words[0]),
+               *(word.format(folder, work=folder.parent) for word in words[1:])]
+    return subprocess.Popen([*before, *command], env=surrounding() if environment is None else environment,
+                            stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True)
+
+
+def surrounding(**changes):
+    """The environment of a job: ours and `changes`, without those that are None."""
+    changed = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1", **changes)
+    return {name: value for name, value in changed.items() if value is not None}
+
+
+def kill(process):
+    with contextlib.suppress(ProcessLookupError):  # it has ended, and its children too
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
 
 
 def wait(process, name):

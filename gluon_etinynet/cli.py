@@ -11,7 +11,7 @@ import time
 
 from tqdm import tqdm
 
-from .files import InputError
+from .reading import MORE_DESCRIPTORS, InputError, wants_descriptors
 
 __all__ = ["Parser", "run", "open_log", "progress", "table"]
 
@@ -44,9 +44,10 @@ class Parser(argparse.ArgumentParser):
 def run(main):
     """Call `main()` and end the process as a well-behaved command does.
 
-    A user's mistake (`InputError`) is one line on standard error and exit status 2, and so is a standard output that is
-    closed or on a full disk; Ctrl-C is exit status 130; a closed pipe (`tool | head`) is silent. Characters that a
-    terminal does not have are printed as escapes. Anything else is a defect of this package and keeps its traceback.
+    A user's mistake (`InputError`) is one line on standard error and exit status 2, and so are too low a limit on open
+    files and a standard output that is closed or on a full disk; Ctrl-C is exit status 130; a closed pipe
+    (`tool | head`) is silent. Characters that a terminal does not have are printed as escapes. Anything else is a
+    defect of this package and keeps its traceback.
     """
     name = os.path.basename(sys.argv[0])
     if sys.stderr is None:
@@ -55,6 +56,8 @@ def run(main):
         if sys.stdout is None:  # the first file that is opened would take its place, and get what libraries print
             sys.stdout = open(os.devnull, "w")
             raise InputError("standard output is closed; give it a file or /dev/null")
+        if sys.stderr is sys.__stderr__:  # descriptor 2 is the libraries': it is diverted while pictures are decoded
+            sys.stderr = open(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding)
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
@@ -66,7 +69,10 @@ def run(main):
     except SystemExit as ended:
         status = ended.code
     except OSError as error:
-        status = _unwritable(name, error)
+        if wants_descriptors(error):
+            status = _complain(name, f"error: {error}; {MORE_DESCRIPTORS}", 2)
+        else:
+            status = _unwritable(name, error)
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -113,7 +119,9 @@ def open_log(path=None):
             print(line, flush=True)
             if file:
                 with _log_file(path):
-                    file.write(line.encode(errors="backslashreplace") + b"\n")
+                    left = line.encode(errors="backslashreplace") + b"\n"
+                    while left:  # the last room of a disk takes a part
+                        left = left[file.write(left):]
 
         yield log
 

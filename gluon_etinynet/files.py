@@ -23,10 +23,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .reading import LARGEST, InputError, is_file, open_file, read_classes
+from .reading import LARGEST, MORE_DESCRIPTORS, InputError, is_file, open_file, read_classes, wants_descriptors
 
 __all__ = ["LOCK", "PARTIAL", "sole_writer", "atomic_path", "atomic_folder", "staged_files", "place_below",
-           "holds_nothing", "write_text", "write_json", "write_csv", "npz_bytes", "write_classes", "sha256", "download"]
+           "holds_nothing", "unwritable", "write_text", "write_json", "write_csv",
+           "npz_bytes", "write_classes", "sha256", "download"]
 
 LOCK, PARTIAL = ".writing", ".partial-"  # in a folder that is written: who writes, and what is not whole yet
 _held = threading.local()  # the folders that this thread is the writer of
@@ -73,7 +74,7 @@ def sole_writer(folder):
         folder.mkdir(parents=True, exist_ok=True)
         handle = _locked(folder / LOCK)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
     held.add(real)
     try:
         for left in folder.glob(PARTIAL + "*"):
@@ -129,13 +130,15 @@ def _remove_if_left(partial):
         handle = os.open(partial, os.O_RDONLY | os.O_NOFOLLOW)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(partial)
+            _remove(partial)
         finally:
             os.close(handle)
 
 
-def _unwritable(path, error):
-    return InputError(f"cannot write {path}: {error.strerror or error}; choose another folder or free some space")
+def unwritable(path, error):
+    """The InputError that says why `path` cannot be written, by an OSError."""
+    remedy = MORE_DESCRIPTORS if wants_descriptors(error) else "choose another folder or free some space"
+    return InputError(f"cannot write {path}: {error.strerror or error}; {remedy}")
 
 
 def holds_nothing(folder):
@@ -243,7 +246,7 @@ def _staged(path):
     """Yield the name of `path` in a temporary folder beside it; OSError within becomes InputError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=PARTIAL) as folder:
+        with _temporary_folder(path.parent) as folder:
             handle = os.open(folder, os.O_RDONLY)
             try:
                 with contextlib.suppress(OSError):  # where there are no locks, nobody removes it either
@@ -252,7 +255,26 @@ def _staged(path):
             finally:
                 os.close(handle)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
+
+
+@contextlib.contextmanager
+def _temporary_folder(within):
+    folder = tempfile.mkdtemp(dir=within, prefix=PARTIAL)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
+def _remove(folder):
+    """As `shutil.rmtree`, which holds a file open for each level: this needs one, when there may be no more."""
+    for within, folders, files in os.walk(folder, topdown=False):
+        for name in files:
+            os.unlink(os.path.join(within, name))
+        for name in folders:
+            os.rmdir(os.path.join(within, name))
+    os.rmdir(folder)
 
 
 def _flush(path):

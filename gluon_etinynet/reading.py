@@ -10,12 +10,13 @@ import os
 import stat
 from pathlib import Path
 
-__all__ = ["LARGEST", "InputError", "parsing", "is_file", "is_folder", "expand", "list_folder", "open_file",
-           "read_bytes", "read_text", "read_lines", "parse_json", "read_json", "read_record", "read_classes",
-           "classes_beside"]
+__all__ = ["LARGEST", "InputError", "parsing", "wants_descriptors", "MORE_DESCRIPTORS", "is_file", "is_folder",
+           "expand", "list_folder", "open_file", "read_bytes", "read_text", "read_lines", "parse_json", "read_json",
+           "read_record", "read_classes", "classes_beside"]
 
 # Bytes of a file that is read whole; of text; of a tree, JSON or XML, which takes up to 60 times as much when parsed.
 LARGEST, LARGEST_TEXT, LARGEST_TREE = 1 << 31, 1 << 27, 1 << 24
+MORE_DESCRIPTORS = "allow more open files (ulimit -n)"
 DIGITS = 40  # of a number in JSON; older Pythons take hours over a million of them
 
 
@@ -58,7 +59,16 @@ def parsing(path, remedy, wrong=None):
         raise InputError(f"{said}; {remedy}") from error
 
 
+def wants_descriptors(error):
+    """Whether an OSError says that the process, or the system, has too many open files."""
+    return error.errno in (errno.EMFILE, errno.ENFILE)
+
+
 def _cannot_read(path, error, remedy=""):
+    if isinstance(error, OSError) and wants_descriptors(error):
+        remedy = MORE_DESCRIPTORS
+    elif isinstance(error, PermissionError):
+        remedy = "let this user read it"  # making it again, as is said of other faults, would not help
     return InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}" + (remedy and f"; {remedy}"))
 
 

@@ -4,40 +4,16 @@ import numpy as np
 from running import needs
 
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.program import call, logits, make, raw, read_trace
+from gluon_etinynet.export.c.program import SANITIZE, Sanitized, call, logits, make, raw, read_trace
 from gluon_etinynet.integer import Detection, Graph, Node, QuantParams, Tensor, requantise_params
 from gluon_etinynet.integer.random_graphs import conv_attrs, etinynet_graph, images, predict, ssd_graph
 
 __all__ = ["SANITIZE", "Sanitized", "call", "etinynet_graph", "export", "images", "logits", "make", "needs",
            "raw", "read_trace", "ssd_graph", "varied_detector", "varied_graph"]
 
-SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-
-
 def export(graph, folder, prefix="net", kernels="portable"):
     """Write the C of `graph`; returns the folder."""
     return c.emit(graph, prefix, kernels).write(folder)
-
-
-class Sanitized:
-    """Compiles networks with the address and undefined-behaviour sanitizers; the runtime only once."""
-
-    def __init__(self, work):
-        self.work, self.objects = work, None
-
-    def program(self, graph):
-        """Export `graph` and build its demo with the trace; returns the program."""
-        folder = export(graph, self.work / "network")
-        flags = ["-std=c99", "-DETN_OBSERVED", *SANITIZE]
-        if self.objects is None:
-            self.objects = []
-            for source in sorted((folder / "src").glob("etn_*.c")):
-                self.objects.append(self.work / (source.stem + ".o"))
-                call(["cc", *flags, "-c", source, "-o", self.objects[-1]])
-        program = self.work / "program"
-        demo = [folder / "demo" / name for name in ("main.c", "host.c", "trace.c")]
-        call(["cc", *flags, "-o", program, folder / "src" / "net.c", *demo, *self.objects])
-        return program
 
 
 def varied_graph(seed):

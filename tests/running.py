@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import resource
 import runpy
 import shutil
 import sys
@@ -44,6 +45,17 @@ def needs(*programs):
     for program in programs:
         if not shutil.which(program):
             pytest.skip(f"needs {program}")
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """Within the block a file ends at `size` bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def assert_one_line(done, word):

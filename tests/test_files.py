@@ -4,11 +4,12 @@ import concurrent.futures
 import errno
 import fcntl
 import os
+import resource
 import subprocess
 import sys
 
 import pytest
-from running import ROOT
+from running import ROOT, largest_file
 
 from gluon_etinynet.cli import open_log
 from gluon_etinynet.files import InputError, atomic_folder, atomic_path, sole_writer, write_text
@@ -51,6 +52,26 @@ def test_what_cannot_be_written_is_one_line(tmp_path, atomic):
             raise AssertionError("the block must not begin")
 
 
+def test_nothing_is_left_where_no_more_files_can_be_opened(tmp_path):
+    """Removing a folder with `shutil.rmtree` takes an open file for each level."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    hoard = []
+    try:
+        with pytest.raises(InputError, match=r"cannot write \S+/a: Too many open files; allow more open files"):
+            with atomic_folder(tmp_path / "a") as folder:
+                (folder / "b" / "c").mkdir(parents=True)
+                (folder / "b" / "c" / "file").write_text("")
+                limit = max(map(int, os.listdir("/proc/self/fd"))) + 4
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+                while True:
+                    hoard.append(os.open(os.devnull, os.O_RDONLY))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for handle in hoard:
+            os.close(handle)
+    assert not list(tmp_path.iterdir())
+
+
 def umask():
     mask = os.umask(0)
     os.umask(mask)
@@ -68,6 +89,13 @@ def test_the_log_is_printed_and_appended(tmp_path, capsys):
     with pytest.raises(InputError, match="cannot write .*: Is a directory; choose another log file"):
         with open_log(tmp_path):
             raise AssertionError("the block must not begin")
+
+
+def test_a_line_of_the_log_that_fits_in_part_is_an_error(tmp_path, capsys):
+    """The system takes what there is room for, and says so only by a count."""
+    with largest_file(5), pytest.raises(InputError, match="a.log: File too large; choose another log file"):
+        with open_log(tmp_path / "a.log") as log:
+            log("a line of more than five letters")
 
 
 HOLD = """
@@ -131,6 +159,7 @@ END = "import sys; from gluon_etinynet import cli\ndef main():\n    {}\ncli.run(
     ("print('x' * 99999)", ">/dev/full", 2, "No space left on device"),
     ("cli.Parser().parse_args(['--help'])", ">/dev/full", 2, "No space left on device"),
     ("print('x'); raise cli.InputError('mine')", ">/dev/full", 2, "mine"),
+    ("raise OSError(24, 'Too many open files', 'a.so')", ">/dev/null", 2, "'a.so'; allow more open files"),
     ("raise cli.InputError('mine')", "2>&-", 2, ""), ("print('\\udce9\\u00e9')", ">/dev/null", 0, ""),
     ("print('\\udce9\\u00e9', file=sys.stderr)", ">/dev/null", 0, "\\udce9\\xe9"),
     ("with cli.open_log('/dev/full') as log: log('x')", ">/dev/null", 2, "cannot write /dev/full: No space left"),

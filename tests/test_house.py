@@ -16,6 +16,8 @@ RANK = {wing: rank for rank, wings in enumerate(ORDER) for wing in wings.split()
 SCRIPTS = ORDER[-1].split()
 LAST = len(ORDER) - 1
 WITHOUT_MXNET = ["integer", "export", "report"]
+UNCHECKED = {"save_parameters", "nd.save", "imwrite"}  # they say nothing of a full disk
+CHECKED = "gluon_etinynet/networks/parameters.py"  # reads back what it wrote
 LINES = 420  # of a module of the package or a script, at most
 
 Import = namedtuple("Import", "line file name alias")  # file: its path, None if it is not ours
@@ -92,6 +94,9 @@ def violations(files):
                 yield f"{path}:{item.line}: the private {item.name} is imported"
         modules = {item.alias for item in ours if item.file != "gluon_etinynet/_mxnet.py"}
         for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and here not in ("benchmarks", "tests") and path != CHECKED:
+                if {node.attr, f"{getattr(node.value, 'attr', '')}.{node.attr}"} & UNCHECKED:
+                    yield f"{path}:{node.lineno}: {node.attr} writes unchecked"
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 if node.value.id in modules and is_private(node.attr):
                     yield f"{path}:{node.lineno}: the private {node.value.id}.{node.attr} is used"
@@ -125,6 +130,9 @@ def test_the_rules_are_kept():
     ("benchmarks/a.py", "import running", "1: tests/running.py is imported"),
     ("tools/a.py", "from launch import main", "1: tools/launch.py is imported"),
     ("gluon_etinynet/a.py", "from . import files", "1: a has no place in the order"),
+    ("gluon_etinynet/quantize/a.py", "def f(path):\n    mx.nd.save(path, {})", "2: save writes unchecked"),
+    ("tools/a.py", "net.save_parameters('a')", "1: save_parameters writes unchecked"),
+    ("gluon_etinynet/detection/a.py", "cv2.imwrite('a.png', image)", "1: imwrite writes unchecked"),
     ("tools/a.py", "\n" * 421, "420: the module goes on"),
 ])
 def test_a_planted_breach_is_named(path, text, breach):

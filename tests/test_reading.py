@@ -1,5 +1,6 @@
 """What users give: text, JSON, folders and devices; each is read, or refused in one line that names it."""
 
+import errno
 import json
 import os
 import zipfile
@@ -40,6 +41,19 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path):
                         (tmp_path, "Is a directory"), (tmp_path / "large", "5368709120 bytes"),
                         (tmp_path / "none", "No such file"), (tmp_path / ("x" * 5000), "name too long")):
         refused(match, reading.read_bytes, path)
+
+
+@pytest.mark.parametrize("number, remedy", [
+    (errno.EACCES, "let this user read it"), (errno.EPERM, "let this user read it"),
+    (errno.EMFILE, "allow more open files .*"), (errno.EIO, "write it anew")])
+def test_the_remedy_is_that_of_the_fault(tmp_path, monkeypatch, number, remedy):
+    def refuse(*arguments):
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / "a").touch()
+    monkeypatch.setattr("builtins.open", refuse)
+    refused(f"^cannot read .*/a: {os.strerror(number)}; {remedy}$", reading.read_bytes, tmp_path / "a",
+            remedy="write it anew")
 
 
 def test_names_and_contents_with_line_breaks_stay_in_one_line(tmp_path):

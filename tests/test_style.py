@@ -8,7 +8,7 @@ import pytest
 from running import ROOT
 
 TOOLS = Path(sys.executable).parent  # the environment's own: other versions format otherwise
-C_SOURCES = sorted(path for path in (ROOT / "gluon_etinynet" / "export" / "c").rglob("*.[ch]"))
+C_SOURCES = sorted([*(ROOT / "gluon_etinynet" / "export" / "c").rglob("*.[ch]"), *(ROOT / "benchmarks").glob("*.c")])
 
 
 def complaints(command, *files):

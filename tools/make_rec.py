@@ -4,6 +4,7 @@ Every record is checked; PREFIX.rec.checked says so, and training does not check
 """
 
 import concurrent.futures
+import errno
 import os
 import random
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 from gluon_etinynet import cli
 from gluon_etinynet.data.images import index_folder, read_image
 from gluon_etinynet.data.record_check import read_index, validate_records
-from gluon_etinynet.files import PARTIAL, sole_writer, write_classes
+from gluon_etinynet.files import PARTIAL, sole_writer, unwritable, write_classes
 from gluon_etinynet.quantities import SEED, THREADS, Quantity
 from gluon_etinynet.reading import InputError, read_lines
 
@@ -68,11 +69,12 @@ def main():
             pack(made, len(items), args)
             check_records(made, len(items))
             write_classes(f"{made}.classes.txt", classes)
-            for extension in (".rec.checked", ".classes.txt", ".lst", ".idx", ".rec"):
+            # Killed from here on, an earlier set has no index: records do not pass with the classes of others.
+            Path(f"{prefix}.idx").unlink(missing_ok=True)
+            for extension in (".rec.checked", ".classes.txt", ".lst", ".rec", ".idx"):
                 os.replace(f"{made}{extension}", f"{prefix}{extension}")
     except OSError as error:
-        raise InputError(f"cannot write {prefix}.rec: {error.strerror or error}; "
-                         "choose another folder or free some space") from error
+        raise unwritable(f"{prefix}.rec", error) from error
     size = os.path.getsize(f"{prefix}.rec") / 1e6
     print(f"{prefix}.rec: {len(items)} pictures, {len(classes)} classes, {size:.1f} MB")
 
@@ -131,8 +133,7 @@ def pack(prefix, samples, args):
                 if rec.exists() and rec.stat().st_size != size:
                     size, since = rec.stat().st_size, time.monotonic()
                 elif time.monotonic() - since > PATIENCE:
-                    raise InputError(f"im2rec has written nothing for {PATIENCE} s; "
-                                     "is there space on the disk?")
+                    raise OSError(errno.EIO, f"im2rec has written nothing for {PATIENCE} s")
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -140,13 +141,14 @@ def pack(prefix, samples, args):
         if process.returncode:
             log.seek(0)
             last = (log.read().strip().splitlines() or [f"status {process.returncode}"])[-1]
-            raise InputError(f"im2rec failed: {last}; is there space on the disk?")
+            wanting = errno.EMFILE if os.strerror(errno.EMFILE) in last else errno.EIO
+            raise OSError(wanting, f"im2rec failed: {last}")
 
 
 def check_records(prefix, samples):
     written = len(read_index(f"{prefix}.idx"))
     if written != samples:
-        raise InputError(f"im2rec has written {written} of {samples} records; is there space on the disk?")
+        raise OSError(errno.EIO, f"im2rec has written {written} of {samples} records")
     validate_records(f"{prefix}.rec", f"{prefix}.idx")
 
 

@@ -37,6 +37,7 @@ from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
 from gluon_etinynet.model_zoo import detector_names, model_names, released_checkpoint
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
+from gluon_etinynet.networks.parameters import save_net
 from gluon_etinynet.quantities import (
     BATCH,
     COUNT,
@@ -198,7 +199,7 @@ def run(args, task, params, settings, save_dir):
     net = load_checkpoint(args.model, params, ctx).net
     losses = task.learn(float_net, net, labels)
     with atomic_path(save_dir / "net.params") as temporary:
-        net.save_parameters(str(temporary))
+        save_net(net, temporary)
     if classes_beside(params):
         write_classes(save_dir / "classes.txt", labels)
     result = {"scheme": args.scheme, "seed": args.seed, "settings": settings, "losses": losses,

@@ -17,6 +17,7 @@ from gluon_etinynet.data.datasets import digits
 from gluon_etinynet.data.sources import ArraySource, Loading
 from gluon_etinynet.files import atomic_path, sole_writer, write_classes, write_json
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
+from gluon_etinynet.networks.parameters import save_net
 from gluon_etinynet.quantities import BATCH, EPOCHS, POSITIVE_RATE, SEED
 from gluon_etinynet.training import Config, evaluate, train
 
@@ -57,7 +58,7 @@ def train_into(save_dir, args):
     history = train(net, train_source, test_source, config, save_dir, resume=True, log=print_some, log_interval=0)
     reestimate_batch_norm(net, [data for data, _ in train_source.epoch(args.num_epochs)])
     with atomic_path(save_dir / "net.params") as temporary:
-        net.save_parameters(str(temporary))
+        save_net(net, temporary)
     result = evaluate(net, test_source)
     write_json(save_dir / "metrics.json", {
         "model": args.model, "data": "scikit-learn digits", "input_size": SIZE, "seed": args.seed,

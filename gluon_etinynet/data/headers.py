@@ -26,7 +26,7 @@ def size_of(content):
     Raises
     ------
     ValueError
-        If it is none of these, or its header is cut off.
+        If it is none of these, its header is cut off, or a chunk of a PNG is longer than the file.
     """
     for magic, read in _READERS:
         if re.match(magic, content, re.DOTALL):
@@ -55,6 +55,16 @@ def _jpeg(content):
         position += 1
         if not (marker in (0, 1) or 0xD0 <= marker <= 0xD8):  # those stand alone, all others have a length
             position += struct.unpack_from(">H", content, position)[0]
+
+
+def _png(content):
+    position, kind = 8, b""
+    while kind != b"IEND" and position < len(content):
+        length, kind = struct.unpack_from(">I4s", content, position)
+        position += 12 + length
+        if position > len(content):  # OpenCV takes memory for what a length says: gigabytes
+            raise ValueError("a chunk goes on behind the end")
+    return struct.unpack_from(">II", content, 16)
 
 
 def _bmp(content):
@@ -99,7 +109,7 @@ def _pnm(content):
 
 
 _READERS = [
-    (rb"\xff\xd8", _jpeg), (rb"\x89PNG\r\n\x1a\n.{4}IHDR", _at(">II", 16)), (rb"BM", _bmp),
+    (rb"\xff\xd8", _jpeg), (rb"\x89PNG\r\n\x1a\n.{4}IHDR", _png), (rb"BM", _bmp),
     (rb"RIFF.{4}WEBP", _webp), (rb"GIF8[79]a", _at("<HH", 6)), (rb"II\x2a\0|MM\0\x2a", _tiff),
     (rb"\0\0\0\x0cjP  \r\n\x87\n", _jpeg2000), (rb"P[1-7]\s", _pnm),
 ]

@@ -16,6 +16,7 @@ import numpy as np
 from ..integer import pixels_to_input
 from ..quantities import CROP_RATIO, SIDE
 from ..reading import InputError, is_file, is_folder, list_folder, parsing, read_bytes, read_lines, read_text
+from .decoders import decode_and_hear
 from .headers import size_of
 
 __all__ = ["read_image", "read_crop", "read_inputs", "use_picture", "decode", "sides", "resize_short", "center_crop",
@@ -45,7 +46,7 @@ def read_image(path):
     Raises
     ------
     InputError
-        If the file is missing, no picture, too large, or a JPEG whose end is missing.
+        If the file is missing, no picture, too large, or damaged as far as its decoder can tell.
     """
     return use_picture(read_bytes(path, LARGEST_BYTES), path)
 
@@ -68,21 +69,27 @@ def decode(content):
     Raises
     ------
     ValueError
-        If it is no picture, a truncated one, or one of more than 100 million pixels.
+        If it is no picture, a truncated one, one whose data are damaged, or one of more than 100 million pixels.
     """
     _check_pixels(*size_of(content))
     # OpenCV fills the missing part of a truncated JPEG with grey and says nothing. Within the
     # compressed data 0xff is always escaped, so the last markers are real ones.
     if content[:2] == b"\xff\xd8" and content.rfind(EOI) < content.rfind(SOS):
         raise ValueError("it is a truncated JPEG")
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    image, complaint = decode_and_hear(content)
     if image is None:
-        raise ValueError("OpenCV cannot decode it")
+        raise ValueError("OpenCV cannot decode it" + (f": {complaint}" if complaint else ""))
+    if complaint:
+        raise ValueError(f"it is damaged: {complaint}")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
+def _too_many(width, height):
+    return width * height > LARGEST_PIXELS
+
+
 def _check_pixels(width, height, what="it has"):
-    if width * height > LARGEST_PIXELS:
+    if _too_many(width, height):
         raise ValueError(f"{what} {width} x {height} pixels, more than {LARGEST_PIXELS}")
 
 
@@ -94,9 +101,13 @@ def sides(width, height, size):
     ValueError
         If that has more than 100 million pixels, as of a strip: the crop of a classifier leaves little of it.
     """
-    resized = (size, int(height * size / width)) if height > width else (int(width * size / height), size)
+    resized = _sides(width, height, size)
     _check_pixels(*resized, f"it has {width} x {height} pixels and, with a short side of {size},")
     return resized
+
+
+def _sides(width, height, size):
+    return (size, int(height * size / width)) if height > width else (int(width * size / height), size)
 
 
 def resize_short(image, size):
@@ -110,16 +121,30 @@ def resize_short(image, size):
 def center_crop(image, size, crop_ratio):
     """Resize the short side to `size` / `crop_ratio` pixels and cut the `size` x `size` ones in the centre.
 
+    Of a strip too long to be resized whole, the middle is resized.
+
     Raises
     ------
     ValueError
-        As of `sides`; or InputError, if a number is not possible.
+        As of `sides`, of the middle of a strip; or InputError, if a number is not possible.
     """
     SIDE.check("size", size)
     CROP_RATIO.check("crop_ratio", crop_ratio)
-    image = resize_short(image, math.ceil(size / crop_ratio))
+    short = math.ceil(size / crop_ratio)
+    # Only where it must be: OpenCV rounds otherwise in another place of the picture.
+    if _too_many(*_sides(image.shape[1], image.shape[0], short)):
+        image = _middle(image)
+    image = resize_short(image, short)
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return image[top:top + size, left:left + size]
+
+
+def _middle(image):
+    """The middle of a strip, twice as long as wide, as near to its centre as pixels allow."""
+    height, width = image.shape[:2]
+    short = min(height, width)
+    top, left = (max(0, side // 2 - short) for side in (height, width))
+    return image[top:height - top, left:width - left]
 
 
 def preprocess(image, size=224, crop_ratio=0.875):

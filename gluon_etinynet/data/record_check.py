@@ -20,15 +20,14 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from .. import cli
 from ..files import write_json
 from ..reading import InputError, open_file, read_bytes, read_json
+from .decoders import decode_and_hear
 from .headers import size_of
 from .images import LARGEST_BYTES, sides
 
@@ -176,7 +175,7 @@ def read_record(file, begin, end):
     return label, payload[HEADER.size + 4 * flag:]
 
 
-def _check_record(file, begin, end, complaints):
+def _check_record(file, begin, end):
     """The label of a record, or a ValueError saying what is wrong with it."""
     label, picture = read_record(file, begin, end)
     if not (math.isfinite(label) and label >= 0 and label == int(label)):
@@ -186,43 +185,20 @@ def _check_record(file, begin, end, complaints):
     try:
         sides(*size_of(picture), RESIZED)
         # At an eighth of the size everything is parsed, but fewer pixels are made.
-        image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
+        image, complaint = decode_and_hear(picture, cv2.IMREAD_REDUCED_COLOR_8)
     except (ValueError, cv2.error) as error:
         raise ValueError(f"its picture cannot be decoded ({getattr(error, 'err', error)})") from error
-    complaint = complaints()
     if image is None:
-        raise ValueError("its picture cannot be decoded")
+        raise ValueError("its picture cannot be decoded" + (f" ({complaint})" if complaint else ""))
     if complaint:
         raise ValueError(f"its picture is damaged ({complaint})")
     return int(label)
-
-
-class _Complaints:
-    """What libjpeg writes to standard error, the only place where it tells of damaged data."""
-
-    def __init__(self):
-        self.log = tempfile.TemporaryFile()
-        sys.stderr = os.fdopen(os.dup(2), "w")
-        os.dup2(self.log.fileno(), 2)
-
-    def __call__(self):
-        length = os.fstat(2).st_size
-        if not length:
-            return ""
-        text = os.pread(2, length, 0).decode(errors="replace").strip().splitlines()
-        os.ftruncate(2, 0)
-        os.lseek(2, 0, os.SEEK_SET)
-        # Some cameras and editors leave a few bytes of padding before the end marker.
-        harmless = re.compile(r"\b[1-4] extraneous bytes before marker 0xd9")
-        serious = [line for line in text if not harmless.search(line)]
-        return serious[0] if serious else ""
 
 
 def main():
     """Check every `parts`-th record; one line for each before it is read, or for what is wrong."""
     rec, idx, part, parts = sys.argv[1:]
     cv2.setNumThreads(1)
-    complaints = _Complaints()
     entries = read_index(idx)
     ends = [begin for _, begin in entries[1:]] + [os.path.getsize(rec)]
     largest = 0
@@ -233,7 +209,7 @@ def main():
             key, begin = entries[number]
             _say("reading", number, f"record {key} (byte {begin})")
             try:
-                largest = max(largest, _check_record(file, begin, ends[number], complaints))
+                largest = max(largest, _check_record(file, begin, ends[number]))
             except Exception as error:  # whatever a damaged picture makes a decoder raise
                 _say("damaged", number, f"record {key} (byte {begin}): {error}")
     _say("largest", largest, "")

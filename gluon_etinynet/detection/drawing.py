@@ -76,4 +76,5 @@ def contact_sheet(pictures, captions, columns=4, side=400):
 def write_image(path, image):
     """Write uint8 RGB as a picture, whole or not at all; the extension names the format."""
     with atomic_path(path) as temporary:
-        cv2.imwrite(str(temporary), image[:, :, ::-1])
+        # OpenCV's own writing says nothing of a full disk.
+        temporary.write_bytes(cv2.imencode(temporary.suffix, image[:, :, ::-1])[1].tobytes())

@@ -314,7 +314,7 @@ def _check_weight(node, channels):
     weight, quant = node.attrs["weight"], node.attrs["weight_quant"]
     _require(isinstance(quant, QuantParams) and quant.zero_point == 0 and quant.axis == 0
              and isinstance(quant.scale, tuple) and len(quant.scale) == channels
-             and all(np.isfinite(s) and s > 0 for s in quant.scale), node,
+             and all(isinstance(s, float) and 0 < s < float("inf") for s in quant.scale), node,
              f"weight_quant must hold {channels} positive scales on axis 0 and zero point 0")
     _require(quant.bits in (2, 3, 4, 8), node, f"weights of {quant.bits} bits are not supported")
     _require(np.abs(weight.astype(np.int16)).max() <= weight_limit(quant.bits), node,

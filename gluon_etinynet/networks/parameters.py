@@ -1,5 +1,7 @@
-"""Loading checkpoints, ours and the authors', so that every array is accounted for."""
+"""Checkpoints: loading ours and the authors' so that every array is accounted for, saving all of a network or none.
+"""
 
+import errno
 from collections import namedtuple
 
 import numpy as np
@@ -8,11 +10,45 @@ from .._mxnet import mx
 from ..files import InputError
 from .params_file import read_params
 
-__all__ = ["load_parameters", "load_features", "read_checkpoint", "structural_names", "Contents",
-           "contents_of", "check_finite"]
+__all__ = ["save_net", "save_arrays", "load_parameters", "load_features", "read_checkpoint", "structural_names",
+           "Contents", "contents_of", "check_finite"]
 
 # Arrays of a whole network that its backbone has no use for.
 HEADS = ("output.", "extra.", "class_predictors.", "box_predictors.", "anchor_generators.")
+
+
+def save_net(net, path):
+    """`net.save_parameters`, with a failed or short write turned into OSError.
+
+    Parameters
+    ----------
+    net : HybridBlock
+    path : str or Path
+        As `atomic_path` yields it.
+
+    Raises
+    ------
+    OSError
+        If the file did not get whole onto the disk.
+    InputError
+        If a parameter is not finite; it is named.
+    """
+    check_finite(net)
+    _saved(path, lambda: net.save_parameters(str(path)))
+
+
+def save_arrays(path, arrays):
+    """`mx.nd.save` of a dict from str to NDArray; for the rest as `save_net`."""
+    _require_finite((name, array.asnumpy()) for name, array in arrays.items())
+    _saved(path, lambda: mx.nd.save(str(path), arrays))
+
+
+def _saved(path, save):
+    try:
+        save()
+        read_params(path)  # on a full disk MXNet leaves half a file and says nothing
+    except (mx.base.MXNetError, InputError) as error:
+        raise OSError(errno.EIO, "the weights did not get whole onto the disk, which may be full") from error
 
 
 def load_parameters(net, path, ctx=None):
@@ -169,7 +205,12 @@ def contents_of(arrays, path):
 
 def check_finite(net):
     """Refuse a network with parameters that are not finite; InputError names the first."""
-    for name, parameter in net._collect_params_with_prefix().items():
-        if not np.isfinite(parameter.data().asnumpy()).all():
+    _require_finite((name, parameter.list_data()[0].asnumpy())
+                    for name, parameter in net._collect_params_with_prefix().items())
+
+
+def _require_finite(arrays):
+    for name, array in arrays:
+        if not np.isfinite(array).all():
             raise InputError(f"{name} holds values that are not finite; the network is damaged, or its "
                              "training diverged")

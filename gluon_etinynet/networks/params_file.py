@@ -56,6 +56,9 @@ def read_params(path):
         If the file is missing, truncated or damaged, or not of this kind; or if a value is not finite.
     """
     content = read_bytes(path)
+    if content[:4] == b"PK\3\4":
+        raise InputError(f"{path} is an .npz archive, as MXNet 2 saves parameters, and no .params file; write it anew: "
+                         "mxnet.nd.save(FILE, {name: mxnet.nd.array(a) for name, a in numpy.load(NPZ).items()})")
     with parsing(path, "fetch or save it again", "is not a whole MXNet .params file"):
         arrays = _parse(_Reader(content))
         infinite = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]

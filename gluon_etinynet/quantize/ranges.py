@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..networks.blocks import imperative
+from ..reading import InputError
 from .qat import choose_qparams, feature_map_quantisers
 
 __all__ = ["calibrate", "observe_feature_maps", "set_best_range"]
@@ -53,16 +54,20 @@ def observe_feature_maps(net, batches, see):
 
     Parameters, errors
     ------------------
-    As for `calibrate`.
+    As for `calibrate`; and InputError if a feature map is not finite.
     """
-    quantisers = list(feature_map_quantisers(net).values())
+    quantisers = {quantiser: name for name, quantiser in feature_map_quantisers(net).items()}
     if not quantisers:
         raise ValueError("the network has no feature map to calibrate; prepare it with act_bits=8")
     if not batches:
         raise ValueError("ranges cannot be calibrated without a batch")
 
     def hook(quantiser, inputs):
-        see(quantiser, inputs[0].asnumpy())
+        values = inputs[0].asnumpy()
+        if not np.isfinite(values).all():
+            raise InputError(f"the feature map at {quantisers[quantiser]} is not finite; the network is damaged, or "
+                             "its training diverged: train it with a lower learning rate")
+        see(quantiser, values)
 
     with imperative(net):
         hooks = [quantiser.register_forward_pre_hook(hook) for quantiser in quantisers]

@@ -18,6 +18,7 @@ from ..cli import progress
 from ..files import InputError, atomic_path, write_json
 from ..networks.batch_norm import frozen_batch_norm, reestimate_batch_norm
 from ..networks.layers import chain
+from ..networks.parameters import save_arrays
 from ..networks.params_file import read_params
 from ..reading import is_file, parsing, read_record
 from .qat import quantised_convolutions
@@ -269,7 +270,7 @@ class _State:
         if self.trainer is not None:
             arrays.update(self._optimiser())
         with atomic_path(self._arrays(done)) as temporary:
-            mx.nd.save(str(temporary), arrays)
+            save_arrays(temporary, arrays)
         write_json(self._index(), self.content)
         if is_file(self._arrays(done - 1)):
             self._arrays(done - 1).unlink()

@@ -10,13 +10,13 @@ It is written under another name and renamed when all of it is on the disk. MXNe
 ``Trainer.save_states`` is a pickle, which can run code when it is loaded: it is not used.
 """
 
-import errno
 import json
 import shutil
 from pathlib import Path
 
 from .._mxnet import mx
 from ..files import InputError, atomic_folder, npz_bytes, sha256
+from ..networks.parameters import save_net
 from ..networks.params_file import read_params
 from ..npz import read_npz
 from ..reading import is_folder, list_folder, parsing, read_json
@@ -66,15 +66,6 @@ def save_checkpoint(save_dir, net, trainer, names, record):
                          f"({earlier[0] if earlier else 'there is none yet'})") from error
     for old in _folders(save_dir)[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
-
-
-def save_net(net, path):
-    """`net.save_parameters`, with a failed or short write turned into OSError."""
-    try:
-        net.save_parameters(str(path))
-        read_params(path)  # on a full disk MXNet leaves half a file and says nothing
-    except (mx.base.MXNetError, InputError) as error:
-        raise OSError(errno.EIO, "the weights did not get whole onto the disk, which may be full") from error
 
 
 def _folders(save_dir):

@@ -1,12 +1,16 @@
 """What people look at while a network trains: metrics as JSON lines, a picture, a TensorBoard log."""
 
 import json
+import os
+import socket
 import statistics
+import struct
+import time
 from pathlib import Path
 
-from ..files import InputError, atomic_path, write_text
+from ..files import InputError, atomic_path, unwritable, write_text
 
-__all__ = ["write_metrics", "draw_curves", "tensorboard_writer"]
+__all__ = ["write_metrics", "draw_curves", "tensorboard_log"]
 
 
 def write_metrics(save_dir, history):
@@ -24,6 +28,7 @@ def draw_curves(path, history):
     history : list of dict
         As `gluon_etinynet.training.train` returns it, one epoch at least.
     """
+    _take_matplotlib_without_home()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -55,17 +60,52 @@ def draw_curves(path, history):
         figure.savefig(temporary, dpi=120)
 
 
-def tensorboard_writer(folder, first_epoch):
-    """Open a TensorBoard log; points from `first_epoch` on, of an earlier run, are hidden.
+def _take_matplotlib_without_home():
+    """Where there is no home folder matplotlib cannot be imported; told of one that cannot be, it makes its own."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ.setdefault("MPLCONFIGDIR", os.devnull)
+
+
+def tensorboard_log(folder, first_epoch):
+    """Begin a TensorBoard log; points from `first_epoch` on, of an earlier run, are hidden.
+
+    tensorboardX's own writer is a thread, which a full disk ends with a traceback.
+
+    Returns
+    -------
+    callable
+        ``add(epoch, row)`` appends the numbers of a row of the history.
 
     Raises
     ------
     InputError
-        If tensorboardX is not installed.
+        If tensorboardX is not installed, or the log cannot be written, then or later.
     """
     try:
-        from tensorboardX import SummaryWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+        from tensorboardX.record_writer import masked_crc32c
+        from tensorboardX.summary import scalar
     except ImportError as error:
         raise InputError("a TensorBoard log needs tensorboardX: "
                          "pip install 'gluon_etinynet[tensorboard]'") from error
-    return SummaryWriter(str(folder), purge_step=first_epoch)
+    path = Path(folder) / f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}"
+
+    def append(events):
+        content = b""
+        for event in events:
+            event.wall_time = time.time()
+            data = event.SerializeToString()
+            length = struct.pack("<Q", len(data))
+            content += length + struct.pack("<I", masked_crc32c(length)) + data + struct.pack("<I", masked_crc32c(data))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "ab") as file:
+                file.write(content)
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+    append([Event(step=first_epoch, file_version="brain.Event:2"),
+            Event(step=first_epoch, session_log=SessionLog(status=SessionLog.START))])
+    return lambda epoch, row: append(Event(step=epoch, summary=scalar(name, value)) for name, value in row.items())

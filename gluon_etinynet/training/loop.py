@@ -22,9 +22,10 @@ from ..cli import progress
 from ..data.sources import seed_of
 from ..files import InputError, atomic_path, sole_writer
 from ..networks.batch_norm import hold_statistics
+from ..networks.parameters import save_net
 from ..quantities import EPOCHS, MOMENTUM, PERIOD, POSITIVE_RATE, RATE, SEED, SHARE
-from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint, save_net
-from .curves import draw_curves, tensorboard_writer, write_metrics
+from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint
+from .curves import draw_curves, tensorboard_log, write_metrics
 from .distributed import ALONE
 from .evaluation import LAG, Accuracy, cross_entropy, evaluate, shares
 
@@ -199,7 +200,7 @@ def _trained(net, train_source, validation_source, config, save_dir, ctx, task, 
     workers.start(trainer._params, len(history), len(train_source))
     if first:
         write_metrics(save_dir, history)  # a first write: an unwritable folder shows now, not after an epoch
-    board = tensorboard_writer(tensorboard, len(history)) if tensorboard and first else None
+    board = tensorboard_log(tensorboard, len(history)) if tensorboard and first else None
 
     drawn = 0
     for epoch in range(len(history), config.epochs):
@@ -228,11 +229,7 @@ def _trained(net, train_source, validation_source, config, save_dir, ctx, task, 
             draw_curves(save_dir / "training.png", history)
             drawn = time.time()
         if board:
-            for name, value in row.items():
-                board.add_scalar(name, value, epoch)
-            board.flush()
-    if board:
-        board.close()
+            board(epoch, row)
     return history
 
 

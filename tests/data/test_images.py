@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import struct
 import zlib
 
@@ -14,6 +15,7 @@ from gluon_etinynet import InputError
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data.headers import size_of
 from gluon_etinynet.data.images import (
+    center_crop,
     decode,
     index_folder,
     pictures_below,
@@ -179,12 +181,34 @@ def test_sides_are_read_off_the_header(extension):
             assert size_of(content[:length]) == (133, 80)
 
 
-@pytest.mark.parametrize("shape", [(1, 60000), (60000, 1), (300000, 1), (2, 100000)])
-def test_a_strip_is_refused_where_its_short_side_is_resized(shape, tmp_path):
-    cv2.imwrite(str(tmp_path / "strip.png"), np.zeros(shape, np.uint8))
-    assert read_image(tmp_path / "strip.png").shape == (*shape, 3)
-    with pytest.raises(InputError, match="strip.png is not a picture that can be used .* pixels"):
-        read_inputs([tmp_path / "strip.png"], 224)
+def between(values, positions):
+    """Linear interpolation, the ends going on."""
+    return np.interp(positions, np.arange(len(values)) + 0.5, values)
+
+
+@pytest.mark.parametrize("shape", [(1, 60000), (60000, 1), (60001, 1), (300000, 1), (2, 100000), (3, 100001)])
+@pytest.mark.parametrize("size, ratio", [(224, 0.875), (250, 1.0)])
+def test_the_centre_of_a_strip_is_what_is_read(shape, size, ratio, tmp_path):
+    """Bilinear resizing after its formula, for the pixels of the crop alone."""
+    draw = np.random.RandomState(0)
+    long, short = (draw.randint(0, 256, extent).astype(float) for extent in (max(shape), min(shape)))
+    strip = np.rint(np.add.outer(long, short) / 2).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "strip.png"), strip if shape[0] > shape[1] else strip.T)
+    (found,), resized = read_inputs([tmp_path / "strip.png"], size, ratio), math.ceil(size / ratio)
+    scale = min(shape) / resized
+    begins = (int(max(shape) / scale) - size) // 2, (resized - size) // 2
+    rows, columns = ((np.arange(size) + begin + 0.5) * scale for begin in begins)
+    expected = np.add.outer(between(long, rows), between(short, columns)) / 2 - 128
+    expected = expected if shape[0] > shape[1] else expected.T
+    # The whole and its middle begin at most a pixel of the crop apart, which is a step of 255 * scale.
+    assert abs(found - expected).max() <= 255 * scale + 2
+
+
+def test_a_picture_that_is_resized_whole_stays_as_it_was():
+    image = texture(40, 4000)
+    resized = cv2.resize(image, (25600, 256), interpolation=cv2.INTER_LINEAR)
+    assert resized.size > 19_000_000
+    np.testing.assert_array_equal(center_crop(image, 224, 0.875), resized[16:240, 12688:12912])
 
 
 def test_more_pixels_than_are_read_are_refused_by_the_header(tmp_path):

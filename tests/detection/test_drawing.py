@@ -1,8 +1,12 @@
 """Pictures with boxes, and sheets of them."""
 
 import numpy as np
+import pytest
+from running import largest_file
 
-from gluon_etinynet.detection.drawing import contact_sheet, draw_detections
+from gluon_etinynet import InputError
+from gluon_etinynet.data.images import read_image
+from gluon_etinynet.detection.drawing import contact_sheet, draw_detections, write_image
 
 
 def test_long_captions_do_not_run_into_each_other():
@@ -20,3 +24,12 @@ def test_best_detection_is_on_top_and_its_label_can_be_read():
     assert drawn[200, 100].tolist() == [255, 38, 38]  # red, the first of three hues
     label = drawn[85:99, 101:130].reshape(-1, 3).astype(int)
     assert np.ptp(label @ [0.299, 0.587, 0.114]) > 80, "text and ground differ"
+
+
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path):
+    picture = np.random.RandomState(0).randint(0, 256, (40, 40, 3)).astype(np.uint8)
+    with largest_file(2000), pytest.raises(InputError, match="cannot write .*/a.png: File too large; choose another"):
+        write_image(tmp_path / "a.png", picture)
+    assert not list(tmp_path.iterdir())
+    write_image(tmp_path / "a.png", picture)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), picture)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from running import largest_file
 
 from gluon_etinynet import InputError, read_params
 from gluon_etinynet._mxnet import mx
+from gluon_etinynet.networks.parameters import save_arrays, save_net
 
 ARRAYS = {
     "a.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4),
@@ -87,3 +89,35 @@ def test_missing_file_and_folder(tmp_path):
         read_params(tmp_path / "none.params")
     with pytest.raises(InputError):
         read_params(tmp_path)
+
+
+def small_net(value=1.0):
+    net = mx.gluon.nn.Dense(30, in_units=30)
+    net.initialize(mx.init.Constant(value))
+    return net
+
+
+@pytest.mark.parametrize("size", [0, 100, 3000])
+def test_half_a_file_is_an_error(tmp_path, size):
+    """MXNet says nothing of a full disk; the whole file has 3837 bytes."""
+    path, net = tmp_path / "a.params", small_net()
+    for save in (lambda: save_net(net, path), lambda: save_arrays(path, {"a": mx.nd.ones((30, 30))})):
+        with largest_file(size), pytest.raises(OSError, match="did not get whole onto the disk"):
+            save()
+        save()
+    save_net(net, path)
+    assert read_params(path)["weight"].shape == (30, 30)
+
+
+def test_what_is_not_finite_is_not_saved(tmp_path):
+    for save in (lambda: save_net(small_net(np.nan), tmp_path / "a"),
+                 lambda: save_arrays(tmp_path / "a", {"weight": mx.nd.array([np.inf])})):
+        with pytest.raises(InputError, match="^weight holds values that are not finite"):
+            save()
+    assert not (tmp_path / "a").exists()
+
+
+def test_an_archive_of_mxnet_2_is_named_with_the_remedy(tmp_path):
+    np.savez(tmp_path / "net.npz", **ARRAYS)
+    with pytest.raises(InputError, match=r"net.npz is an .npz archive, as MXNet 2 .*; write it anew: mxnet.nd.save"):
+        read_params(tmp_path / "net.npz")

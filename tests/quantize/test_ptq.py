@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_networks import SIZE, batch, pictures, small_net
 
-from gluon_etinynet import lower, quantise
+from gluon_etinynet import InputError, lower, quantise
 from gluon_etinynet.networks.blocks import copied
 from gluon_etinynet.quantize.qat import feature_map_quantisers, quantised_convolutions
 
@@ -48,6 +48,16 @@ def test_refusals():
         quantise(small_net(), pictures(4), steps=3)
     with pytest.raises(ValueError, match="fewer than one batch"):
         quantise(small_net(), pictures(4), "asq", 4)
+
+
+def test_a_network_that_diverged_is_one_line(recwarn):
+    """Its weights are finite, what it makes of pictures is not."""
+    net = small_net()
+    for parameter in net.collect_params(".*gamma").values():
+        parameter.set_data(parameter.data() * 1e9)
+    with pytest.raises(InputError, match=r"^the feature map at features\.\S+ is not finite; .* lower learning rate$"):
+        quantise(net, pictures(4))
+    assert not [each for each in recwarn if each.category is RuntimeWarning]
 
 
 def test_a_copy_is_a_network_of_its_own():

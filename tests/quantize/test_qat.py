@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from running import largest_file
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.files import InputError
@@ -380,6 +381,18 @@ def test_damping_keeps_weights_off_the_boundaries_between_levels():
                                    for layer in quantised_convolutions(student).values()])
     assert errors[0] > 1.3 / 12  # 1 / 12 would be anywhere between the levels
     assert errors[0.3] < 0.75 * errors[0]
+
+
+def test_a_full_disk_keeps_no_half_state(tmp_path):
+    net, options = small_net(), dict(steps=2, batch_size=16, report=lambda line: None)
+    whole, quantised = (prepare_qat(copy_of(net), "asq", 2) for _ in range(2))
+    losses = reconstruct(net, whole, pixels(64), **options)
+    with largest_file(3000), pytest.raises(InputError, match=r"cannot write \S+/reconstruct-01.params: .*free some"):
+        reconstruct(net, quantised, pixels(64), state_dir=tmp_path, **options)
+    assert not list(tmp_path.iterdir())
+    again = prepare_qat(copy_of(net), "asq", 2)
+    assert reconstruct(net, again, pixels(64), state_dir=tmp_path, **options) == losses
+    np.testing.assert_array_equal(again(images()).asnumpy(), whole(images()).asnumpy())
 
 
 def test_distillation_lowers_its_loss_and_can_be_taken_up_again(tmp_path):

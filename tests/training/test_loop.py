@@ -2,20 +2,15 @@
 
 import json
 import math
-import os
-import pickle
-import random
 import re
-import resource
-import shutil
-import signal
+import struct
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from running import ROOT, largest_file
+from small_trainings import Broken, assert_same_bits, config, make_net, make_source, pictures, stop, weights
 
 from gluon_etinynet import training
 from gluon_etinynet._mxnet import mx
@@ -23,64 +18,9 @@ from gluon_etinynet.data import ArraySource, Loading
 from gluon_etinynet.files import InputError
 from gluon_etinynet.networks.params_file import read_params
 from gluon_etinynet.training import checkpoint
+from gluon_etinynet.training.curves import tensorboard_log
 
 nn = mx.gluon.nn
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def pictures(samples=64, classes=4, size=8, seed=3):
-    """Random pictures, each with the brightness of its class."""
-    draw = np.random.RandomState(seed)
-    labels = draw.randint(0, classes, samples)
-    images = draw.randint(0, 256, (samples, size, size, 3)) // 4 + labels[:, None, None, None] * 60
-    return images.clip(0, 255).astype(np.uint8), labels
-
-
-def make_source(samples=64, batch_size=16, train=True, seed=5):
-    return ArraySource(*pictures(samples), Loading(batch_size, train=train, seed=seed), flip=train)
-
-
-def make_net(channels=8):
-    """With BN, whose running statistics a checkpoint must hold, and dropout, which draws random numbers."""
-    net = nn.HybridSequential()
-    net.add(nn.Conv2D(channels, 3, in_channels=3, activation="relu"), nn.BatchNorm(in_channels=channels),
-            nn.GlobalAvgPool2D(), nn.Dropout(0.2), nn.Dense(4, in_units=channels))
-    return net
-
-
-def config(**changes):
-    return training.Config(**dict({"epochs": 4, "lr": 0.02, "seed": 7}, **changes))
-
-
-def weights(net):
-    return {name: parameter.data().asnumpy() for name, parameter in net._collect_params_with_prefix().items()}
-
-
-def assert_same_bits(a, b):
-    assert list(a) == list(b)
-    for name in a:
-        assert a[name].tobytes() == b[name].tobytes(), f"{name} differs by up to {abs(a[name] - b[name]).max()}"
-
-
-class Broken:
-    """A source whose epoch `number` calls `happen(data)` for its batch `batch`."""
-
-    def __init__(self, source, epoch, batch, happen):
-        self.__dict__.update(source.__dict__)
-        self.source, self.where, self.happen = source, (epoch, batch), happen
-
-    def __len__(self):
-        return len(self.source)
-
-    def epoch(self, number):
-        for batch, (data, label) in enumerate(self.source.epoch(number)):
-            if (number, batch) == self.where:
-                data = self.happen(data)
-            yield data, label
-
-
-def stop(_):
-    raise KeyboardInterrupt
 
 
 def test_defaults_are_the_papers_recipe():
@@ -239,6 +179,24 @@ def test_what_people_look_at(tmp_path):
     assert history[-1]["training_accuracy"] > history[0]["training_accuracy"]
 
 
+HOMELESS = """
+import os, pwd, sys
+def getpwuid(number):
+    raise KeyError(number)
+pwd.getpwuid = getpwuid
+for name in ("HOME", "MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+    os.environ.pop(name, None)
+from gluon_etinynet.training.curves import draw_curves
+draw_curves(sys.argv[1], [{"epoch": 0, "training_loss": 1.0}])
+"""
+
+
+def test_curves_need_no_home(tmp_path):
+    """As in a container whose user has no name: matplotlib looks for a home when it is imported."""
+    subprocess.run([sys.executable, "-c", HOMELESS, tmp_path / "a.png"], cwd=ROOT, check=True)
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
 class GoodOnce:
     """A validation source whose labels are right only when it is read for the second time."""
 
@@ -294,100 +252,6 @@ def test_float16_keeps_float32_master_weights(tmp_path):
         np.testing.assert_array_equal(master.astype(np.float16), weights(whole)["weight"])
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """The weights after a training to which nothing has happened."""
-    net = make_net()
-    training.train(net, make_source(), None, config(), tmp_path_factory.mktemp("whole"), log=lambda line: None)
-    return weights(net)
-
-
-@pytest.mark.parametrize("changes", [{}, {"optimizer": "nag"}, {"momentum": 0.0}])
-def test_a_resumed_training_has_the_same_bits(tmp_path, changes, monkeypatch):
-    def refuse(*args, **kwargs):
-        raise AssertionError("a pickle")
-
-    whole, resumed, lines = make_net(), make_net(), []
-    training.train(whole, make_source(), None, config(**changes), tmp_path / "whole", log=lambda line: None)
-    for name in ("load", "loads", "dump", "dumps"):
-        monkeypatch.setattr(pickle, name, refuse)
-    with pytest.raises(KeyboardInterrupt):
-        training.train(make_net(), Broken(make_source(), 2, 1, stop), None, config(**changes), tmp_path / "resumed",
-                       log=lambda line: None)
-    training.train(resumed, make_source(), None, config(**changes), tmp_path / "resumed", resume=True, log=lines.append)
-    assert lines[0].startswith("resuming after epoch 1 ")
-    assert_same_bits(weights(whole), weights(resumed))
-    assert len((tmp_path / "resumed" / "metrics.jsonl").read_text().splitlines()) == 4
-
-
-def test_the_test_above_can_fail(tmp_path, whole, monkeypatch):
-    """Without the momenta the resumed training ends elsewhere."""
-    resumed = make_net()
-    with pytest.raises(KeyboardInterrupt):
-        training.train(make_net(), Broken(make_source(), 2, 1, stop), None, config(), tmp_path / "resumed",
-                       log=lambda line: None)
-    monkeypatch.setattr(checkpoint, "_flat", lambda state: [])
-    training.train(resumed, make_source(), None, config(), tmp_path / "resumed", resume=True, log=lambda line: None)
-    with pytest.raises(AssertionError, match="differs"):
-        assert_same_bits(whole, weights(resumed))
-
-
-@pytest.fixture(scope="module")
-def two_epochs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("two")
-    with pytest.raises(KeyboardInterrupt):
-        training.train(make_net(), Broken(make_source(), 2, 0, stop), None, config(), folder, log=lambda line: None)
-    return folder
-
-
-@pytest.fixture
-def trained(two_epochs, tmp_path):
-    """A folder with a training of two epochs out of four."""
-    return shutil.copytree(two_epochs, tmp_path / "trained")
-
-
-def flip_a_bit(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 4
-    path.write_bytes(content)
-
-
-@pytest.mark.parametrize("file", ["net.params", "optimizer.npz", "checkpoint.json"])
-@pytest.mark.parametrize("damage", [flip_a_bit, Path.unlink, lambda path: os.truncate(path, 100)],
-                         ids=["bit", "missing", "truncated"])
-def test_a_damaged_checkpoint_is_passed_over(trained, whole, file, damage):
-    if (file, damage) == ("checkpoint.json", flip_a_bit):
-        (trained / "epoch-0001" / file).write_text("{}")
-    else:
-        damage(trained / "epoch-0001" / file)
-    net, lines = make_net(), []
-    training.train(net, make_source(), None, config(), trained, resume=True, log=lines.append)
-    assert re.match(r"passing over the damaged checkpoint \S+epoch-0001 \(.*\)$", lines[0])
-    assert lines[1].startswith("resuming after epoch 0 ")
-    assert_same_bits(weights(net), whole)
-
-
-def test_another_training_is_not_resumed(trained):
-    def resume(net, source, options):
-        training.train(net, source, None, options, trained, resume=True)
-
-    with pytest.raises(InputError, match=r"another architecture: 0.weight has shape \(8, 3, 3, 3\) there and \(16, 3,"):
-        resume(make_net(16), make_source(), config())
-    with pytest.raises(InputError, match="lr=0.02 and not 0.05"):
-        resume(make_net(), make_source(), config(lr=0.05))
-    with pytest.raises(InputError, match="batch_size=16 and not 8"):
-        resume(make_net(), make_source(batch_size=8), config())
-    with pytest.raises(InputError, match="resume it, or choose another save_dir"):
-        training.train(make_net(), make_source(), None, config(), trained)
-    resume(make_net(), make_source(), config())
-
-
-def test_resume_without_a_checkpoint_starts(tmp_path):
-    lines = []
-    training.train(make_net(), make_source(), None, config(epochs=1), tmp_path, resume=True, log=lines.append)
-    assert lines[0].startswith("no checkpoint in ")
-
-
 @pytest.mark.parametrize("batch", [0, 2, 3])
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path, batch):
     source = Broken(make_source(), 1, batch, lambda data: data * float("inf"))
@@ -410,37 +274,11 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     assert not list(tmp_path.glob("epoch-*"))
 
 
-def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, whole):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def fill(data):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (700, hard))  # the next file breaks off there
-        return data
-
-    net = make_net()
-    try:
-        with pytest.raises(InputError, match=r"cannot write \S+epoch-0002: .*resume from the last .*epoch-0001\)$"):
-            training.train(make_net(), Broken(make_source(), 2, 0, fill), None, config(), tmp_path / "a",
-                           log=lambda line: None)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert sorted(path.name for path in (tmp_path / "a").glob("*epoch*")) == ["epoch-0000", "epoch-0001"]
-    assert not list((tmp_path / "a").glob(".partial*"))
-    training.train(net, make_source(), None, config(), tmp_path / "a", resume=True, log=lambda line: None)
-    assert_same_bits(weights(net), whole)
-
-
 def test_an_unwritable_folder_is_named_before_the_first_epoch(tmp_path):
     (tmp_path / "file").write_text("")
     started = Broken(make_source(), 0, 0, stop)
     with pytest.raises(InputError, match="cannot write .*file/runs: Not a directory"):
         training.train(make_net(), started, None, config(), tmp_path / "file" / "runs")
-
-
-def test_a_checkpoint_loads_without_pickle(trained):
-    with np.load(trained / "epoch-0001" / "optimizer.npz", allow_pickle=False) as archive:
-        assert sorted(archive.files) == ["0.bias:0", "0.weight:0", "1.beta:0", "1.gamma:0", "4.bias:0", "4.weight:0"]
-        assert all(np.isfinite(archive[name]).all() and archive[name].any() for name in archive.files)
 
 
 def test_a_tensorboard_log_has_every_epoch_or_names_the_package(tmp_path, monkeypatch):
@@ -458,6 +296,52 @@ def test_a_tensorboard_log_has_every_epoch_or_names_the_package(tmp_path, monkey
     assert content.count(b"training_loss") == 4
 
 
+def masked_checksum(data):
+    """CRC-32C bit by bit, as TFRecord masks it."""
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0x82f63b78 * (crc & 1)
+    crc ^= 0xffffffff
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff)
+
+
+def events(folder):
+    """All events of a TensorBoard log without their times, each record checked against its length and checksums."""
+    event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
+    (path,), found = folder.iterdir(), []
+    content = path.read_bytes()
+    while content:
+        length, = struct.unpack("<Q", content[:8])
+        data = content[12:12 + length]
+        assert content[8:12] == masked_checksum(content[:8])
+        assert content[12 + length:16 + length] == masked_checksum(data)
+        found.append(event_pb2.Event.FromString(data))
+        found[-1].ClearField("wall_time")
+        content = content[16 + length:]
+    return found
+
+
+def test_a_tensorboard_log_is_what_tensorboardx_writes(tmp_path):
+    tensorboard = pytest.importorskip("tensorboardX")
+    rows = [{"epoch": 2, "loss": 0.5}, {"epoch": 3, "loss": 0.25, "top1": 1.0}]
+    add = tensorboard_log(tmp_path / "ours", 2)
+    theirs = tensorboard.SummaryWriter(str(tmp_path / "theirs"), purge_step=2)
+    for row in rows:
+        add(row["epoch"], row)
+        for name, value in row.items():
+            theirs.add_scalar(name, value, row["epoch"])
+    theirs.close()
+    found = events(tmp_path / "ours")
+    assert len(found) == 7 and found == events(tmp_path / "theirs")[1:]  # theirs begins with the version twice
+    (path,) = (tmp_path / "ours").iterdir()
+    with largest_file(path.stat().st_size + 10), pytest.raises(InputError, match="tfevents.*: File too large; choose"):
+        add(4, rows[1])
+    with pytest.raises(InputError, match="cannot write .*: (Not a directory|File exists); choose"):
+        tensorboard_log(path, 0)
+
+
 def test_too_many_gpus():
     with pytest.raises(InputError, match="999 GPUs wanted, MXNet sees"):
         training.contexts(999)
@@ -468,50 +352,3 @@ def test_a_distributed_store_needs_its_launcher(monkeypatch):
     with pytest.raises(InputError, match="train_distributed.sh"):
         with training.open_workers("dist_sync"):
             pass
-
-
-KILLED = """
-import sys
-sys.path.insert(0, sys.argv[3])
-import test_loop as t
-t.training.train(t.make_net(), t.make_source(samples=512), t.make_source(samples=64, train=False),
-                 t.config(epochs=12), sys.argv[1], resume=sys.argv[2] == "resume",
-                 log=lambda line: print(line, flush=True))
-"""
-
-
-def start(folder, how="resume"):
-    return subprocess.Popen([sys.executable, "-c", KILLED, str(folder), how, str(Path(__file__).parent)],
-                            env=dict(os.environ, PYTHONPATH=str(ROOT)), stdout=subprocess.PIPE, text=True)
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_and_resumed(tmp_path):
-    """SIGKILL in training, evaluation and the writing of checkpoints, until one run comes to its end."""
-    process = start(tmp_path / "whole", "start")
-    process.communicate(timeout=120)
-    assert process.returncode == 0
-    draw, kills, epochs = random.Random(os.getpid()), 0, []
-    for _ in range(40):
-        process = start(tmp_path / "killed")
-        first = process.stdout.readline()  # it has begun
-        epochs.append(first)
-        time.sleep(draw.uniform(0, 0.6))
-        if kills < 6:
-            process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=120)
-        kills += process.returncode == -signal.SIGKILL
-        if process.returncode == 0:
-            break
-    assert kills >= 3 and process.returncode == 0, epochs
-    for name in ("epoch-0011/net.params", "epoch-0010/net.params", "best.params"):
-        a, b = (read_params(tmp_path / run / name) for run in ("whole", "killed"))
-        assert_same_bits(a, b)
-    with np.load(tmp_path / "whole" / "epoch-0011" / "optimizer.npz") as a, \
-            np.load(tmp_path / "killed" / "epoch-0011" / "optimizer.npz") as b:
-        assert_same_bits(dict(a), dict(b))
-    rows = [[json.loads(line) for line in (tmp_path / run / "metrics.jsonl").read_text().splitlines()]
-            for run in ("whole", "killed")]
-    for a, b in zip(*rows):
-        for key in ("epoch", "training_loss", "training_accuracy", "validation_loss", "validation_top1"):
-            assert a[key] == b[key]

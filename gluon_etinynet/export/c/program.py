@@ -10,9 +10,10 @@ from typing import List, NamedTuple
 import numpy as np
 
 from ...files import InputError
+from .emit import emit
 
 __all__ = ["MCUS", "Mcu", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "sizes", "simulate",
-           "simulated_output", "logits", "detection_lines", "read_trace", "split_trace"]
+           "simulated_output", "logits", "detection_lines", "read_trace", "split_trace", "SANITIZE", "Sanitized"]
 
 
 class Mcu(NamedTuple):
@@ -166,6 +167,36 @@ def simulated_output(folder, mcu, image, *arguments):
 
 def _target(mcu):
     return f"MACHINE={MCUS[mcu].machine}", f"MCU={mcu}"
+
+
+SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+
+class Sanitized:
+    """Compiles networks with the address and undefined-behaviour sanitizers, in the folder `work`; the runtime once."""
+
+    def __init__(self, work):
+        self.work, self.objects = Path(work), None
+
+    def program(self, graph):
+        """Export `graph` and build its demo with the trace; returns the program, which the next call overwrites.
+
+        Raises
+        ------
+        InputError
+            As `emit`, or, with a cause, as `call`.
+        """
+        folder = emit(graph, "net").write(self.work / "network")
+        flags = ["-std=c99", "-DETN_OBSERVED", *SANITIZE]
+        if self.objects is None:
+            self.objects = []
+            for source in sorted((folder / "src").glob("etn_*.c")):
+                self.objects.append(self.work / (source.stem + ".o"))
+                call(["cc", *flags, "-c", source, "-o", self.objects[-1]])
+        program = self.work / "program"
+        demo = [folder / "demo" / name for name in ("main.c", "host.c", "trace.c")]
+        call(["cc", *flags, "-o", program, folder / "src" / "net.c", *demo, *self.objects])
+        return program
 
 
 def raw(image):

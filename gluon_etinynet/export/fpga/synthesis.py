@@ -31,9 +31,10 @@ def block_rams(folder, memory):
     """
     if not shutil.which("yosys"):
         raise InputError("yosys is not installed; apt-get install yosys")
-    script = (f"read_verilog -defer rom.v; chparam -set PATH \"{memory['file']}\" "
-              f"-set DEPTH {memory['depth']} -set WIDTH {memory['width']} rom; "
-              "synth_xilinx -family xc7 -top rom -run :map_ffram; tee -o /dev/stdout stat")
+    rom = "".join(memory["file"].rpartition("_")[:2]) + "rom"  # with the export's prefix; memories have no underscore
+    script = (f"read_verilog -defer {rom}.v; chparam -set PATH \"{memory['file']}\" "
+              f"-set DEPTH {memory['depth']} -set WIDTH {memory['width']} {rom}; "
+              f"synth_xilinx -family xc7 -top {rom} -run :map_ffram; tee -o /dev/stdout stat")
     done = subprocess.run(["yosys", "-q", "-p", script], cwd=str(folder), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, universal_newlines=True)
     if done.returncode:

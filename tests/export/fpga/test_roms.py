@@ -1,36 +1,22 @@
-"""ROM files: the layout word by word, reading back, faults, simulation with Icarus Verilog, Yosys."""
+"""ROM files: the layout word by word, reading back, faults, the command line."""
 
 import copy
 import hashlib
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from running import ROOT, load, run
+from running import load, run
+from small_roms import small_graph, written
 
 from gluon_etinynet.export.fpga import roms
-from gluon_etinynet.export.fpga.synthesis import block_rams
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import Graph, Node, QuantParams, Tensor
 from gluon_etinynet.integer.random_graphs import conv_attrs, etinynet_graph
 
-FPGA = ROOT / "gluon_etinynet" / "export" / "fpga"
-ROM, ROM_TB = FPGA / "rtl" / "rom.v", FPGA / "testbench" / "rom_tb.v"
 bram = load("benchmarks/bram.py")
-simulated = pytest.mark.skipif(not (shutil.which("iverilog") and shutil.which("vvp")),
-                               reason="needs Icarus Verilog: apt-get install iverilog")
-synthesised = pytest.mark.skipif(not shutil.which("yosys"), reason="needs Yosys: apt-get install yosys")
-
-
-def written(folder, files):
-    folder.mkdir(exist_ok=True)
-    for name, text in files.items():
-        (folder / name).write_text(text)
-    return folder
 
 
 def with_checksums(files):
@@ -53,27 +39,6 @@ def with_word(files, memory, word, change):
         place = re.findall(pattern, text[start:])[word]
         files[f"{memory}.{view}"] = text.replace(place, place.replace(old, new), 1)
     return with_checksums(files)
-
-
-def small_graph(rng, channels, bits, biased=True):
-    """Stem, depthwise, pointwise, an odd kernel, average and classes, of any number of channels."""
-    graph = Graph("small", Tensor("image", (3, 9, 8), QuantParams(1.0)))
-    first, second, classes = channels
-    x = graph.image
-    for name, shape, groups in (("stem", (first, 3, 3, 3), 1), ("dw", (first, 1, 3, 3), first),
-                                ("pw", (second, first, 1, 1), 1), ("wide", (second, 1, 1, 5), second)):
-        attrs = conv_attrs(rng, x, 3, shape, bits, groups=groups)
-        attrs["pad"] = shape[2] // 2
-        if not biased or name == "wide":
-            attrs["bias"] = None
-        x = graph.append(Node("conv2d", [x.name], name, attrs), QuantParams(0.1, 3))
-    average = {"multiplier": np.array([12345], np.int16), "shift": 1, "offset": np.array([-54321], np.int32)}
-    x = graph.append(Node("avgpool", [x.name], "average", average), QuantParams(0.05, 5))
-    attrs = conv_attrs(rng, x, 0, (classes, second, 1, 1), bits, out_bits=32)
-    if not biased:
-        attrs["bias"] = None
-    graph.append(Node("conv2d", [x.name], "logits", attrs), QuantParams(1e-4, 0, 32))
-    return graph
 
 
 def signed(value, bits):
@@ -315,91 +280,6 @@ def test_word_channels_change_the_words(small, tmp_path):
         assert roms.read_address_map(out)["memories"]["depthwise"]["lanes"] == v
 
 
-# ---- Simulation ----
-
-def simulate(folder, top, sources, status=0, **parameters):
-    options = [f'-P{top}.{name}="{value}"' if isinstance(value, str) else f"-P{top}.{name}={value}"
-               for name, value in parameters.items()]
-    captured = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "universal_newlines": True}
-    built = subprocess.run(["iverilog", "-g2005", "-Wall", "-s", top, "-o", "simulation", *options,
-                            *map(str, sources)], cwd=str(folder), **captured)
-    assert built.returncode == 0, built.stdout
-    assert not built.stdout, built.stdout
-    ran = subprocess.run(["vvp", "-n", "simulation"], cwd=str(folder), **captured)
-    assert ran.returncode == status, ran.stdout
-    return ran.stdout.splitlines()
-
-
-@simulated
-@pytest.mark.parametrize("width, v, bits", [("tiny", 8, 2), ("tiny", 32, 3), ("0.75", 24, 4)])
-def test_every_word_read_through_the_rom_is_the_packers(tmp_path, width, v, bits):
-    files = roms.emit(etinynet_graph(width, 64, bits), v)
-    folder = written(tmp_path / "rom", files)
-    for name, memory in files.manifest["memories"].items():
-        seen = simulate(folder, "rom_tb", [folder / "rom.v", ROM_TB], PATH=memory["file"], WIDTH=memory["width"],
-                        DEPTH=memory["depth"])
-        assert seen == files[memory["file"]].splitlines(), name
-
-
-@simulated
-def test_a_rom_of_one_word(tmp_path):
-    (tmp_path / "rom.mem").write_text("2a\n")
-    assert simulate(tmp_path, "rom_tb", [ROM, ROM_TB], PATH="rom.mem", WIDTH=7, DEPTH=1) == ["2a"]
-
-
-@simulated
-@pytest.mark.parametrize("lines", [None, ["1", "2"]])
-def test_a_missing_or_short_file_stops_the_simulation(tmp_path, lines):
-    if lines:
-        (tmp_path / "rom.mem").write_text("\n".join(lines) + "\n")
-    seen = simulate(tmp_path, "rom_tb", [ROM, ROM_TB], status=1, PATH="rom.mem", WIDTH=8, DEPTH=3)
-    assert f"rom: rom.mem does not hold word {len(lines or [])} of 3" in seen
-
-
-@simulated
-def test_a_rom_without_a_file_stops_the_simulation(tmp_path):
-    assert "rom:  does not hold word 0 of 3" in simulate(tmp_path, "rom_tb", [ROM, ROM_TB], status=1, PATH="", DEPTH=3)
-
-
-def two_exports(folder):
-    """Of different sizes, with a prefix and without; the names of their Verilog files."""
-    names = []
-    for prefix, channels in (("", (9, 10, 11)), ("other", (5, 6, 7))):
-        files = roms.emit(small_graph(np.random.default_rng(3), channels, 4), 8, prefix)
-        assert not set(files) & set(names) - {roms.ADDRESS_MAP, roms.CHECKSUMS}
-        written(folder, files)
-        names += [name for name in files if name.endswith(".v")]
-    (folder / "top.v").write_text(
-        "module top(input clk, output [255:0] a, output [255:0] b);\n"
-        "etinynet_roms first (.clk(clk), .depthwise_enable(1'b1), .depthwise_address(0), .depthwise_data(a));\n"
-        "other_roms second (.clk(clk), .depthwise_enable(1'b1), .depthwise_address(0), .depthwise_data(b));\n"
-        "endmodule\n")
-    return names
-
-
-@simulated
-def test_two_exports_are_one_design(tmp_path):
-    names = two_exports(tmp_path / "rom")
-    (tmp_path / "rom" / "tb.v").write_text(
-        "module tb; reg clk = 0; wire [255:0] a, b; top dut (.clk(clk), .a(a), .b(b));\n"
-        "initial begin #1 clk = 1; #1 $display(\"%h\", a[31:0]); $display(\"%h\", b[31:0]); end endmodule\n")
-    built = subprocess.run(["iverilog", "-g2012", "-o", "simulation", "tb.v", "top.v", *names], cwd=tmp_path / "rom")
-    ran = subprocess.run(["vvp", "-n", "simulation"], cwd=tmp_path / "rom", stdout=subprocess.PIPE)
-    assert built.returncode == ran.returncode == 0
-    assert ran.stdout.decode().split() == [(tmp_path / "rom" / f"{prefix}depthwise.mem").read_text().split()[0]
-                                           for prefix in ("", "other_")]
-    ran = subprocess.run(["vvp", "-n", "rom/simulation"], cwd=tmp_path, stdout=subprocess.PIPE)
-    assert ran.returncode == 1, "started in a folder without the words"
-
-
-@synthesised
-def test_yosys_reads_all_files_of_two_exports(tmp_path):
-    names = two_exports(tmp_path / "rom")
-    for files, top in ((["etinynet_roms.v", "rom.v"], "etinynet_roms"), ([*names, "top.v"], "top")):
-        subprocess.run(["yosys", "-q", "-p", f"read_verilog {' '.join(files)}; hierarchy -check -top {top}"],
-                       cwd=tmp_path / "rom", check=True)
-
-
 @pytest.mark.parametrize("prefix", ["2net", "a-b", "_", "x\n", "é", "x" * 65])
 def test_a_prefix_that_is_none(small, prefix):
     with pytest.raises(InputError, match="prefix .* is none"):
@@ -411,60 +291,3 @@ def test_an_export_with_a_prefix_reads_back(small, tmp_path):
     roms.verify(files.write(tmp_path / "rom"), small[0])
     assert "localparam NET_OUTPUTS = 8;" in files["net_roms.vh"]
     assert {name for name in files if not name.startswith("net_")} == {roms.ADDRESS_MAP, roms.CHECKSUMS}
-
-
-@simulated
-@pytest.mark.parametrize("biased", [True, False])
-def test_the_module_that_holds_all_roms_reads_each(tmp_path, biased):
-    graph = small_graph(np.random.default_rng(3), (9, 10, 11), 4, biased)
-    files = roms.emit(graph, 8)
-    folder = written(tmp_path / "rom", files)
-    names = list(files.manifest["memories"])
-    ports = ", ".join(f".{n}_enable(1'b1), .{n}_data({n}), "
-                      f".{n}_address(address[$clog2({n.upper()}_DEPTH)-1:0])"
-                      for n in names)
-    (folder / "tb.v").write_text(
-        "module tb;\n`include \"etinynet_roms.vh\"\nreg clk = 0; integer address;\n"
-        + "".join(f"wire [{n.upper()}_WIDTH-1:0] {n};\n" for n in names)
-        + f"etinynet_roms dut (.clk(clk), {ports});\ninitial begin\n#1;\n"
-        + "".join(f"for (address = 0; address < {n.upper()}_DEPTH; address = address + 1) begin\n"
-                  f"#1 clk = 1; #1 clk = 0; $display(\"%h\", {n}); end\n" for n in names)
-        + "end\nendmodule\n")
-    seen = simulate(folder, "tb", ["tb.v", "etinynet_roms.v", "rom.v"])
-    assert seen == [line for n in names for line in files[f"{n}.mem"].splitlines()]
-
-
-# ---- Mapping to block RAM ----
-
-@synthesised
-def test_yosys_maps_a_rom_to_block_ram_and_nothing_else(tmp_path):
-    files = roms.emit(etinynet_graph("tiny", 32, 4, 10), 8)
-    memory = files.manifest["memories"]["depthwise"]
-    assert (memory["depth"], memory["width"]) == (117, 32)
-    assert block_rams(written(tmp_path / "rom", files), memory) == 0.5  # 512 x 36
-
-
-@synthesised
-@pytest.mark.slow
-def test_a_rom_that_is_not_block_ram_is_an_error(small, tmp_path):
-    folder, files = written(tmp_path / "rom", small[1]), small[1]
-    clocked = "always @(posedge clk)\n        if (enable) "
-    read_at_once = files["rom.v"].replace(clocked, "always @*\n        ")
-    assert read_at_once != files["rom.v"]
-    for text in (read_at_once, read_at_once.replace('(* rom_style = "block" *) ', "")):
-        (folder / "rom.v").write_text(text)
-        with pytest.raises(RuntimeError):
-            block_rams(folder, roms.read_address_map(folder)["memories"]["depthwise"])
-
-
-@synthesised
-@pytest.mark.slow
-def test_roms_of_etinynet_0_75_leave_room_within_the_papers_576_kb(tmp_path):
-    files = roms.emit(etinynet_graph("0.75", bits=4), 24)
-    folder = written(tmp_path / "rom", files)
-    counts = {name: block_rams(folder, memory)
-              for name, memory in files.manifest["memories"].items()}
-    print(f"BRAM36: {counts}, sum {sum(counts.values())}; paper: {bram.PAPER}")
-    assert counts["pointwise"] == 75 and counts["depthwise"] == 4 and counts["requantise"] == 8
-    # 22 hold the activations, 6 the line buffers.
-    assert sum(counts.values()) + 22 + 6 <= bram.PAPER

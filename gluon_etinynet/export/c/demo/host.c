@@ -24,7 +24,7 @@ void port_write(const void *from, size_t bytes)
 
 void port_complain(const char *text)
 {
-    fputs(text, stderr);
+    (void)fputs(text, stderr);
 }
 
 uint64_t port_instructions(void)

@@ -9,7 +9,8 @@ void etn_maxpool_row(const etn_layer *layer, const int8_t *const rows[3], int8_t
             for (int32_t r = 0; r < kernel; r++) {
                 const int8_t *in = rows[r] + c * layer->in_columns + x * stride;
                 for (int32_t i = 0; i < kernel; i++)
-                    largest = in[i] > largest ? in[i] : largest;
+                    if (in[i] > largest)
+                        largest = in[i];
             }
             *out++ = largest;
         }

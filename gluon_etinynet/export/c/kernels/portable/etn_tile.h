@@ -11,8 +11,9 @@ typedef struct {
     int32_t up, uq, vp, vq;
 } etn_tile;
 
-/* Where a row of outputs goes: channel c begins at c * pitch. Of the two arrays one is NULL. */
+/* Where a row of outputs goes: channel c begins at c * pitch. */
 typedef struct {
+    int is_wide;            /* which of the two arrays there is */
     int8_t *narrow;         /* requantised, [channel][column] */
     const int8_t *shortcut; /* what is added to them, channel c from c * shortcut_pitch on; NULL: nothing */
     int32_t *wide;          /* without the last shift, a column `step` from the next */
@@ -54,7 +55,7 @@ static inline etn_tile etn_tile_add(etn_tile tile, const int8_t *u, const int8_t
 static inline etn_outputs etn_outputs_of(etn_outputs all, int32_t channel)
 {
     etn_outputs of = all;
-    if (of.wide) {
+    if (of.is_wide) {
         of.wide += channel * all.pitch;
     } else {
         of.narrow += channel * all.pitch;
@@ -66,7 +67,7 @@ static inline etn_outputs etn_outputs_of(etn_outputs all, int32_t channel)
 
 static inline void etn_put(etn_outputs to, etn_rescale rescale, etn_channel channel, int32_t x, int32_t acc)
 {
-    if (to.wide)
+    if (to.is_wide)
         to.wide[x * to.step] = etn_affine(rescale, channel, acc);
     else
         to.narrow[x] = etn_requantise(rescale, channel, acc, to.shortcut ? to.shortcut[x] : 0);
