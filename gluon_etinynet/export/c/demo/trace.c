@@ -38,10 +38,11 @@ static void put_value(const etn_layer *layer, const void *row, etn_form form, in
         put((const int32_t *)row + x * layer->outputs + c, sizeof(int32_t));
         return;
     }
-    const int8_t value = form == ETN_OF_MAP    ? ((const int8_t *)row)[c * pitch + x]
-                         : form == ETN_OF_LINE ? (int8_t)(line[c * pitch + x] / ETN_LINE_UNIT)
-                                               : (int8_t)line[etn_operand_index(layer + 1, c, pitch + x)];
-    put(&value, 1);
+    const int32_t value = form == ETN_OF_MAP    ? ((const int8_t *)row)[c * pitch + x]
+                          : form == ETN_OF_LINE ? line[c * pitch + x] / ETN_LINE_UNIT
+                                                : line[etn_operand_index(layer + 1, c, pitch + x)];
+    const int8_t byte = (int8_t)value;
+    put(&byte, 1);
 }
 
 void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, etn_form form, int32_t pitch)

@@ -42,8 +42,9 @@ static etn_line *at(const ring *of, int32_t y)
 
 static void around(const ring *of, int32_t y, const etn_line *rows[3])
 {
-    for (int32_t i = 0; i < 3; i++)
-        rows[i] = at(of, y - 1 + i);
+    rows[0] = at(of, y - 1);
+    rows[1] = at(of, y);
+    rows[2] = at(of, y + 1);
 }
 
 /* Take input rows up to y; what lies below the last is padding. */
