@@ -33,7 +33,12 @@ void etn_to_line(const etn_layer *layer, const int8_t *from, etn_line *to)
 
 void etn_to_operand(const etn_layer *layer, const int8_t *from, etn_line *to)
 {
-    for (int32_t c = 0; c < layer->inputs; c++)
-        for (int32_t x = 0; x < layer->in_columns; x++)
-            to[etn_operand_index(layer, c, x)] = *from++;
+    const int32_t columns = layer->in_columns, group = 4 * etn_round_up(layer->inputs, 8);
+    for (int32_t c = 0; c < layer->inputs; c++) {
+        etn_line *out = to + etn_operand_index(layer, c, 0);
+        for (int32_t x = 1; x <= columns; x++) {
+            *out = *from++;
+            out += x % 4 ? 2 : group - 6;
+        }
+    }
 }

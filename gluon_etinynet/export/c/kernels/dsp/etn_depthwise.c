@@ -20,13 +20,15 @@ typedef struct {
     int32_t groups, tail;     /* of four columns, and of one */
     int32_t channels;         /* left */
     int32_t shortcut;         /* its multiplier */
-    uint32_t scale;           /* of the weights, as a shift */
+    int32_t scale;            /* of the weights, as a shift; OF_4_BITS more where they have these */
     uint32_t spilt;           /* bits of an upper half that this shift brings up from the lower */
     int32_t place;            /* of the channel in its eight, of an operand */
     int32_t group_step;       /* bytes from four columns of an operand to the next */
     int32_t columns[3]; /* bytes from the first of four columns to the others, where these may lie in two groups */
     int32_t steps[8];   /* bytes from the end of a channel of an operand to the next, by place */
 } etn_lines_job;
+
+#define OF_4_BITS INT32_MIN /* the instructions that shift do not see it */
 
 typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && offsetof(etn_lines_job, rest) == 32 &&
                                                   offsetof(etn_lines_job, groups) == 48 &&
@@ -53,8 +55,7 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && 
 #define NINE(SCALED)                                                                                                   \
     "ldr r8, [r4], #3\n" HALVES SCALED FIRST_THREE("0") "ldr r8, [r4], #2\n" HALVES SCALED FIRST_THREE("16")            \
     "ldr r8, [r4], #4\n" HALVES SCALED LAST_THREE
-#define WIDEN_8 "ldr r8, [lr, #64]\n cmp r8, #0\n bne.w 7f\n" NINE("") "b 8f\n 7:\n" NINE(SCALED) "8:\n"
-#define WIDEN_4                                                                                                        \
+#define NINE_OF_4                                                                                                      \
     "ldr r8, [r4], #4\n mov r11, #0xf0f0f0f0\n and r9, r11, r8, lsl #4\n and r8, r8, r11\n"                             \
     "sxtb16 r10, r9\n sxtb16 r9, r9, ror #8\n sxtb16 r11, r8\n sxtb16 r8, r8, ror #8\n" /* 04 26 15 37 */               \
     "ldrd r12, lr, [lr, #64]\n lsl r8, r12\n lsl r9, r12\n lsl r10, r12\n lsl r11, r12\n"                              \
@@ -64,7 +65,12 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && 
     "pkhbt r12, r8, r10\n str r12, [sp, #16]\n pkhtb r12, r11, r10, asr #16\n str r12, [sp, #20]\n"                      \
     "pkhtb r12, r8, r9, asr #16\n str r12, [sp, #8]\n ldr lr, [sp, #44]\n"
 
-#define CHANNEL(WIDEN)                                                                                                 \
+/* By the job's scale: 8 bits as they are, 8 bits scaled, 4 bits. */
+#define WIDEN                                                                                                          \
+    "ldr r8, [lr, #64]\n cmp r8, #0\n bgt.w 7f\n blt.w 8f\n" NINE("") "b.w 9f\n"                                       \
+    "7:\n" NINE(SCALED) "b.w 9f\n 8:\n" NINE_OF_4 "9:\n"
+
+#define CHANNEL                                                                                                \
     "ldr lr, [sp, #44]\n ldm lr, {r4-r7}\n" WIDEN                                                                      \
     "ldr r8, [r5]\n ldrd r9, r10, [lr, #36]\n add r5, r9\n lsl r8, r10\n str r8, [sp, #24]\n"         \
     "ldrsh r8, [r6], #2\n ldr r10, [lr, #44]\n lsl r8, r10\n ldr r9, [r7], #3\n sbfx r9, r9, #0, #24\n strd r8, r9, [sp, #32]\n"                \
@@ -110,18 +116,18 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && 
 #define STORE_TAIL                                                                                                     \
     "strb r4, [r3], #1\n cmp r8, #2\n blt 5f\n strb r5, [r3], #1\n beq 5f\n strb r6, [r3], #1\n 5:\n"
 
-#define OPERAND(WIDEN, LINE, STORE)                                                                                        \
-    BEGIN CHANNEL(WIDEN) "ldr r8, [lr, #76]\n str r8, [sp, #48]\n ldr lr, [lr, #48]\n"                     \
+#define OPERAND(LINE, STORE)                                                                                        \
+    BEGIN CHANNEL "ldr r8, [lr, #76]\n str r8, [sp, #48]\n ldr lr, [lr, #48]\n"                     \
     "3:\n" SUMS(LINE) AFFINE STORE                                                                                     \
     "ldr r10, [sp, #48]\n add r3, r10\n subs lr, #1\n bne.w 3b\n"                                                      \
     "ldr lr, [sp, #44]\n ldr r8, [lr, #72]\n and r9, r8, #7\n add r8, #1\n str r8, [lr, #72]\n"                        \
     "add r9, lr, r9, lsl #2\n ldr r9, [r9, #92]\n add r3, r9\n" NEXT_CHANNEL END
-#define MAP(WIDEN, LINE)                                                                                               \
-    BEGIN CHANNEL(WIDEN) "ldr lr, [lr, #48]\n cmp lr, #0\n beq.w 4f\n"                                    \
+#define MAP(LINE)                                                                                               \
+    BEGIN CHANNEL "ldr lr, [lr, #48]\n cmp lr, #0\n beq.w 4f\n"                                    \
     "3:\n" SUMS(LINE) FOUR_OF_MAP STORE_FOUR "subs lr, #1\n bne.w 3b\n"                                               \
     "4:\n" TAIL "cmp r8, #0\n beq.w 6f\n" SUMS(LINE) FOUR_OF_MAP TAIL STORE_TAIL "6:\n" NEXT_CHANNEL END
-#define MAP_SUM(WIDEN, LINE)                                                                                           \
-    BEGIN CHANNEL(WIDEN) "ldr lr, [lr, #48]\n cmp lr, #0\n beq.w 4f\n"                                 \
+#define MAP_SUM(LINE)                                                                                           \
+    BEGIN CHANNEL "ldr lr, [lr, #48]\n cmp lr, #0\n beq.w 4f\n"                                 \
     "3: str lr, [sp, #48]\n" SUMS(LINE) FOUR_OF_SUM STORE_FOUR "ldr lr, [sp, #48]\n subs lr, #1\n bne.w 3b\n"          \
     "4:\n" TAIL "cmp r8, #0\n beq.w 6f\n" SUMS(LINE) FOUR_OF_SUM TAIL STORE_TAIL "6:\n" NEXT_CHANNEL END
 
@@ -133,18 +139,12 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && 
 
 /* clang-format on */
 
-KERNEL(operand8, OPERAND(WIDEN_8, LINE_1, TO_GROUP))
-KERNEL(operand4, OPERAND(WIDEN_4, LINE_1, TO_GROUP))
-KERNEL(operand8_anywhere, OPERAND(WIDEN_8, LINE_1, TO_COLUMNS))
-KERNEL(operand4_anywhere, OPERAND(WIDEN_4, LINE_1, TO_COLUMNS))
-KERNEL(operand8_by_2, OPERAND(WIDEN_8, LINE_2, TO_COLUMNS))
-KERNEL(operand4_by_2, OPERAND(WIDEN_4, LINE_2, TO_COLUMNS))
-KERNEL(map8, MAP(WIDEN_8, LINE_1))
-KERNEL(map4, MAP(WIDEN_4, LINE_1))
-KERNEL(map8_by_2, MAP(WIDEN_8, LINE_2))
-KERNEL(map4_by_2, MAP(WIDEN_4, LINE_2))
-KERNEL(map_sum8, MAP_SUM(WIDEN_8, LINE_1))
-KERNEL(map_sum4, MAP_SUM(WIDEN_4, LINE_1))
+KERNEL(to_groups, OPERAND(LINE_1, TO_GROUP))
+KERNEL(to_columns, OPERAND(LINE_1, TO_COLUMNS))
+KERNEL(to_columns_by_2, OPERAND(LINE_2, TO_COLUMNS))
+KERNEL(to_map, MAP(LINE_1))
+KERNEL(to_map_by_2, MAP(LINE_2))
+KERNEL(to_map_with_shortcut, MAP_SUM(LINE_1))
 
 static const uint8_t no_bias[4];
 
@@ -171,8 +171,8 @@ static int32_t is_fast(const etn_layer *layer, const etn_line *const rows[3], et
     job->tail = layer->columns % 4;
     job->channels = layer->outputs;
     job->shortcut = layer->shortcut_multiplier;
-    job->scale = (uint32_t)(k - least);
-    job->spilt = (((uint32_t)1 << job->scale) - 1) << 16;
+    job->scale = k - least + (layer->bits == 4 ? OF_4_BITS : 0);
+    job->spilt = (((uint32_t)1 << (k - least)) - 1) << 16;
     return 1;
 }
 
@@ -221,11 +221,11 @@ void etn_depthwise_operand(const etn_layer *layer, const etn_line *const rows[3]
         job.steps[c] = (etn_operand_index(reader, c + 1, 0) - etn_operand_index(reader, c, 0)) * bytes -
                        job.groups * job.group_step;
     if (layer->stride == 2)
-        (layer->bits == 8 ? operand8_by_2 : operand4_by_2)(&job);
+        to_columns_by_2(&job);
     else if (first % 4)
-        (layer->bits == 8 ? operand8_anywhere : operand4_anywhere)(&job);
+        to_columns(&job);
     else
-        (layer->bits == 8 ? operand8 : operand4)(&job);
+        to_groups(&job);
 }
 
 void etn_depthwise_map(const etn_layer *layer, const etn_line *const rows[3], int8_t *out, int8_t *widened)
@@ -237,9 +237,9 @@ void etn_depthwise_map(const etn_layer *layer, const etn_line *const rows[3], in
     }
     job.out = out;
     if (layer->shortcut)
-        (layer->bits == 8 ? map_sum8 : map_sum4)(&job);
+        to_map_with_shortcut(&job);
     else if (layer->stride == 1)
-        (layer->bits == 8 ? map8 : map4)(&job);
+        to_map(&job);
     else
-        (layer->bits == 8 ? map8_by_2 : map4_by_2)(&job);
+        to_map_by_2(&job);
 }

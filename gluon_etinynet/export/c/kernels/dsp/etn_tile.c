@@ -6,7 +6,7 @@
 typedef char etn_tiles_is_as_expected[offsetof(etn_tiles, weights) == 32 && offsetof(etn_tiles, out_u) == 60 &&
                                               offsetof(etn_tiles, weights_end) == 68 &&
                                               offsetof(etn_tiles, factor) == 84 && offsetof(etn_tiles, sums) == 100 &&
-                                              sizeof(etn_places) == 32 && ETN_KINDS == 9
+                                              sizeof(etn_places) == 32 && ETN_KINDS == 11
                                           ? 1
                                           : -1];
 
@@ -61,6 +61,15 @@ typedef char etn_tiles_is_as_expected[offsetof(etn_tiles, weights) == 32 && offs
     V PUT_SUM(SUM, "r8", "0", "16") PUT_SUM(SUM, "r9", "4", "20") PUT_SUM(SUM, "r10", "8", "24")                         \
     PUT_SUM(SUM, "r11", "12", "28") "ldr r0, [sp, #16]\n" NEXT_PLACES
 
+/* Of 32 bits, both channels of a column side by side; r12 bytes from a column to the next. */
+#define AFFINE(R) "smmla " R ", " R ", r2, r3\n"
+#define SHIFTED_AFFINE(R) "lsl " R ", " R ", r2\n smlawt " R ", " R ", r2, r3\n"
+#define WIDE(AFFINE)                                                                                                   \
+    "ldrd r2, r3, [r1, #44]\n" AFFINE("r4") AFFINE("r5") AFFINE("r6") AFFINE("r7")                                      \
+    "ldrd r2, r3, [r1, #52]\n" AFFINE("r8") AFFINE("r9") AFFINE("r10") AFFINE("r11")                                    \
+    "ldr lr, [r1, #60]\n ldr r12, [r1, #92]\n strd r4, r8, [lr]\n add lr, r12\n strd r5, r9, [lr]\n add lr, r12\n"      \
+    "strd r6, r10, [lr]\n add lr, r12\n strd r7, r11, [lr]\n add lr, r12\n str lr, [r1, #60]\n" NEXT_TILE
+
 __attribute__((naked)) void etn_run_tiles(__attribute__((unused)) etn_tiles *job)
 {
     __asm__ volatile(
@@ -69,7 +78,7 @@ __attribute__((naked)) void etn_run_tiles(__attribute__((unused)) etn_tiles *job
         "orr r1, #1\n str r1, [r0, #36]\n adr r2, 4f\n ldr r1, [r0, #96]\n ldr r1, [r2, r1, lsl #2]\n add r1, r2\n"
         "str r1, [r0, #40]\n ldrd r1, r0, [r0, #76]\n str r1, [sp, #12]\n b.w 2f\n"
         ".balign 4\n"
-        "4: .word 10f-4b+1, 11f-4b+1, 12f-4b+1, 13f-4b+1, 14f-4b+1, 15f-4b+1, 16f-4b+1, 17f-4b+1, 18f-4b+1\n"
+        "4: .word 10f-4b+1, 11f-4b+1, 12f-4b+1, 13f-4b+1, 14f-4b+1, 15f-4b+1, 16f-4b+1, 17f-4b+1, 18f-4b+1, 19f-4b+1, 20f-4b+1\n"
         "2: ldr r2, [sp]\n ldm r2, {r4-r11}\n ldrd r1, r2, [r2, #32]\n bx r2\n"
         ".balign 4\n"
         "1:\n" FOUR_PAIRS FOUR_PAIRS FOUR_PAIRS FOUR_PAIRS
@@ -77,7 +86,7 @@ __attribute__((naked)) void etn_run_tiles(__attribute__((unused)) etn_tiles *job
         "10: add r1, #100\n stm r1, {r4-r11}\n b.w 9f\n"
         "11:\n" IN_ROW(Q, "2") "12:\n" IN_ROW(SHIFTED_Q, "2") "13:\n" IN_ROW(Q, "1") "14:\n" IN_ROW(SHIFTED_Q, "1")
         "15:\n" AT_PLACES(Q) "16:\n" AT_PLACES(SHIFTED_Q)
-        "17:\n" WITH_SHORTCUTS(SUM) "18:\n" WITH_SHORTCUTS(SHIFTED_SUM)
+        "17:\n" WITH_SHORTCUTS(SUM) "18:\n" WITH_SHORTCUTS(SHIFTED_SUM) "19:\n" WIDE(AFFINE) "20:\n" WIDE(SHIFTED_AFFINE)
         "9: add sp, #20\n pop {r4-r11, pc}\n");
 }
 

@@ -30,7 +30,8 @@ typedef enum {
     ETN_TO_BYTES = ETN_TO_LINE + 2,
     ETN_TO_PLACES = ETN_TO_BYTES + 2,
     ETN_TO_PLACES_WITH_SHORTCUT = ETN_TO_PLACES + 2,
-    ETN_KINDS = ETN_TO_PLACES_WITH_SHORTCUT + 2
+    ETN_TO_WIDE = ETN_TO_PLACES_WITH_SHORTCUT + 2,
+    ETN_KINDS = ETN_TO_WIDE + 2
 } etn_kind;
 
 /* What the assembly reads: it knows the order of the fields. */
@@ -39,13 +40,14 @@ typedef struct {
     const int16_t *weights; /* [pair of taps][channel][tap of the pair] */
     uintptr_t entry, then;  /* the assembly's own */
     int32_t multiplier_u, offset_u, multiplier_v, offset_v;
-    void *out_u, *out_v; /* of a row */
+    void *out_u, *out_v; /* of a row; of 32 bits u's alone, v's is beside it */
     const int16_t *weights_end;
     const etn_line *operand_end;
     const etn_places *places;
     const etn_line *operand;
     int32_t factor;        /* of shortcuts: their multiplier, or the shift of the sums */
-    int32_t line_u, pitch; /* bytes from the line of channel 0 to that of u, and from there to that of v */
+    int32_t line_u, pitch; /* bytes from the line of channel 0 to that of u, from there to that of v; of 32 bits: to the
+                              next column */
     uint32_t kind;         /* an etn_kind; plus 1 if the sums are shifted before they are multiplied */
     int32_t sums[8];       /* of ETN_SUMS, as `begin` */
 } etn_tiles;

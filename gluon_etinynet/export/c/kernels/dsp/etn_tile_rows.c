@@ -120,12 +120,12 @@ void etn_tile_rows(const etn_layer *layer, const etn_line *operand, const etn_po
 {
     const int32_t outputs = layer->outputs, columns = rows * layer->columns, all = (columns + 3) / 4;
     const int32_t has_shortcut = !wide && io->shortcut, group = 4 * etn_round_up(layer->inputs, 8);
-    const etn_kind kind = wide || !layer->relu || layer->low != -128 || (has_shortcut && shortcut_pitch != pitch)
-                              ? ETN_SUMS
+    const etn_kind kind = wide ? columns % 4 ? ETN_SUMS : ETN_TO_WIDE
+                          : !layer->relu || layer->low != -128 || (has_shortcut && shortcut_pitch != pitch) ? ETN_SUMS
                           : has_shortcut                  ? ETN_TO_PLACES_WITH_SHORTCUT
                           : rows == 1 && columns % 4 == 0 ? ETN_TO_LINE
                                                           : ETN_TO_PLACES;
-    const int32_t most = kind == ETN_TO_LINE ? all : MOST_TILES;
+    const int32_t most = kind == ETN_TO_LINE || kind == ETN_TO_WIDE ? all : MOST_TILES;
     etn_places places[MOST_TILES];
     etn_tiles job;
     job.places = places;
@@ -141,13 +141,16 @@ void etn_tile_rows(const etn_layer *layer, const etn_line *operand, const etn_po
             job.operand_end = job.operand + tiles * group;
             job.line_u = u * pitch * (int32_t)sizeof(etn_line);
             job.pitch = (v - u) * pitch * (int32_t)sizeof(etn_line);
-            if (kind == ETN_SUMS) {
+            if (kind == ETN_SUMS || (wide && u == v)) {
                 job.kind = ETN_SUMS;
                 tiles_of_pair(layer, &job, places, tiles, u, scale, wide ? wide + 4 * tile * outputs : NULL,
                               columns - 4 * tile);
                 continue;
             }
-            if (kind == ETN_TO_LINE) {
+            if (wide) {
+                job.out_u = wide + u;
+                job.pitch = outputs * 4;
+            } else if (kind == ETN_TO_LINE) {
                 job.out_u = etn_upper_byte(io->out + u * pitch);
                 job.out_v = etn_upper_byte(io->out + v * pitch);
             }
