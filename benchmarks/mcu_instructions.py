@@ -2,8 +2,8 @@
 
 EtinyNet-1.0 and 0.75 at 224 with random weights, 8 and 4 bits, through tools/export_c.py's emitter; or the
 integer networks given. Instructions do not depend on the weights but for the branches of saturation. Beside
-them, what others' kernels take for EtinyNet-1.0 with 8 bits on a Cortex-M4, counted in the same way. Flash is
-that of the demo's ELF.
+them, what others' kernels take for EtinyNet-1.0 on a Cortex-M4, counted in the same way (peers.csv; their
+additions are passes of their own). Flash is that of the demo's ELF.
 
 Additions of shortcuts have no time of their own: they are one multiply-accumulate in the requantisation of
 the pointwise or depthwise convolution that they are fused with. The copying of rows into line buffers counts
@@ -11,6 +11,7 @@ for the depthwise convolution that reads them.
 """
 
 import argparse
+import csv
 import re
 from pathlib import Path
 
@@ -27,10 +28,6 @@ PARTS = {"stem": ("stem", "maxpool"), "depthwise": ("depthwise",), "pointwise": 
          "final": ("average", "fully connected")}
 HOST_PARTS = {"stem": ("stem_row", "maxpool_row"), "depthwise": ("depthwise_row",),
               "pointwise": ("pointwise_row",), "final": ("average", "dense")}
-# M instructions of EtinyNet-1.0, 224, 8 bits, on a Cortex-M4: total, stem with pooling, depthwise, pointwise,
-# final; their additions (20, 18, 6) are passes of their own.
-PEERS = {"CMSIS-NN": (365.2, None, None, None, None), "CMSIS-NN -O3": (377.0, 48.9, 144.0, 162.7, 1.0),
-         "TinyEngine": (311.0, 27.3, 105.6, 158.6, 1.4), "TFLite Micro": (614.9, 101.0, 153.1, 352.3, 2.1)}
 
 
 def parse_args():
@@ -57,12 +54,18 @@ def main():
             rows.append([name, MCUS[mcu].processor, *on_cortex_m(folder, mcu, args.cflags, image, roles)])
         rows.append([name, "this computer", *on_host(folder, args.cflags, image), "", ""])
     header = ["network", "processor", "total, M", *PARTS, "flash, bytes", "stack, bytes"]
-    peers = [[name, "Cortex-M4", *("" if v is None else v for v in values), "", ""]
-             for name, values in PEERS.items()]
+    peers = [[peer["name"], peer["processor"], *(peer[key] for key in ("total, M", *PARTS)), "", ""]
+             for peer in load_peers() if peer["total, M"]]
     print(cli.table(header, rows + peers))
     write_csv(save_dir / "mcu_instructions.csv", header, rows)
     write_json(save_dir / "mcu_instructions.json",
                {"cflags": args.cflags, "rows": [dict(zip(header, row)) for row in rows]})
+
+
+def load_peers():
+    """The rows of peers.csv: what others' kernels take; parts and figures not known are empty."""
+    with open(Path(__file__).with_name("peers.csv"), newline="") as table:
+        return list(csv.DictReader(table))
 
 
 def networks(paths):
