@@ -141,7 +141,7 @@ def cycles(code, records, choice=MODEL):
         if before is not None:
             after = min(executed, int(by_address[before.address]["executed"] - by_address[before.address]["left"]))
         result[address] = (after * _price(one, before, choice) + (executed - after) * _price(one, None, choice)
-                           + int(record["left"]) * _refill(one, choice) + int(record["unaligned"]))
+                           + _refills(one, record, choice) + int(record["unaligned"]))
     return result
 
 
@@ -167,12 +167,13 @@ def _price(one, before: Optional[Instruction], choice):
     return (1 if behind or immediate else 2) + late
 
 
-def _refill(one, choice):
-    """Cycles more where something else comes next than what is behind it."""
-    if one.mnemonic in ("ldr", "tbb", "tbh"):
-        return 3
+def _refills(one, record, choice):
+    """Cycles to fill the pipeline again, where something else came next than what is behind an instruction."""
+    if one.mnemonic in ("tbb", "tbh") or one.mnemonic == "ldr" and "pc" in _results(one):
+        return 3 * int(record["executed"])  # even where it leads to what is behind it
     several = one.mnemonic in ("pop", "ldmia") and "pc" in one.operands
-    return choice.refill if several or one.mnemonic in _BRANCHES or "pc" in _results(one) else 0
+    branches = several or one.mnemonic in _BRANCHES or "pc" in _results(one)
+    return choice.refill * int(record["left"]) if branches else 0
 
 
 def _results(one):

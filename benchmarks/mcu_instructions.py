@@ -26,8 +26,8 @@ from gluon_etinynet.integer.random_graphs import etinynet_graph
 
 PARTS = {"stem": ("stem", "maxpool"), "depthwise": ("depthwise",), "pointwise": ("pointwise",),
          "final": ("average", "fully connected")}
-HOST_PARTS = {"stem": ("stem_row", "maxpool_row"), "depthwise": ("depthwise_row",),
-              "pointwise": ("pointwise_row",), "final": ("average", "dense")}
+HOST_PARTS = {"stem": ("stem_row", "maxpool_row"), "depthwise": ("to_line", "depthwise_operand", "depthwise_map"),
+              "pointwise": ("pointwise_rows",), "final": ("average", "dense")}
 
 
 def parse_args():
@@ -100,7 +100,7 @@ def on_host(folder, cflags, image):
          image)
     listing = call(["callgrind_annotate", "--inclusive=yes", "--threshold=100", out]).decode()
     counts = {name: int(count.replace(",", ""))
-              for count, name in re.findall(r"^ *([\d,]+) .*:net_etn_[0-9a-f]{8}_(\w+)", listing, re.MULTILINE)}
+              for count, name in re.findall(r"^ *([\d,]+) .*:(?:net_etn_[0-9a-f]{8}_|etn_)(\w+)", listing, re.MULTILINE)}
     parts = [sum(counts[name] for name in names) for names in HOST_PARTS.values()]
     return [millions(counts["run"]), *map(millions, parts)]
 

@@ -26,7 +26,7 @@ void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*at_exit)(qemu_pl
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*executed)(unsigned, void *),
                                             int flags, void *data);
 void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn,
@@ -75,6 +75,13 @@ static void accessed(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t at, void
         records[part][(uintptr_t)data >> 4].unaligned += at & 1 ? shift : shift == 2 && at & 2;
 }
 
+/* By its first halfword: QEMU's own size has what it looked at behind an instruction at the end of a page. */
+static unsigned bytes_of(const struct qemu_plugin_insn *insn)
+{
+    const uint8_t *const data = qemu_plugin_insn_data(insn);
+    return data[1] >= 0xe8 ? 4 : 2;
+}
+
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
     (void)id;
@@ -82,7 +89,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         struct qemu_plugin_insn *const insn = qemu_plugin_tb_get_insn(tb, i);
         const uintptr_t address = (uintptr_t)qemu_plugin_insn_vaddr(insn);
         if (address < FLASH_BYTES) {
-            void *const data = (void *)(address << 3 | qemu_plugin_insn_size(insn));
+            void *const data = (void *)(address << 3 | bytes_of(insn));
             qemu_plugin_register_vcpu_insn_exec_cb(insn, executed, CB_NO_REGS, data);
             qemu_plugin_register_vcpu_mem_cb(insn, accessed, CB_NO_REGS, MEM_RW, data);
         }
