@@ -99,8 +99,8 @@ def on_host(folder, cflags, image):
     call(["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}", folder / "build" / "host" / "net"],
          image)
     listing = call(["callgrind_annotate", "--inclusive=yes", "--threshold=100", out]).decode()
-    counts = {name: int(count.replace(",", ""))
-              for count, name in re.findall(r"^ *([\d,]+) .*:(?:net_etn_[0-9a-f]{8}_|etn_)(\w+)", listing, re.MULTILINE)}
+    line = r"^ *([\d,]+) .*:(?:net_etn_[0-9a-f]{8}_|etn_)(\w+)"
+    counts = {name: int(count.replace(",", "")) for count, name in re.findall(line, listing, re.MULTILINE)}
     parts = [sum(counts[name] for name in names) for names in HOST_PARTS.values()]
     return [millions(counts["run"]), *map(millions, parts)]
 
