@@ -80,7 +80,8 @@ def main():
     write_csv(save_dir / "mcu_cycles.csv", HEADER, rows)
     write_json(save_dir / "mcu_cycles.json",
                {"cflags": args.cflags, "rows": [dict(zip(HEADER, row)) for row in rows], "peers": peers,
-                "choices": {"least": LEAST._asdict(), "model": MODEL._asdict(), "most": MOST._asdict()}})
+                "choices": {name: {"refill": of.refill, "division": of.division, "odd": of.odd}
+                            for name, of in (("least", LEAST), ("model", MODEL), ("most", MOST))}})
 
 
 def build_plugin(folder):
@@ -168,8 +169,9 @@ def report(rows, peers):
     whole = {tuple(row[:2]): row[5] for row in rows if row[2] == "total"}
     print("\nWhere the cycles go:")
     print(cli.table(HEADER, [row for row in rows if row[3] and row[5] > SHOWN * whole[tuple(row[:2])]]))
-    print("\nOthers (peers.csv). X-CUBE-AI's and Plumerai's were measured on boards, with wait states of the flash "
-          "behind a\ncache, on other networks: not the same quantity as cycles without wait states.")
+    print("\nOthers (peers.csv); cycles of CMSIS-NN and TinyEngine by an earlier model. X-CUBE-AI's and "
+          "Plumerai's were measured on boards,\nwith wait states of the flash behind a cache, on other networks: not the "
+          "same quantity as cycles without wait states.")
     shown = ["name", "network", "processor", "total, M", "cycles, M", "cycles per MAC", "how"]
     print(cli.table(shown, [[peer[key] for key in shown] for peer in peers]))
 
