@@ -4,7 +4,8 @@ The manual is Arm's Cortex-M4 Technical Reference Manual, r0p1 (DDI 0439), secti
 
 - Data processing, multiplications of any kind among it: 1. A division: 2 to 12.
 - A load of one register: 2, but 1 directly behind such a load whose result is not its address. A store of one register:
-  1 with an immediate offset, else 2, or 1 behind a load likewise. Nothing is pipelined behind a store.
+  1 with an immediate offset, else 2, or 1 behind a load likewise. Nothing is pipelined behind a store. That such an
+  instruction moves its base makes no difference: the manual does not say that it does.
 - LDRD, STRD, LDM, STM, PUSH and POP of N registers: 1 + N, pipelined with nothing.
 - A load or store whose address is the result of data processing directly before it: 1 more.
 - A word on an odd halfword or a halfword on an odd byte: 1 more; a word on an odd byte: 2 more. Counted, not assumed.

@@ -170,8 +170,8 @@ def report(rows, peers):
     print("\nWhere the cycles go:")
     print(cli.table(HEADER, [row for row in rows if row[3] and row[5] > SHOWN * whole[tuple(row[:2])]]))
     print("\nOthers (peers.csv); cycles of CMSIS-NN and TinyEngine by an earlier model. X-CUBE-AI's and "
-          "Plumerai's were measured on boards,\nwith wait states of the flash behind a cache, on other networks: not the "
-          "same quantity as cycles without wait states.")
+          "Plumerai's were measured on boards,\nwith wait states of the flash behind a cache, on other networks: not "
+          "the same quantity as cycles without wait states.")
     shown = ["name", "network", "processor", "total, M", "cycles, M", "cycles per MAC", "how"]
     print(cli.table(shown, [[peer[key] for key in shown] for peer in peers]))
 
