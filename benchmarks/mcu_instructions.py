@@ -2,8 +2,8 @@
 
 EtinyNet-1.0 and 0.75 at 224 with random weights, 8 and 4 bits, through tools/export_c.py's emitter; or the
 integer networks given. Instructions do not depend on the weights but for the branches of saturation. Beside
-them, what others' kernels take for EtinyNet-1.0 with 8 bits on a Cortex-M4, counted in the same way. Flash is
-that of the demo's ELF.
+them, what others' kernels take for EtinyNet-1.0 on a Cortex-M4, counted in the same way (peers.csv; their
+additions are passes of their own). Flash is that of the demo's ELF.
 
 Additions of shortcuts have no time of their own: they are one multiply-accumulate in the requantisation of
 the pointwise or depthwise convolution that they are fused with. The copying of rows into line buffers counts
@@ -11,6 +11,7 @@ for the depthwise convolution that reads them.
 """
 
 import argparse
+import csv
 import re
 from pathlib import Path
 
@@ -29,10 +30,6 @@ PARTS = {"stem": ("stem", "maxpool"), "depthwise": ("depthwise",), "pointwise": 
 HOST_PARTS = {"stem": ("stem_weights", "stem_row", "maxpool_row"),
               "depthwise": ("to_line", "depthwise_operand", "depthwise_map"), "pointwise": ("pointwise_rows",),
               "final": ("average", "dense")}
-# M instructions of EtinyNet-1.0, 224, 8 bits, on a Cortex-M4: total, stem with pooling, depthwise, pointwise,
-# final; their additions (20, 18, 6) are passes of their own.
-PEERS = {"CMSIS-NN": (365.2, None, None, None, None), "CMSIS-NN -O3": (377.0, 48.9, 144.0, 162.7, 1.0),
-         "TinyEngine": (311.0, 27.3, 105.6, 158.6, 1.4), "TFLite Micro": (614.9, 101.0, 153.1, 352.3, 2.1)}
 
 
 def parse_args():
@@ -64,12 +61,18 @@ def main():
             if not KERNEL_SETS[kernels].processors:
                 rows.append([name, kernels, "this computer", *on_host(folder, args.cflags, image), "", ""])
     header = ["network", "kernels", "processor", "total, M", *PARTS, "flash, bytes", "stack, bytes"]
-    peers = [[name, "", "Cortex-M4", *("" if v is None else v for v in values), "", ""]
-             for name, values in PEERS.items()]
+    peers = [[peer["name"], "", peer["processor"], *(peer[key] for key in ("total, M", *PARTS)), "", ""]
+             for peer in load_peers() if peer["total, M"]]
     print(cli.table(header, rows + peers))
     write_csv(save_dir / "mcu_instructions.csv", header, rows)
     write_json(save_dir / "mcu_instructions.json",
                {"cflags": args.cflags, "rows": [dict(zip(header, row)) for row in rows]})
+
+
+def load_peers():
+    """The rows of peers.csv: what others' kernels take; parts and figures not known are empty."""
+    with open(Path(__file__).with_name("peers.csv"), newline="") as table:
+        return list(csv.DictReader(table))
 
 
 def networks(paths):
@@ -105,8 +108,8 @@ def on_host(folder, cflags, image):
     call(["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}", folder / "build" / "host" / "net"],
          image)
     listing = call(["callgrind_annotate", "--inclusive=yes", "--threshold=100", out]).decode()
-    counts = {name: int(count.replace(",", ""))
-              for count, name in re.findall(r"^ *([\d,]+) .*:net_etn_[0-9a-f]{8}_(\w+)", listing, re.MULTILINE)}
+    line = r"^ *([\d,]+) .*:(?:net_etn_[0-9a-f]{8}_|etn_)(\w+)"
+    counts = {name: int(count.replace(",", "")) for count, name in re.findall(line, listing, re.MULTILINE)}
     parts = [sum(counts[name] for name in names) for names in HOST_PARTS.values()]
     return [millions(counts["run"]), *map(millions, parts)]
 

@@ -65,10 +65,10 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && 
     "pkhbt r12, r8, r10\n str r12, [sp, #16]\n pkhtb r12, r11, r10, asr #16\n str r12, [sp, #20]\n"                      \
     "pkhtb r12, r8, r9, asr #16\n str r12, [sp, #8]\n ldr lr, [sp, #44]\n"
 
-/* By the job's scale: 8 bits as they are, 8 bits scaled, 4 bits. */
+/* By the job's scale: 8 bits as they are, 4 bits, 8 bits scaled. */
 #define WIDEN                                                                                                          \
-    "ldr r8, [lr, #64]\n cmp r8, #0\n bgt.w 7f\n blt.w 8f\n" NINE("") "b.w 9f\n"                                       \
-    "7:\n" NINE(SCALED) "b.w 9f\n 8:\n" NINE_OF_4 "9:\n"
+    "ldr r8, [lr, #64]\n cmp r8, #0\n bgt.w 8f\n blt.w 7f\n" NINE("") "b.w 9f\n"                                       \
+    "7:\n" NINE_OF_4 "b.w 9f\n 8:\n" NINE(SCALED) "9:\n"
 
 #define CHANNEL                                                                                                \
     "ldr lr, [sp, #44]\n ldm lr, {r4-r7}\n" WIDEN                                                                      \
@@ -81,7 +81,7 @@ typedef char etn_lines_job_is_as_expected[offsetof(etn_lines_job, top) == 16 && 
 
 /* A line's share of the sums, which are added to the registers P-S. */
 #define LINE_1(LINE, AT, P, Q, R, S)                                                                                   \
-    "ldrd r8, r9, [sp, #" AT "]\n ldrd r10, r11, [" LINE "], #8\n ldr r12, [" LINE "]\n"                               \
+    "ldr r12, [" LINE ", #8]\n ldrd r8, r9, [sp, #" AT "]\n ldrd r10, r11, [" LINE "], #8\n"                           \
     "smlad r4, r10, r8, " P "\n smlabt r4, r11, r9, r4\n smlatb r5, r10, r8, " Q "\n smlad r5, r11, r9, r5\n"           \
     "smlad r6, r11, r8, " R "\n smlabt r6, r12, r9, r6\n smlatb r7, r11, r8, " S "\n smlad r7, r12, r9, r7\n"
 #define LINE_2(LINE, AT, P, Q, R, S)                                                                                   \

@@ -44,10 +44,10 @@ typedef char etn_tiles_is_as_expected[offsetof(etn_tiles, weights) == 32 && offs
 #define V "ldr lr, [sp]\n ldrd r2, r3, [lr, #52]\n ldr lr, [lr, #92]\n add r1, lr\n"
 #define NEXT_PLACES "add r12, #32\n str r12, [sp, #12]\n" NEXT_TILE
 #define PLACE(R, OUT) "ldr lr, [r12, #" OUT "]\n strb " R ", [lr, r1]\n"
+#define TWO_PLACES(R, S, OUT) "ldrd r2, r3, [r12, #" OUT "]\n strb " R ", [r2, r1]\n strb " S ", [r3, r1]\n"
 #define AT_PLACES(Q)                                                                                                   \
-    U Q("r4") PLACE("r4", "0") Q("r5") PLACE("r5", "4") Q("r6") PLACE("r6", "8") Q("r7") PLACE("r7", "12")               \
-    V Q("r8") PLACE("r8", "0") Q("r9") PLACE("r9", "4") Q("r10") PLACE("r10", "8") Q("r11") PLACE("r11", "12")           \
-    NEXT_PLACES
+    U Q("r4") Q("r5") Q("r6") Q("r7") TWO_PLACES("r4", "r5", "0") TWO_PLACES("r6", "r7", "8")                            \
+    V Q("r8") Q("r9") Q("r10") Q("r11") TWO_PLACES("r8", "r9", "0") TWO_PLACES("r10", "r11", "8") NEXT_PLACES
 
 /* The same with shortcuts: the first with their multiplier in r0, the second with it below m, and a shift in r0. */
 #define SUM(R) "smlabb lr, lr, r0, r3\n smmla " R ", " R ", r2, lr\n"
