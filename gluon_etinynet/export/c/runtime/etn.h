@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 /* Of the runtime and of the tables that tools/export_c.py writes for it; they must agree. */
-#define ETN_VERSION 2
+#define ETN_VERSION 3
 
 #define ETN_ALIGNMENT 8    /* bytes; of an arena */
 #define ETN_STATE_BYTES 32 /* at the start of an arena, before the buffers */
