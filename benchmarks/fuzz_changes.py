@@ -119,11 +119,18 @@ def odd_json(rng, content):
     return content
 
 
+def parsed(text):
+    """What JSON (bytes) holds; None if an earlier change has damaged it."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def json_values(path, rng):
     if path.suffix == ".json":
-        try:
-            content = json.loads(path.read_text())
-        except (ValueError, RecursionError):  # an earlier change has damaged it
+        content = parsed(path.read_bytes())
+        if content is None:
             return
         plain = json.dumps(odd_json(rng, content))
         number = pick(rng, ["9" * 10 ** 6, "[" * 10 ** 5, "1e999"])
@@ -147,9 +154,10 @@ def archive_members(path, rng):
         return
     name = pick(rng, sorted(arrays))
     array = arrays.get(name)
-    if "graph.json" in arrays and rng.random() < 0.6:
-        content = json.dumps(odd_json(rng, json.loads(arrays["graph.json"].tobytes())))
-        arrays["graph.json"] = np.frombuffer(content.encode("utf-8", "replace"), np.uint8)
+    content = parsed(arrays["graph.json"].tobytes()) if "graph.json" in arrays and rng.random() < 0.6 else None
+    if content is not None:
+        text = json.dumps(odd_json(rng, content))
+        arrays["graph.json"] = np.frombuffer(text.encode("utf-8", "replace"), np.uint8)
     else:
         others = [lambda: array.astype(pick(rng, [bool, np.int64, np.float16, "S3", "U2", complex])),
                   lambda: array[None], lambda: array.ravel(), lambda: array[:0], lambda: array[..., None][..., :0],
