@@ -55,10 +55,10 @@ def main():
             files = c.emit(graph, "net", kernels)
             folder = files.write(save_dir / f"{name}-{kernels}")
             roles = [layer["role"] for layer in files.manifest["layers"]]
-            for mcu in args.mcu:
+            for mcu in args.mcu if KERNEL_SETS[kernels].on_cortex_m else ():
                 rows.append([name, kernels, MCUS[mcu].processor,
                              *on_cortex_m(folder, mcu, args.cflags, image, roles)])
-            if not KERNEL_SETS[kernels].processors:
+            if KERNEL_SETS[kernels].on_host:
                 rows.append([name, kernels, "this computer", *on_host(folder, args.cflags, image), "", ""])
     header = ["network", "kernels", "processor", "total, M", *PARTS, "flash, bytes", "stack, bytes"]
     peers = [[peer["name"], "", peer["processor"], *(peer[key] for key in ("total, M", *PARTS)), "", ""]

@@ -24,8 +24,9 @@ def parse_args():
                         help="begins every global name, so that several networks link (default: etinynet)")
     parser.add_argument("--mcu", choices=MCUS, help="microcontroller, whose fastest kernels are taken")
     parser.add_argument("--kernels", choices=["auto", *KERNEL_SETS], default="auto",
-                        help="inner loops: dsp is for Cortex-M4, M7 and M33, portable for any processor "
-                             "(default: by --mcu, without it portable)")
+                        help="inner loops for "
+                             + "; ".join(f"{name}: {kernels.runs_on}" for name, kernels in KERNEL_SETS.items())
+                             + " (default: by --mcu, without it portable)")
     parser.add_argument("--force", action="store_true", help="write into a folder that holds other files")
     args = parser.parse_args()
     return args, {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -45,7 +46,7 @@ def main():
 
 def summary(report, out, mcu):
     flash, arena = report["flash_bytes"], report["arena_bytes"]
-    target = f"qemu MCU={mcu or 'stm32f412'}" if KERNEL_SETS[report["kernels"]].processors else "host"
+    target = "host" if KERNEL_SETS[report["kernels"]].on_host else f"qemu MCU={mcu or 'stm32f412'}"
     return (f"wrote {out}: {report['network']}, {report['macs'] / 1e6:.1f} M multiply-accumulates, "
             f"{report['kernels']} kernels\n"
             f"flash of constants: {flash['total']:,} bytes ({flash['weights']:,} of weights)\n"

@@ -46,6 +46,8 @@ class LineFormat:
         Their number is rounded up to a multiple of this; of a line, this times the stride of its reader.
     channels : int
         The number of an operand's is rounded up to a multiple of this.
+    spare : int
+        Columns more of a line, which are read and do not count.
     band : int
         Columns that a pointwise convolution should compute in one go, from several rows if need be and memory allows.
     """
@@ -53,10 +55,11 @@ class LineFormat:
     columns: int = 1
     channels: int = 1
     band: int = 1
+    spare: int = 0
 
     def line(self, channels, columns, stride):
         """Bytes of a line, padded by a column on either side."""
-        return channels * (_up(columns, self.columns * stride) + 2) * self.bytes
+        return channels * (_up(columns, self.columns * stride) + 2 + self.spare) * self.bytes
 
     def operand(self, channels, columns, rows=1):
         """Bytes of an operand of several rows. Where these are no multiple, columns behind the last are written too."""

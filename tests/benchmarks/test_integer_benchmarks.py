@@ -128,3 +128,11 @@ def test_instructions_by_part(work):
     for row in rows:
         parts = [row[part] for part in ("stem", "depthwise", "pointwise", "final")]
         assert min(parts[:3]) > 0 and sum(parts) == pytest.approx(row["total, M"], rel=0.1)
+
+
+def test_host_kernels(tmp_path):
+    needs("make", "cc")
+    etinynet_graph("tiny", 33, 4, classes=5).save(tmp_path / "tiny.npz")
+    done = run("benchmarks/host_kernels.py", "--graph", tmp_path / "tiny.npz", "--pairs", 2, "--save-dir", tmp_path)
+    (row,) = json.loads((tmp_path / "host_kernels.json").read_text())["rows"]
+    assert done.returncode == 0 and row["network"] == "tiny" and float(row["ratio"]) > 0

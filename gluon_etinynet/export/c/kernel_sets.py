@@ -26,15 +26,22 @@ class KernelSet(NamedTuple):
         Of lines and operands, as its etn_line.h has them.
     flags : tuple of str
         What the compiler must be told, beside C99.
+    runs_on : str
+        In words for a user.
     processors : tuple of str
-        Whose fastest set it is, as `program.Mcu` calls them; empty if it is for any, this computer's too.
+        Whose fastest set it is, as `program.Mcu` calls them.
+    on_host, on_cortex_m : bool
+        Whether the demo runs on this computer, and on the simulated microcontrollers.
     """
 
     folder: str
     scratch: Callable[[str, int, int], int]
     lines: LineFormat = LineFormat()
     flags: Tuple[str, ...] = ()
+    runs_on: str = "any processor"
     processors: Tuple[str, ...] = ()
+    on_host: bool = True
+    on_cortex_m: bool = True
 
     def sources(self):
         """The runtime and these kernels: a file's name in the exported folder -> its path in the package."""
@@ -57,10 +64,20 @@ def _dsp(role, outputs, taps):
     return taps if role == "depthwise" else 4 * -(-taps // 8) * 8 + taps
 
 
+def _simd(role, outputs, taps):
+    length = -(-taps // 8) * 8
+    if role == "stem":  # the weights of all channels, and four columns of int16: etn_stem_row.c
+        return outputs * length + 8 * length + 8
+    return {"depthwise": 1, "fully connected": 4}.get(role, 2) * length
+
+
 KERNEL_SETS = {
     "portable": KernelSet("portable", _portable),
     "dsp": KernelSet("dsp", _dsp, LineFormat(bytes=2, columns=4, channels=8, band=28),
-                     processors=("Cortex-M4", "Cortex-M7")),
+                     runs_on="Cortex-M4, M7 and M33, by GCC or Clang", processors=("Cortex-M4", "Cortex-M7"),
+                     on_host=False),
+    "simd": KernelSet("simd", _simd, LineFormat(bytes=2, columns=4, channels=8, spare=6), flags=("-msse4.1",),
+                      runs_on="x86 with SSE4.1; with -msimd128 for it, WebAssembly", on_cortex_m=False),
 }
 
 

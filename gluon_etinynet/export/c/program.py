@@ -11,6 +11,7 @@ import numpy as np
 
 from ...files import InputError
 from .emit import emit
+from .kernel_sets import KERNEL_SETS
 
 __all__ = ["MCUS", "Mcu", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "sizes", "simulate",
            "simulated_output", "logits", "detection_lines", "read_trace", "split_trace", "SANITIZE", "Sanitized"]
@@ -175,8 +176,8 @@ SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=
 class Sanitized:
     """Compiles networks with the address and undefined-behaviour sanitizers, in the folder `work`; the runtime once."""
 
-    def __init__(self, work):
-        self.work, self.objects = Path(work), None
+    def __init__(self, work, kernels="portable"):
+        self.work, self.kernels, self.objects = Path(work), kernels, None
 
     def program(self, graph):
         """Export `graph` and build its demo with the trace; returns the program, which the next call overwrites.
@@ -186,8 +187,8 @@ class Sanitized:
         InputError
             As `emit`, or, with a cause, as `call`.
         """
-        folder = emit(graph, "net").write(self.work / "network")
-        flags = ["-std=c99", "-DETN_OBSERVED", *SANITIZE]
+        folder = emit(graph, "net", self.kernels).write(self.work / "network")
+        flags = ["-std=c99", "-DETN_OBSERVED", *KERNEL_SETS[self.kernels].flags, *SANITIZE]
         if self.objects is None:
             self.objects = []
             for source in sorted((folder / "src").glob("etn_*.c")):
