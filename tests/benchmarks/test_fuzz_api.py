@@ -8,7 +8,8 @@ from gluon_etinynet import InputError
 
 PLANTED = {
     "a row too many": ("etn_network.c", "s->rows >= model->layer->in_rows", "s->rows > model->layer->in_rows"),
-    "padding that was there before": ("etn_block.c", "    etn_fill(b.in, first->in_zero_point, 3 * b.in_bytes);\n", ""),
+    "padding that was there before":
+        ("etn_block.c", "    etn_fill_line(lines, reader->in_zero_point, rows * of.length);\n", ""),
 }
 
 

@@ -57,8 +57,8 @@ def test_digits_in_c(work, tmp_path, name):
     source = tmp_path / "src" / "digits.c"
     text = source.read_text()
     begin = text.index("{", text.index(" offset_4[")) + 1
-    source.write_text(text[:begin] + str(int(text[begin:text.index(",", begin)]) + 100000) +
-                      text[text.index(",", begin):])
+    low, middle, high, rest = text[begin:].split(",", 3)
+    source.write_text(text[:begin] + ",".join([low, middle, str(int(high) ^ 2), rest]))
     make(tmp_path, "host")
     done = evaluate(work, "--digits", "--program", program, name=name)
     assert done.returncode == 1 and "360 of 360" not in done.stdout and "of 360 pictures equal" in done.stdout

@@ -36,7 +36,7 @@ def test_small_networks_of_every_kind(sanitized, seed):
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2 ** 32 - 1))
 def test_many_small_networks_of_every_kind(sanitized, seed):
     graph = varied_graph(seed)
@@ -65,7 +65,7 @@ def test_small_networks_by_the_kernels_for_vectors(vectorised, seed):
 
 
 @pytest.mark.slow
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2 ** 32 - 1))
 def test_many_small_networks_by_the_kernels_for_vectors(vectorised, seed):
     graph = varied_graph(seed)
