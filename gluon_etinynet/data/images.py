@@ -235,9 +235,13 @@ def read_split(path, remedy=""):
     Raises
     ------
     InputError
-        If it cannot be read.
+        If it cannot be read, or an identifier is none: names of folders lead out of the layout.
     """
-    columns = (re.fullmatch(r"(.*?)(?:\s+(-1|0|1))?", line).groups() for line in read_lines(path, remedy))
+    columns = [re.fullmatch(r"(.*?)(?:\s+(-1|0|1))?", line).groups() for line in read_lines(path, remedy)]
+    for identifier, _ in columns:
+        if identifier == ".." or Path(identifier).name != identifier:
+            raise InputError(f"{path}: {identifier!r} is not the identifier of a picture, its file's name without "
+                             "folder and extension; correct it")
     return [identifier for identifier, present in columns if present != "-1"]
 
 

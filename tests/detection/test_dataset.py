@@ -61,6 +61,14 @@ def test_refuses_an_annotation_and_names_it(tmp_path, objects, word):
     assert "000001.xml" in str(raised.value) and "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("identifier", ["/", "../a", "folder/a", "/etc/passwd", ".."])
+def test_an_identifier_does_not_lead_out_of_the_layout(tmp_path, identifier):
+    (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Main" / "train.txt").write_text(f"a\n{identifier}\n")
+    with pytest.raises(InputError, match=r"train\.txt: .* is not the identifier of a picture.*correct it"):
+        read_voc(tmp_path, "train", ["dog"])
+
+
 def test_refuses_missing_files_and_empty_splits(tmp_path):
     make(tmp_path, [("dog", 0, (1, 1, 5, 5))])
     (tmp_path / "ImageSets/Main/none.txt").write_text("\n")
