@@ -16,6 +16,7 @@ exactly one part, and in training every part has the same number of batches, wit
 wait for each other for ever.
 """
 
+import abc
 import collections
 import concurrent.futures
 import dataclasses
@@ -197,7 +198,7 @@ class ArraySource(Source):
             yield _to_ndarrays(_network_input(pictures), self.labels[indices])
 
 
-class PictureSource(Source):
+class PictureSource(Source, abc.ABC):
     """Batches from encoded pictures, which threads read, decode and augment while the network learns.
 
     A source of this kind says where its pictures are: `content`.
@@ -227,9 +228,9 @@ class PictureSource(Source):
         self.size, self.crop_ratio, self.jitter = loading.size, crop_ratio, jitter
         self.strict, self.unreadable, self._pool = strict, [], None
 
+    @abc.abstractmethod
     def content(self, index):
         """The encoded picture (bytes) of a sample, its label, and what it is called in a message."""
-        raise NotImplementedError
 
     def epoch(self, number=0):
         """Iterate over the batches of epoch `number`."""

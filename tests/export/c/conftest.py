@@ -4,15 +4,8 @@ import pytest
 from c_export import Sanitized, needs
 
 
-@pytest.fixture(scope="session")
-def sanitized(tmp_path_factory):
-    """Compiles networks with sanitizers."""
+@pytest.fixture(scope="session", params=["portable", "simd"])
+def sanitized(request, tmp_path_factory):
+    """Compiles networks with sanitizers, by each set of kernels that runs on this computer."""
     needs("cc")
-    return Sanitized(tmp_path_factory.mktemp("sanitized"))
-
-
-@pytest.fixture(scope="session")
-def vectorised(tmp_path_factory):
-    """The same with the kernels for vectors of 128 bits."""
-    needs("cc")
-    return Sanitized(tmp_path_factory.mktemp("vectorised"), "simd")
+    return Sanitized(tmp_path_factory.mktemp(request.param), request.param)

@@ -44,6 +44,7 @@ def test_small_detectors_of_every_kind(sanitized, seed):
         assert_equal(graph, program, image)
 
 
+@pytest.mark.parametrize("sanitized", ["portable"], indirect=True)
 @pytest.mark.slow
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2 ** 32 - 1))

@@ -51,34 +51,12 @@ def test_the_papers_blocks_in_small(sanitized, size, bits):
     assert_equal_layers(graph, sanitized.program(graph))
 
 
-@pytest.mark.parametrize("bits, size", [(8, 4), (4, 17), (8, 32), (4, 50)])
-def test_the_papers_blocks_by_the_kernels_for_vectors(vectorised, size, bits):
-    graph = etinynet_graph("tiny", size, bits, classes=11)
-    assert_equal_layers(graph, vectorised.program(graph))
-
-
-@settings(max_examples=8)
-@given(seed=st.integers(0, 2 ** 32 - 1))
-def test_small_networks_by_the_kernels_for_vectors(vectorised, seed):
-    graph = varied_graph(seed)
-    assert_equal_layers(graph, vectorised.program(graph), seed)
-
-
 @pytest.mark.slow
-@settings(max_examples=20)
-@given(seed=st.integers(0, 2 ** 32 - 1))
-def test_many_small_networks_by_the_kernels_for_vectors(vectorised, seed):
-    graph = varied_graph(seed)
-    assert_equal_layers(graph, vectorised.program(graph), seed)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kernels", ["sanitized", "vectorised"])
 @pytest.mark.parametrize("width, size, bits", [("1.0", 224, 8), ("1.0", 256, 8), ("1.0", 224, 4),
                                                ("0.75", 224, 8), ("0.75", 224, 4)])
-def test_the_papers_networks(kernels, width, size, bits, request):
+def test_the_papers_networks(sanitized, width, size, bits):
     graph = etinynet_graph(width, size, bits)
-    assert_equal_layers(graph, request.getfixturevalue(kernels).program(graph))
+    assert_equal_layers(graph, sanitized.program(graph))
 
 
 @pytest.mark.parametrize("name", ["multiplier_0", "weights_3", "offset_11"])

@@ -94,6 +94,12 @@ typedef struct {
     const etn_detector *detector; /* NULL: a classifier */
 } etn_model;
 
+/* `value` rounded up to a multiple. */
+static inline int32_t etn_round_up(int32_t value, int32_t to)
+{
+    return (value + to - 1) / to * to;
+}
+
 size_t etn_arena_bytes(const etn_model *model, etn_input input);
 etn_status etn_init(const etn_model *model, void *arena, size_t bytes, etn_input input);
 int8_t *etn_image(const etn_model *model, void *arena);

@@ -18,11 +18,6 @@
 typedef int16_t etn_line;
 #define ETN_LINE_UNIT 256 /* what a value 1 is in a line; an operand has it as it is */
 
-static inline int32_t etn_round_up(int32_t value, int32_t to)
-{
-    return (value + to - 1) / to * to;
-}
-
 static inline int32_t etn_pitch(int32_t columns, int32_t stride)
 {
     return etn_round_up(columns, 4 * stride) + 2;
