@@ -36,7 +36,7 @@ def test_small_networks_of_every_kind(sanitized, seed):
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2 ** 32 - 1))
 def test_many_small_networks_of_every_kind(sanitized, seed):
     graph = varied_graph(seed)
