@@ -46,8 +46,7 @@ typedef struct {
     const etn_places *places;
     const etn_line *operand;
     int32_t factor;        /* of shortcuts: their multiplier, or the shift of the sums */
-    int32_t line_u, pitch; /* bytes from the line of channel 0 to that of u, from there to that of v; of 32 bits: to the
-                              next column */
+    int32_t line_u, line_v; /* bytes from the line of channel 0 to those of u and v; v's of 32 bits: to the next column */
     uint32_t kind;         /* an etn_kind; plus 1 if the sums are shifted before they are multiplied */
     int32_t sums[8];       /* of ETN_SUMS, as `begin` */
 } etn_tiles;

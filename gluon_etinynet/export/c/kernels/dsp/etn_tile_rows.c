@@ -89,7 +89,7 @@ static void put(const etn_layer *layer, const etn_tiles *job, const etn_places *
     const etn_rescale rescale = etn_rescale_of(layer);
     for (int32_t i = 0; i < 2 && u + i < layer->outputs; i++) {
         const etn_channel of = etn_channel_of(layer, u + i);
-        const int32_t line = job->line_u + i * job->pitch;
+        const int32_t line = i ? job->line_v : job->line_u;
         for (int32_t j = 0; j < columns; j++) {
             const int32_t acc = job->sums[4 * i + j] >> scale;
             if (wide)
@@ -140,7 +140,7 @@ void etn_tile_rows(const etn_layer *layer, const etn_line *operand, const etn_po
             job.operand = operand + tile * group;
             job.operand_end = job.operand + tiles * group;
             job.line_u = u * pitch * (int32_t)sizeof(etn_line);
-            job.pitch = (v - u) * pitch * (int32_t)sizeof(etn_line);
+            job.line_v = v * pitch * (int32_t)sizeof(etn_line);
             if (kind == ETN_SUMS || (wide && u == v)) {
                 job.kind = ETN_SUMS;
                 tiles_of_pair(layer, &job, places, tiles, u, scale, wide ? wide + 4 * tile * outputs : NULL,
@@ -149,7 +149,7 @@ void etn_tile_rows(const etn_layer *layer, const etn_line *operand, const etn_po
             }
             if (wide) {
                 job.out_u = wide + u;
-                job.pitch = outputs * 4;
+                job.line_v = outputs * 4;
             } else if (kind == ETN_TO_LINE) {
                 job.out_u = etn_upper_byte(io->out + u * pitch);
                 job.out_v = etn_upper_byte(io->out + v * pitch);
