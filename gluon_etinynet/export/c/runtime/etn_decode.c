@@ -83,12 +83,14 @@ void etn_decode_cell(const etn_detector *detector, const etn_level *level, int32
     const int32_t classes = detector->classes;
     for (int32_t a = 0; a < level->anchors; a++, logits += classes, offsets += 4) {
         const uint32_t sum = exponentiate(logits, classes) >> 3;
+        /* The least term whose share, rounded down, exceeds the threshold. */
+        const uint32_t least = (uint32_t)((((uint64_t)detector->score_threshold + 1) * sum + 8191) >> 13);
         etn_candidate candidate;
         int is_decoded = 0;
         for (int32_t c = 1; c < classes; c++) {
-            const uint32_t share = ((uint32_t)logits[c] << 13) / sum;
-            if (share <= detector->score_threshold)
+            if ((uint32_t)logits[c] < least)
                 continue;
+            const uint32_t share = ((uint32_t)logits[c] << 13) / sum;
             if (!is_decoded) {
                 const int32_t *const half = level->half + 2 * a;
                 const span x = decode(column, level->half_step, half[0], offsets[0], offsets[2]);

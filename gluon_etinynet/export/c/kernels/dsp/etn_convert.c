@@ -36,9 +36,14 @@ void etn_to_operand(const etn_layer *layer, const int8_t *from, etn_line *to)
     const int32_t columns = layer->in_columns, group = 4 * etn_round_up(layer->inputs, 8);
     for (int32_t c = 0; c < layer->inputs; c++) {
         etn_line *out = to + etn_operand_index(layer, c, 0);
-        for (int32_t x = 1; x <= columns; x++) {
-            *out = *from++;
-            out += x % 4 ? 2 : group - 6;
+        int32_t x = 0;
+        for (; x + 4 <= columns; x += 4, from += 4, out += group) {
+            out[0] = from[0];
+            out[2] = from[1];
+            out[4] = from[2];
+            out[6] = from[3];
         }
+        for (; x < columns; x++, out += 2)
+            *out = *from++;
     }
 }
