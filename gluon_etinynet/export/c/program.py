@@ -61,6 +61,7 @@ MCUS = {name: _mcu(name, *board) for name, board in {
     "stm32f412": ("mps2-an386", "Cortex-M4"),
     "stm32f746": ("mps2-an500", "Cortex-M7"),
     "stm32h743": ("mps2-an500", "Cortex-M7"),
+    "apollo510": ("mps3-an547", "Cortex-M55"),
 }.items()}
 
 _OUTER = ("MAKEFLAGS", "MAKELEVEL", "CFLAGS", "LDFLAGS", "CC")  # not meant for the exported folder
