@@ -1,0 +1,16 @@
+#include "etn_mve.h"
+
+void etn_dense(const etn_layer *layer, const int8_t *in, int32_t *out, int8_t *widened)
+{
+    const etn_rescale rescale = etn_rescale_of(layer);
+    for (int32_t c = 0; c < layer->outputs; c++) {
+        const int8_t *const w = etn_vector_weights(layer, c, widened);
+        const etn_channel channel = etn_channel_of(layer, c);
+        int32_t sum = channel.bias;
+        for (int32_t i = 0; i < layer->inputs; i += 16) {
+            const mve_pred16_t used = vctp8q((uint32_t)(layer->inputs - i));
+            sum = vmladavaq_s8(sum, vldrbq_z_s8(w + i, used), vldrbq_z_s8(in + i, used));
+        }
+        out[c] = etn_affine(rescale, channel, sum);
+    }
+}

@@ -1,0 +1,63 @@
+#include "etn_tile.h"
+
+/* As a pointwise convolution of the values below the kernel, 32 columns at a time.
+ *
+ * `widened` holds the weights of all output channels in the order of the pixels (kernel row, kernel column, input
+ * channel), each up to a multiple of sixteen; then the operand of those columns, and one of them as it is gathered.
+ */
+#define COLUMNS 32
+
+void etn_stem_weights(const etn_layer *layer, int8_t *widened)
+{
+    const int32_t length = etn_round_up(layer->taps, 16);
+    int8_t *const bytes = widened + layer->outputs * length;
+    for (int32_t c = 0; c < layer->outputs; c++, widened += length) {
+        const int8_t *const weights = etn_weights(layer, c, bytes);
+        for (int32_t tap = 0; tap < 9; tap++)
+            for (int32_t input = 0; input < layer->inputs; input++)
+                widened[tap * layer->inputs + input] = weights[input * 9 + tap];
+        memset(widened + layer->taps, 0, (size_t)(length - layer->taps));
+    }
+}
+
+/* The values below the kernel for one column; what follows them in `column` does not count, nor what is read behind a
+ * row's end. */
+ETN_INLINE void gather(const int8_t *const rows[3], int32_t at, int32_t wide, int32_t length, int8_t *column,
+                       int8_t *operand)
+{
+    for (int32_t r = 0; r < 3; r++)
+        for (int32_t i = 0; i < wide; i += 16)
+            vstrbq_s8(column + r * wide + i, vldrbq_s8(rows[r] + at + i));
+    for (int32_t i = 0; i < length; i += 16, operand += 64)
+        vstrbq_s8(operand, vldrbq_s8(column + i));
+}
+
+ETN_INLINE void put(const etn_scale *of, int32x4_t sums, int8_t *out, mve_pred16_t used)
+{
+    const int32x4_t t = etn_affine_four(of, vaddq_n_s32(sums, of->bias));
+    vstrbq_p_s32(out, etn_clamp_four(of, t), used);
+}
+
+void etn_stem_row(const etn_layer *layer, const int8_t *const rows[3], int8_t *out, int8_t *widened)
+{
+    const int32_t outputs = layer->outputs, width = layer->columns, wide = 3 * layer->inputs;
+    const int32_t length = etn_round_up(layer->taps, 16);
+    int8_t *const operand = widened + outputs * length, *const column = operand + COLUMNS * length;
+    for (int32_t begin = 0; begin < width; begin += COLUMNS) {
+        const int32_t count = width - begin < COLUMNS ? width - begin : COLUMNS;
+        for (int32_t x = 0; x < count; x++)
+            gather(rows, (begin + x) * layer->stride * layer->inputs, wide, length, column,
+                   operand + x / 4 * 4 * length + x % 4 * 16);
+        for (int32_t u = 0; u < outputs; u += 2) {
+            const int32_t v = u + 1 < outputs ? u + 1 : u;
+            const etn_scale of_u = etn_scale_of(layer, u), of_v = etn_scale_of(layer, v);
+            for (int32_t x = 0; x < count; x += 4) {
+                const etn_tile tile =
+                    etn_tile_of(widened + u * length, widened + v * length, operand + x * length, length);
+                const mve_pred16_t used = vctp32q((uint32_t)(count - x));
+                put(&of_u, tile.u, out + u * width + begin + x, used);
+                put(&of_v, tile.v, out + v * width + begin + x, used);
+            }
+        }
+    }
+}
