@@ -12,10 +12,12 @@ void etn_maxpool_row(const etn_layer *layer, const int8_t *const rows[3], int8_t
     const int32_t columns = layer->columns, kernel = layer->kernel, stride = layer->stride;
     for (int32_t c = 0; c < layer->outputs; c++, out += columns) {
         int32_t x = 0;
-        if (kernel == 2 && stride == 2) {
+        if (kernel == 2 && stride == 2 && columns >= 16) { /* the last sixteen may have been computed in part before */
             const int8_t *const top = rows[0] + c * layer->in_columns, *const bottom = rows[1] + c * layer->in_columns;
-            for (; x + 16 <= columns; x += 16)
-                vstrbq_s8(out + x, vmaxq_s8(larger_of_neighbours(top + 2 * x), larger_of_neighbours(bottom + 2 * x)));
+            for (; x < columns; x += 16) {
+                const int32_t at = x < columns - 16 ? x : columns - 16;
+                vstrbq_s8(out + at, vmaxq_s8(larger_of_neighbours(top + 2 * at), larger_of_neighbours(bottom + 2 * at)));
+            }
         }
         for (; x < columns; x++) {
             int8_t largest = INT8_MIN;

@@ -2,10 +2,9 @@
 
 ETN_INLINE void put(const etn_layer *layer, int32_t channel, int32x4_t sums, int32_t *out, int32_t count)
 {
-    const etn_scale of = etn_scale_of(layer, channel);
     const uint32x4_t places = vmulq_n_u32(vidupq_n_u32(0, 4), layer->outputs);
-    vstrwq_scatter_offset_p_s32(out + channel, places, etn_affine_four(&of, vaddq_n_s32(sums, of.bias)),
-                                vctp32q((uint32_t)count));
+    const int32x4_t t = etn_affine_four(etn_scale_of(layer), etn_channel_of(layer, channel), sums);
+    vstrwq_scatter_offset_p_s32(out + channel, places, t, vctp32q((uint32_t)count));
 }
 
 void etn_predict_row(const etn_layer *layer, const etn_line *operand, int32_t *out, int8_t *widened)
@@ -14,7 +13,7 @@ void etn_predict_row(const etn_layer *layer, const etn_line *operand, int32_t *o
     for (int32_t u = 0; u < outputs; u += 2) {
         const int32_t v = u + 1 < outputs ? u + 1 : u;
         const int8_t *const first = etn_padded_weights(layer, u, widened);
-        const int8_t *const second = etn_padded_weights(layer, v, widened + etn_round_up(layer->taps, 32));
+        const int8_t *const second = etn_padded_weights(layer, v, widened + etn_widened_step(layer));
         for (int32_t x = 0; x < width; x += 4) {
             const etn_tile tile = etn_tile_of(first, second, operand + x * length, length);
             put(layer, u, tile.u, out + x * outputs, width - x);

@@ -32,32 +32,35 @@ ETN_INLINE void gather(const int8_t *const rows[3], int32_t at, int32_t wide, in
         vstrbq_s8(operand, vldrbq_s8(column + i));
 }
 
-ETN_INLINE void put(const etn_scale *of, int32x4_t sums, int8_t *out, mve_pred16_t used)
+/* `count` of four outputs of two channels, which are `pitch` apart. */
+ETN_INLINE void put(etn_scale scale, etn_channel u, etn_channel v, etn_tile tile, int8_t *out, int32_t pitch,
+                    int32_t count)
 {
-    const int32x4_t t = etn_affine_four(of, vaddq_n_s32(sums, of->bias));
-    vstrbq_p_s32(out, etn_clamp_four(of, t), used);
+    const int32x4_t all =
+        etn_clamp_pairs(scale, etn_affine_four(scale, u, tile.u), etn_affine_four(scale, v, tile.v));
+    const mve_pred16_t used = vctp32q((uint32_t)count);
+    vstrbq_p_s32(out, all, used);
+    vstrbq_p_s32(out + pitch, etn_second(all), used);
 }
 
 void etn_stem_row(const etn_layer *layer, const int8_t *const rows[3], int8_t *out, int8_t *widened)
 {
     const int32_t outputs = layer->outputs, width = layer->columns, wide = 3 * layer->inputs;
     const int32_t length = etn_round_up(layer->taps, 16);
+    const etn_scale scale = etn_scale_of(layer);
     int8_t *const operand = widened + outputs * length, *const column = operand + COLUMNS * length;
-    for (int32_t begin = 0; begin < width; begin += COLUMNS) {
+    for (int32_t begin = 0; begin < width; begin += COLUMNS, out += COLUMNS) {
         const int32_t count = width - begin < COLUMNS ? width - begin : COLUMNS;
         for (int32_t x = 0; x < count; x++)
             gather(rows, (begin + x) * layer->stride * layer->inputs, wide, length, column,
                    operand + x / 4 * 4 * length + x % 4 * 16);
         for (int32_t u = 0; u < outputs; u += 2) {
             const int32_t v = u + 1 < outputs ? u + 1 : u;
-            const etn_scale of_u = etn_scale_of(layer, u), of_v = etn_scale_of(layer, v);
-            for (int32_t x = 0; x < count; x += 4) {
-                const etn_tile tile =
-                    etn_tile_of(widened + u * length, widened + v * length, operand + x * length, length);
-                const mve_pred16_t used = vctp32q((uint32_t)(count - x));
-                put(&of_u, tile.u, out + u * width + begin + x, used);
-                put(&of_v, tile.v, out + v * width + begin + x, used);
-            }
+            const etn_channel of_u = etn_rounded_channel_of(layer, u), of_v = etn_rounded_channel_of(layer, v);
+            for (int32_t x = 0; x < count; x += 4)
+                put(scale, of_u, of_v,
+                    etn_tile_of(widened + u * length, widened + v * length, operand + x * length, length),
+                    out + u * width + x, (v - u) * width, count - x);
         }
     }
 }
