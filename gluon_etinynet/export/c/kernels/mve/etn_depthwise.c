@@ -32,13 +32,16 @@ ETN_INLINE int32x4_t four(int32_t a, int32_t b, int32_t c, int32_t d)
     return all;
 }
 
-ETN_INLINE int32x4_t sums_of(const int8_t *windows, int32_t stride, int8x16_t weights, int8x16_t next_weights)
+/* `*windows` moves on to the next four. */
+ETN_INLINE int32x4_t sums_of(const int8_t **windows, int32_t stride, int8x16_t weights, int8x16_t next_weights)
 {
-    const int8x16_t a = vldrbq_s8(windows), b = vldrbq_s8(windows + 8);
+    const int8_t *p = *windows;
+    const int8x16_t a = vldrbq_s8(p), b = vldrbq_s8(p + 8);
+    *windows += 16 * stride;
     if (stride == 1)
         return four(vmladavq_s8(a, weights), vmladavq_s8(a, next_weights), vmladavq_s8(b, weights),
-                        vmladavq_s8(b, next_weights));
-    const int8x16_t c = vldrbq_s8(windows + 16), d = vldrbq_s8(windows + 24);
+                    vmladavq_s8(b, next_weights));
+    const int8x16_t c = vldrbq_s8(p + 16), d = vldrbq_s8(p + 24);
     return four(vmladavq_s8(a, weights), vmladavq_s8(b, weights), vmladavq_s8(c, weights), vmladavq_s8(d, weights));
 }
 
@@ -52,91 +55,90 @@ static int32x4_t slow_sums(const int8_t *const rows[3], int32_t stride, int32_t 
     return vldrwq_s32(sums);
 }
 
-/* From four sums to as many outputs. `shortcut` is NULL without. */
-ETN_INLINE int32x4_t outputs_of(etn_scale scale, etn_channel of, int32x4_t sums, const int8_t *shortcut)
-{
-    int32x4_t t = etn_affine_four(scale, of, sums);
-    if (shortcut)
-        t = vmlaq_n_s32(t, vldrbq_s32(shortcut), scale.shortcut_multiplier);
-    return etn_clamp_four(scale, t);
-}
-
-/* Where the outputs go: to a map, or to an operand, where four of them are `places` behind the first. */
+/* Where outputs go: to a map, or to an operand, where four of them are `places` behind the first. */
 typedef struct {
     int8_t *out;
     int32_t step; /* from four to the next */
     uint32x4_t places;
 } target;
 
-/* A channel. `stride` is the layer's, or 0 if it is neither 1 nor 2. */
-ETN_INLINE void convolve(const etn_layer *layer, etn_scale scale, int32_t c, const etn_line *const rows[3], target to,
-                         int8_t *widened, int32_t stride, int to_map, int with_shortcut)
+/* `count` columns of a channel. `stride` is the layer's, or 0 if it is neither 1 nor 2; `to_map` and `shortcut` say
+ * whether that is so. */
+ETN_INLINE void convolve(const etn_layer *layer, etn_scale scale, int32_t c, const etn_line *const rows[3],
+                         int32_t count, target to, int8_t *widened, int32_t stride, int to_map, int shortcut)
 {
     int8_t windows[4 * COLUMNS] __attribute__((aligned(8)));
-    const etn_channel of = etn_rounded_channel_of(layer, c);
-    const int8_t *const w = etn_vector_weights(layer, c, widened);
+    if (stride)
+        interleave(rows, count * stride + 2, windows);
+    const int8_t *const w = etn_vector_weights(layer, c, widened), *window = windows, *middle = rows[1] + 1;
     const int8x16_t weights = vldrbq_gather_offset_z_s8(w, vldrbq_u8(places), USED);
     const int8x16_t next_weights = vldrbq_gather_offset_z_s8(w, vldrbq_u8(next_places), NEXT_USED);
-    const int32_t columns = layer->columns, most = stride ? COLUMNS / stride - 4 : 4;
-    const int32_t first = c * etn_pitch(layer->in_columns, layer->stride);
-    const int8_t *from[3] = {rows[0] + first, rows[1] + first, rows[2] + first};
+    const etn_channel of = etn_rounded_channel_of(layer, c);
+    for (int32_t fours = to_map ? count / 4 : (count + 3) / 4; fours; fours--, to.out += to.step, middle += 4) {
+        const int32x4_t sums = stride ? sums_of(&window, stride, weights, next_weights)
+                                      : slow_sums(rows, layer->stride, count, w);
+        int32x4_t t = etn_affine_four(scale, of, sums);
+        if (shortcut)
+            t = vmlaq_n_s32(t, vldrbq_s32(middle), scale.shortcut_multiplier);
+        if (to_map)
+            vstrbq_s32(to.out, etn_clamp_four(scale, t));
+        else
+            vstrbq_scatter_offset_s32(to.out, to.places, etn_clamp_four(scale, t));
+    }
+    if (to_map && count % 4) {
+        const int32x4_t sums = stride ? sums_of(&window, stride, weights, next_weights)
+                                      : slow_sums(rows, layer->stride, count, w);
+        int32x4_t t = etn_affine_four(scale, of, sums);
+        if (shortcut)
+            t = vmlaq_n_s32(t, vldrbq_s32(middle), scale.shortcut_multiplier);
+        vstrbq_p_s32(to.out, etn_clamp_four(scale, t), vctp32q((uint32_t)count % 4));
+    }
+}
+
+/* All channels, of as many columns together as there is room for windows. */
+ETN_INLINE void convolve_all(const etn_layer *layer, const etn_line *const rows[3], target to,
+                             int8_t *widened, int32_t stride, int to_map, int shortcut)
+{
+    const etn_scale scale = etn_scale_of(layer);
+    const int32_t pitch = etn_pitch(layer->in_columns, layer->stride), columns = layer->columns;
+    const int32_t most = stride ? COLUMNS / stride - 4 : 4;
+    int8_t *const out = to.out;
     for (int32_t begin = 0; begin < columns; begin += most) {
-        const int32_t count = columns - begin < most ? columns - begin : most;
-        const int8_t *shortcut = with_shortcut ? from[1] + 1 : NULL, *window = windows;
-        if (stride)
-            interleave(from, count * stride + 2, windows);
-        int32_t left = count;
-        for (; left > 0; left -= 4, window += 16 * stride, to.out += to.step) {
-            const int32x4_t sums = stride ? sums_of(window, stride, weights, next_weights)
-                                          : slow_sums(from, layer->stride, count, w);
-            const int32x4_t outputs = outputs_of(scale, of, sums, shortcut);
-            if (with_shortcut)
-                shortcut += 4;
-            if (!to_map)
-                vstrbq_scatter_offset_s32(to.out, to.places, outputs);
-            else if (left >= 4)
-                vstrbq_s32(to.out, outputs);
-            else
-                vstrbq_p_s32(to.out, outputs, vctp32q((uint32_t)left));
+        const int32_t count = columns - begin < most ? columns - begin : most, first = begin * layer->stride;
+        const etn_line *from[3] = {rows[0] + first, rows[1] + first, rows[2] + first};
+        for (int32_t c = 0; c < layer->outputs; c++) {
+            to.out = to_map ? out + c * columns + begin : out + etn_operand_index(layer + 1, c, begin);
+            convolve(layer, scale, c, from, count, to, widened, stride, to_map, shortcut);
+            for (int32_t i = 0; i < 3; i++)
+                from[i] += pitch;
         }
-        for (int32_t i = 0; i < 3; i++)
-            from[i] += most * layer->stride;
     }
 }
 
 void etn_depthwise_operand(const etn_layer *layer, const etn_line *const rows[3], etn_line *operand, int32_t first,
                            int8_t *widened)
 {
-    const etn_layer *const next = layer + 1;
-    const etn_scale scale = etn_scale_of(layer);
-    const int32_t group = etn_operand_index(next, 0, 4);
+    const int32_t group = etn_operand_index(layer + 1, 0, 4);
     const uint32x4_t columns = vaddq_n_u32(vidupq_n_u32(0, 1), (uint32_t)first % 4);
-    target to = {operand, group, vshlq_n_u32(vandq_u32(columns, vdupq_n_u32(3)), 4)};
+    target to = {operand + first / 4 * group, group, vshlq_n_u32(vandq_u32(columns, vdupq_n_u32(3)), 4)};
     to.places = vmlaq_n_u32(to.places, vshrq_n_u32(columns, 2), (uint32_t)group);
-    for (int32_t c = 0; c < layer->outputs; c++) {
-        to.out = operand + etn_operand_index(next, c, first / 4 * 4);
-        if (layer->stride == 1)
-            convolve(layer, scale, c, rows, to, widened, 1, 0, 0);
-        else if (layer->stride == 2)
-            convolve(layer, scale, c, rows, to, widened, 2, 0, 0);
-        else
-            convolve(layer, scale, c, rows, to, widened, 0, 0, 0);
-    }
+    if (layer->stride == 1)
+        convolve_all(layer, rows, to, widened, 1, 0, 0);
+    else if (layer->stride == 2)
+        convolve_all(layer, rows, to, widened, 2, 0, 0);
+    else
+        convolve_all(layer, rows, to, widened, 0, 0, 0);
 }
 
 void etn_depthwise_map(const etn_layer *layer, const etn_line *const rows[3], int8_t *out, int8_t *widened)
 {
-    const etn_scale scale = etn_scale_of(layer);
-    target to = {out, 4, vdupq_n_u32(0)};
-    for (int32_t c = 0; c < layer->outputs; c++) {
-        to.out = out + c * layer->columns;
-        if (layer->shortcut)
-            convolve(layer, scale, c, rows, to, widened, 1, 1, 1);
-        else if (layer->stride == 1)
-            convolve(layer, scale, c, rows, to, widened, 1, 1, 0);
-        else if (layer->stride == 2)
-            convolve(layer, scale, c, rows, to, widened, 2, 1, 0);
-        else
-            convolve(layer, scale, c, rows, to, widened, 0, 1, 0);
-    }
+    const target to = {out, 4, vdupq_n_u32(0)};
+    if (layer->shortcut)
+        convolve_all(layer, rows, to, widened, 1, 1, 1);
+    else if (layer->stride == 1)
+        convolve_all(layer, rows, to, widened, 1, 1, 0);
+    else if (layer->stride == 2)
+        convolve_all(layer, rows, to, widened, 2, 1, 0);
+    else
+        convolve_all(layer, rows, to, widened, 0, 1, 0);
 }

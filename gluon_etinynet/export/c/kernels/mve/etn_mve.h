@@ -53,28 +53,37 @@ ETN_INLINE int32x4_t etn_affine_four(etn_scale scale, etn_channel of, int32x4_t 
     return vaddq_n_s32(vmulhq_s32(shifted, vdupq_n_s32(of.multiplier)), of.offset);
 }
 
-/* A channel of a layer with int8 outputs. Their last shift rounds, and so brings the rounding constant that the offset
- * has: the shift that does not (VQSHRN) is another instruction to some assemblers than to the processor. */
+/* As etn_channel_of of a layer with int8 outputs, whose last shift rounds: it brings the rounding constant that the
+ * offset has. (The shift that does not, VQSHRN, is this one to some assemblers.) Numbers of three bytes are read as four,
+ * of which there is one behind the last. */
 ETN_INLINE etn_channel etn_rounded_channel_of(const etn_layer *layer, int32_t channel)
 {
-    etn_channel of = etn_channel_of(layer, channel);
-    of.offset -= 1 << 9;
+    const int32_t spare = 32 - 8 * layer->bias_bytes;
+    etn_channel of;
+    uint32_t word = 0;
+    if (layer->bias)
+        memcpy(&word, layer->bias + channel * layer->bias_bytes, sizeof word);
+    of.bias = (int32_t)(word << spare) >> spare;
+    of.multiplier = layer->multiplier[channel] * 65536;
+    memcpy(&word, layer->offset + channel * 3, sizeof word);
+    of.offset = ((int32_t)(word << 8) >> 8) - (1 << 9);
     return of;
 }
 
-/* Four outputs, the lowest bytes. */
+/* Four outputs of one channel, the lowest bytes; of two, those of the second two bytes on. In place, which compilers do
+ * not see. */
 ETN_INLINE int32x4_t etn_clamp_four(etn_scale scale, int32x4_t t)
 {
-    const int8x16_t bytes = vqmovnbq_s16(vuninitializedq_s8(), vqrshrnbq_n_s32(vuninitializedq_s16(), t, 10));
-    return vreinterpretq_s32_s8(vmaxq_s8(bytes, scale.low));
+    __asm__("vqrshrnb.s32 %q0, %q0, #10\n\tvqmovnb.s16 %q0, %q0" : "+w"(t));
+    return vreinterpretq_s32_s8(vmaxq_s8(vreinterpretq_s8_s32(t), scale.low));
 }
 
-/* Four outputs of two channels: those of the first in the lowest bytes of the four, of the second two bytes on. */
-ETN_INLINE int32x4_t etn_clamp_pairs(etn_scale scale, int32x4_t first, int32x4_t second)
+ETN_INLINE int32x4_t etn_clamp_pairs(etn_scale scale, int32x4_t t, int32x4_t second)
 {
-    const int16x8_t both = vqrshrntq_n_s32(vqrshrnbq_n_s32(vuninitializedq_s16(), first, 10), second, 10);
-    const int8x16_t bytes = vqmovnbq_s16(vuninitializedq_s8(), both);
-    return vreinterpretq_s32_s8(vmaxq_s8(bytes, scale.low));
+    __asm__("vqrshrnb.s32 %q0, %q0, #10\n\tvqrshrnt.s32 %q0, %q1, #10\n\tvqmovnb.s16 %q0, %q0"
+            : "+w"(t)
+            : "w"(second));
+    return vreinterpretq_s32_s8(vmaxq_s8(vreinterpretq_s8_s32(t), scale.low));
 }
 
 ETN_INLINE int32x4_t etn_second(int32x4_t pairs)

@@ -14,8 +14,9 @@ void etn_predict_row(const etn_layer *layer, const etn_line *operand, int32_t *o
         const int32_t v = u + 1 < outputs ? u + 1 : u;
         const int8_t *const first = etn_padded_weights(layer, u, widened);
         const int8_t *const second = etn_padded_weights(layer, v, widened + etn_widened_step(layer));
+        const etn_line *columns = operand;
         for (int32_t x = 0; x < width; x += 4) {
-            const etn_tile tile = etn_tile_of(first, second, operand + x * length, length);
+            const etn_tile tile = etn_tile_of(first, second, &columns, length);
             put(layer, u, tile.u, out + x * outputs, width - x);
             put(layer, v, tile.v, out + x * outputs, width - x);
         }

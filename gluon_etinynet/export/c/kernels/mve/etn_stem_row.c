@@ -32,15 +32,23 @@ ETN_INLINE void gather(const int8_t *const rows[3], int32_t at, int32_t wide, in
         vstrbq_s8(operand, vldrbq_s8(column + i));
 }
 
-/* `count` of four outputs of two channels, which are `pitch` apart. */
-ETN_INLINE void put(etn_scale scale, etn_channel u, etn_channel v, etn_tile tile, int8_t *out, int32_t pitch,
-                    int32_t count)
+/* `count` outputs of two channels, the second `step` behind the first. */
+ETN_INLINE void put(etn_scale scale, etn_channel u, etn_channel v, const int8_t *u_weights, const int8_t *v_weights,
+                    const int8_t *operand, int32_t length, int8_t *out, int32_t step, int32_t count)
 {
-    const int32x4_t all =
-        etn_clamp_pairs(scale, etn_affine_four(scale, u, tile.u), etn_affine_four(scale, v, tile.v));
-    const mve_pred16_t used = vctp32q((uint32_t)count);
-    vstrbq_p_s32(out, all, used);
-    vstrbq_p_s32(out + pitch, etn_second(all), used);
+    for (; count > 0; count -= 4, out += 4) {
+        const etn_tile tile = etn_tile_of(u_weights, v_weights, &operand, length);
+        const int32x4_t all =
+            etn_clamp_pairs(scale, etn_affine_four(scale, u, tile.u), etn_affine_four(scale, v, tile.v));
+        if (count >= 4) {
+            vstrbq_s32(out, all);
+            vstrbq_s32(out + step, etn_second(all));
+        } else {
+            const mve_pred16_t used = vctp32q((uint32_t)count);
+            vstrbq_p_s32(out, all, used);
+            vstrbq_p_s32(out + step, etn_second(all), used);
+        }
+    }
 }
 
 void etn_stem_row(const etn_layer *layer, const int8_t *const rows[3], int8_t *out, int8_t *widened)
@@ -56,11 +64,8 @@ void etn_stem_row(const etn_layer *layer, const int8_t *const rows[3], int8_t *o
                    operand + x / 4 * 4 * length + x % 4 * 16);
         for (int32_t u = 0; u < outputs; u += 2) {
             const int32_t v = u + 1 < outputs ? u + 1 : u;
-            const etn_channel of_u = etn_rounded_channel_of(layer, u), of_v = etn_rounded_channel_of(layer, v);
-            for (int32_t x = 0; x < count; x += 4)
-                put(scale, of_u, of_v,
-                    etn_tile_of(widened + u * length, widened + v * length, operand + x * length, length),
-                    out + u * width + x, (v - u) * width, count - x);
+            put(scale, etn_rounded_channel_of(layer, u), etn_rounded_channel_of(layer, v), widened + u * length,
+                widened + v * length, operand, length, out + u * width, (v - u) * width, count);
         }
     }
 }

@@ -29,30 +29,34 @@ typedef struct {
 /* clang-format off */
 
 #define ETN_PRODUCTS(MULTIPLY)                                                                                         \
-    "vldrb.8 q0, [%[u]], #16\n vldrb.8 q1, [%[v]], #16\n"                                                              \
-    "vldrb.8 q2, [%[operand]], #64\n vldrb.8 q3, [%[operand], #-48]\n"                                                 \
-    MULTIPLY " %[a], q0, q2\n" MULTIPLY " %[e], q1, q2\n vldrb.8 q2, [%[operand], #-32]\n"                             \
-    MULTIPLY " %[b], q0, q3\n" MULTIPLY " %[f], q1, q3\n vldrb.8 q3, [%[operand], #-16]\n"                             \
-    MULTIPLY " %[c], q0, q2\n" MULTIPLY " %[g], q1, q2\n"                                                              \
-    MULTIPLY " %[d], q0, q3\n" MULTIPLY " %[h], q1, q3\n cmp %[u], %[end]\n"
+    "vldrb.8 %q0, [%4], #16\n vldrb.8 %q1, [%5], #16\n"                                                                \
+    "vldrb.8 %q2, [%6], #64\n vldrb.8 %q3, [%6, #-48]\n"                                                               \
+    MULTIPLY " r0, %q0, %q2\n" MULTIPLY " r8, %q1, %q2\n vldrb.8 %q2, [%6, #-32]\n"                                    \
+    MULTIPLY " r2, %q0, %q3\n" MULTIPLY " r10, %q1, %q3\n vldrb.8 %q3, [%6, #-16]\n"                                   \
+    MULTIPLY " r4, %q0, %q2\n" MULTIPLY " r12, %q1, %q2\n"                                                             \
+    MULTIPLY " r6, %q0, %q3\n" MULTIPLY " lr, %q1, %q3\n cmp %4, %7\n"
 
-/* `length` products, a multiple of sixteen, for each. All eight sums stay in registers, the even ones, which compilers
- * do not see to. */
-ETN_INLINE etn_tile etn_tile_of(const int8_t *u, const int8_t *v, const int8_t *operand, int32_t length)
+/* `length` products, a multiple of sixteen, for each; `*operand` moves on to the next four columns. The sums take all
+ * eight registers that they can be in, which compilers do not see to. */
+ETN_INLINE etn_tile etn_tile_of(const int8_t *u, const int8_t *v, const int8_t **operand, int32_t length)
 {
-    int32_t a, b, c, d, e, f, g, h;
-    etn_tile tile;
+    register const int8_t *u_at __asm__("r1") = u;
+    register const int8_t *v_at __asm__("r3") = v;
+    register const int8_t *at __asm__("r5") = *operand;
+    register const int8_t *end __asm__("r9") = u + length;
+    int32x4_t first, second;
+    int8x16_t even, odd;
     __asm__(ETN_PRODUCTS("vmladav.s8")
             "beq 2f\n"
             "1:" ETN_PRODUCTS("vmladava.s8")
             "bne 1b\n"
-            "2: vmov %q[tu][2], %q[tu][0], %[a], %[c]\n vmov %q[tu][3], %q[tu][1], %[b], %[d]\n"
-            "vmov %q[tv][2], %q[tv][0], %[e], %[g]\n vmov %q[tv][3], %q[tv][1], %[f], %[h]\n"
-            : [u] "+&r"(u), [v] "+&r"(v), [operand] "+&r"(operand), [a] "=&Te"(a), [b] "=&Te"(b), [c] "=&Te"(c),
-              [d] "=&Te"(d), [e] "=&Te"(e), [f] "=&Te"(f), [g] "=&Te"(g), [h] "=&Te"(h), [tu] "=&w"(tile.u),
-              [tv] "=&w"(tile.v)
-            : [end] "r"(u + length)
-            : "q0", "q1", "q2", "q3", "cc", "memory");
+            "2: vmov %q0[2], %q0[0], r0, r4\n vmov %q0[3], %q0[1], r2, r6\n"
+            "vmov %q1[2], %q1[0], r8, r12\n vmov %q1[3], %q1[1], r10, lr\n"
+            : "=&w"(first), "=&w"(second), "=&w"(even), "=&w"(odd), "+r"(u_at), "+r"(v_at), "+r"(at)
+            : "r"(end)
+            : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "cc", "memory");
+    *operand = at;
+    const etn_tile tile = {first, second};
     return tile;
 }
 
