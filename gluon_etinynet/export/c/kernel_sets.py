@@ -73,8 +73,8 @@ def _simd(role, outputs, taps):
 
 def _mve(role, outputs, taps):
     length = -(-taps // 16) * 16
-    if role == "stem":  # the weights of all channels, 32 columns, and one with what is written behind it
-        return (outputs + 33) * length + 32
+    if role == "stem":  # the weights of all channels; 32 columns, and these apart: etn_stem_row.c
+        return (outputs + 64) * length + 32 * 16
     return (1 if role in ("depthwise", "fully connected") else 2) * -(-taps // 32) * 32
 
 
@@ -85,7 +85,7 @@ KERNEL_SETS = {
                      on_host=False),
     "simd": KernelSet("simd", _simd, LineFormat(bytes=2, columns=4, channels=8, spare=6), flags=("-msse4.1",),
                       runs_on="x86 with SSE4.1; with -msimd128 for it, WebAssembly", on_cortex_m=False),
-    "mve": KernelSet("mve", _mve, LineFormat(columns=4, channels=16, band=28), flags=("-mfloat-abi=hard",),
+    "mve": KernelSet("mve", _mve, LineFormat(columns=4, channels=16, band=56), flags=("-mfloat-abi=hard",),
                      runs_on="Cortex-M55 and M85", processors=("Cortex-M55",), on_host=False),
 }
 

@@ -4,24 +4,35 @@
  * fourth byte that does not count. Sixteen of them are below the kernel for one output, and for its neighbour too. */
 #define COLUMNS 64
 
-/* Where the weights of a window are among those of a channel, and which bytes of it have one. */
-static const uint8_t places[16] = {0, 3, 6, 0, 1, 4, 7, 0, 2, 5, 8, 0, 0, 0, 0, 0};
-static const uint8_t next_places[16] = {0, 0, 0, 0, 0, 3, 6, 0, 1, 4, 7, 0, 2, 5, 8, 0};
-#define USED 0x0777
-#define NEXT_USED 0x7770
+/* Of each byte below the kernel, which weight of 8 bits it meets; which byte of weights of 4 bits, and how far this is
+ * shifted to the left, so that the weight is in the upper half. */
+static const uint8_t places8[16] = {0, 3, 6, 0, 1, 4, 7, 0, 2, 5, 8}, places4[16] = {0, 1, 3, 0, 0, 2, 3, 0, 1, 2, 4};
+static const int8_t shifts4[16] = {4, 0, 4, 0, 0, 4, 0, 0, 4, 0, 4};
+#define BELOW_KERNEL 0x0777 /* the bytes that have a weight */
 
-/* Lines are read beyond their end, by less than sixteen bytes. */
+/* The weights of a channel as they meet a window. */
+ETN_INLINE int8x16_t weights_of(const etn_layer *layer, int32_t c, int8_t *widened)
+{
+    if (layer->bits == 4) {
+        const int8_t *const packed = (const int8_t *)layer->weights + 5 * c;
+        const int8x16_t bytes = vldrbq_gather_offset_z_s8(packed, vldrbq_u8(places4), BELOW_KERNEL);
+        return vshrq_n_s8(vshlq_s8(bytes, vldrbq_s8(shifts4)), 4);
+    }
+    return vldrbq_gather_offset_z_s8(etn_vector_weights(layer, c, widened), vldrbq_u8(places8), BELOW_KERNEL);
+}
+
+/* Lines are read beyond their end, by less than sixteen bytes. The four vectors must be neighbours, which compilers pay
+ * for with copies. */
 ETN_INLINE void interleave(const int8_t *const rows[3], int32_t columns, int8_t *windows)
 {
     const int8_t *p = rows[0], *q = rows[1], *r = rows[2];
-    for (; columns > 0; columns -= 16, p += 16, q += 16, r += 16, windows += 64) {
-        int8x16x4_t all;
-        all.val[0] = vldrbq_s8(p);
-        all.val[1] = vldrbq_s8(q);
-        all.val[2] = vldrbq_s8(r);
-        all.val[3] = all.val[2];
-        vst4q_s8(windows, all);
-    }
+    for (; columns > 0; columns -= 16)
+        __asm__ volatile("vldrb.8 q0, [%0], #16\n\tvldrb.8 q1, [%1], #16\n\tvldrb.8 q2, [%2], #16\n\t"
+                "vst40.8 {q0, q1, q2, q3}, [%3]\n\tvst41.8 {q0, q1, q2, q3}, [%3]\n\t"
+                "vst42.8 {q0, q1, q2, q3}, [%3]\n\tvst43.8 {q0, q1, q2, q3}, [%3]!"
+                : "+r"(p), "+r"(q), "+r"(r), "+r"(windows)
+                :
+                : "q0", "q1", "q2", "q3", "memory");
 }
 
 /* Four numbers as a vector; two an instruction, which compilers do not find. */
@@ -35,9 +46,9 @@ ETN_INLINE int32x4_t four(int32_t a, int32_t b, int32_t c, int32_t d)
 /* `*windows` moves on to the next four. */
 ETN_INLINE int32x4_t sums_of(const int8_t **windows, int32_t stride, int8x16_t weights, int8x16_t next_weights)
 {
-    const int8_t *p = *windows;
-    const int8x16_t a = vldrbq_s8(p), b = vldrbq_s8(p + 8);
+    const int8_t *const p = *windows;
     *windows += 16 * stride;
+    const int8x16_t a = vldrbq_s8(p), b = vldrbq_s8(p + 8);
     if (stride == 1)
         return four(vmladavq_s8(a, weights), vmladavq_s8(a, next_weights), vmladavq_s8(b, weights),
                     vmladavq_s8(b, next_weights));
@@ -46,12 +57,14 @@ ETN_INLINE int32x4_t sums_of(const int8_t **windows, int32_t stride, int8x16_t w
 }
 
 /* Four sums, or fewer, of strides other than 1 and 2. */
-static int32x4_t slow_sums(const int8_t *const rows[3], int32_t stride, int32_t count, const int8_t *w)
+static int32x4_t slow_sums(const int8_t *const rows[3], int32_t stride, int32_t count, int8x16_t weights)
 {
+    int8_t w[16];
     int32_t sums[4] = {0};
+    vstrbq_s8(w, weights);
     for (int32_t x = 0; x < count; x++)
         for (int32_t i = 0; i < 9; i++)
-            sums[x] += w[i] * rows[i / 3][x * stride + i % 3];
+            sums[x] += w[i / 3 * 4 + i % 3] * rows[i % 3][x * stride + i / 3];
     return vldrwq_s32(sums);
 }
 
@@ -70,28 +83,23 @@ ETN_INLINE void convolve(const etn_layer *layer, etn_scale scale, int32_t c, con
     int8_t windows[4 * COLUMNS] __attribute__((aligned(8)));
     if (stride)
         interleave(rows, count * stride + 2, windows);
-    const int8_t *const w = etn_vector_weights(layer, c, widened), *window = windows, *middle = rows[1] + 1;
-    const int8x16_t weights = vldrbq_gather_offset_z_s8(w, vldrbq_u8(places), USED);
-    const int8x16_t next_weights = vldrbq_gather_offset_z_s8(w, vldrbq_u8(next_places), NEXT_USED);
+    const int8_t *window = windows, *middle = rows[1] + 1;
+    uint32_t none = 0;
+    const int8x16_t weights = weights_of(layer, c, widened), next_weights = vshlcq_s8(weights, &none, 32);
     const etn_channel of = etn_rounded_channel_of(layer, c);
-    for (int32_t fours = to_map ? count / 4 : (count + 3) / 4; fours; fours--, to.out += to.step, middle += 4) {
+    for (int32_t left = count; left > 0; left -= 4, to.out += to.step, middle += 4) {
         const int32x4_t sums = stride ? sums_of(&window, stride, weights, next_weights)
-                                      : slow_sums(rows, layer->stride, count, w);
+                                      : slow_sums(rows, layer->stride, count, weights);
         int32x4_t t = etn_affine_four(scale, of, sums);
         if (shortcut)
             t = vmlaq_n_s32(t, vldrbq_s32(middle), scale.shortcut_multiplier);
-        if (to_map)
-            vstrbq_s32(to.out, etn_clamp_four(scale, t));
+        t = etn_clamp_four(scale, t);
+        if (!to_map)
+            vstrbq_scatter_offset_s32(to.out, to.places, t);
+        else if (left >= 4)
+            vstrbq_s32(to.out, t);
         else
-            vstrbq_scatter_offset_s32(to.out, to.places, etn_clamp_four(scale, t));
-    }
-    if (to_map && count % 4) {
-        const int32x4_t sums = stride ? sums_of(&window, stride, weights, next_weights)
-                                      : slow_sums(rows, layer->stride, count, w);
-        int32x4_t t = etn_affine_four(scale, of, sums);
-        if (shortcut)
-            t = vmlaq_n_s32(t, vldrbq_s32(middle), scale.shortcut_multiplier);
-        vstrbq_p_s32(to.out, etn_clamp_four(scale, t), vctp32q((uint32_t)count % 4));
+            vstrbq_p_s32(to.out, t, vctp32q((uint32_t)left));
     }
 }
 

@@ -10,22 +10,30 @@
 
 #define ETN_INLINE static inline __attribute__((always_inline))
 
-/* As etn_weights; of 4 bits sixteen bytes at a time, so that `widened` must hold a multiple of 32. */
+/* 32 weights of 4 bits. */
+ETN_INLINE void etn_widen4(int8x16_t packed, int8_t *to)
+{
+    int8x16x2_t halves;
+    halves.val[0] = vshrq_n_s8(vshlq_n_s8(packed, 4), 4);
+    halves.val[1] = vshrq_n_s8(packed, 4);
+    vst2q_s8(to, halves);
+}
+
+/* As etn_weights; of 4 bits 32 at a time, so that `widened` must hold a multiple of that. */
 ETN_INLINE const int8_t *etn_vector_weights(const etn_layer *layer, int32_t channel, int8_t *widened)
 {
-    const int32_t taps = layer->taps, bytes = (taps + 1) / 2;
+    const int32_t taps = layer->taps;
     if (layer->bits == 8)
         return (const int8_t *)layer->weights + channel * taps;
     if (layer->bits != 4)
         return etn_weights(layer, channel, widened);
-    const int8_t *const packed = (const int8_t *)layer->weights + channel * bytes;
-    for (int32_t i = 0; i < bytes; i += 16) {
-        const int8x16_t both = vldrbq_z_s8(packed + i, vctp8q((uint32_t)(bytes - i)));
-        int8x16x2_t halves;
-        halves.val[0] = vshrq_n_s8(vshlq_n_s8(both, 4), 4);
-        halves.val[1] = vshrq_n_s8(both, 4);
-        vst2q_s8(widened + 2 * i, halves);
-    }
+    int32_t left = (taps + 1) / 2;
+    const int8_t *packed = (const int8_t *)layer->weights + channel * left;
+    int8_t *to = widened;
+    for (; left >= 16; left -= 16, packed += 16, to += 32)
+        etn_widen4(vldrbq_s8(packed), to);
+    if (left)
+        etn_widen4(vldrbq_z_s8(packed, vctp8q((uint32_t)left)), to);
     return widened;
 }
 

@@ -1,7 +1,7 @@
 #include "etn_tile.h"
 
 /* Columns, of one row or more, for which the weights of two channels are widened once. */
-#define COLUMNS 32
+#define COLUMNS 64
 
 /* Where columns lie behind the first row's shortcut and output. */
 typedef struct {

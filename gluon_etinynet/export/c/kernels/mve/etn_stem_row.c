@@ -3,7 +3,7 @@
 /* As a pointwise convolution of the values below the kernel, 32 columns at a time.
  *
  * `widened` holds the weights of all output channels in the order of the pixels (kernel row, kernel column, input
- * channel), each up to a multiple of sixteen; then the operand of those columns, and one of them as it is gathered.
+ * channel), each up to a multiple of sixteen; then the operand of those columns, and these as they are gathered.
  */
 #define COLUMNS 32
 
@@ -20,16 +20,23 @@ void etn_stem_weights(const etn_layer *layer, int8_t *widened)
     }
 }
 
-/* The values below the kernel for one column; what follows them in `column` does not count, nor what is read behind a
- * row's end. */
-ETN_INLINE void gather(const int8_t *const rows[3], int32_t at, int32_t wide, int32_t length, int8_t *column,
-                       int8_t *operand)
+/* The values below the kernel for `count` columns from `x` on. In `gathered` columns lie apart, since what is written
+ * behind the values of a kernel row does not count, nor what is read behind a row's end. */
+static void gather(const etn_layer *layer, const int8_t *const rows[3], int32_t x, int32_t count, int8_t *operand,
+                   int8_t *gathered)
 {
+    const int32_t length = etn_round_up(layer->taps, 16), step = layer->stride * layer->inputs;
+    const int32_t wide = 3 * layer->inputs, apart = length + 16;
     for (int32_t r = 0; r < 3; r++)
-        for (int32_t i = 0; i < wide; i += 16)
-            vstrbq_s8(column + r * wide + i, vldrbq_s8(rows[r] + at + i));
-    for (int32_t i = 0; i < length; i += 16, operand += 64)
-        vstrbq_s8(operand, vldrbq_s8(column + i));
+        for (int32_t j = 0; j < wide; j += 16) {
+            const int8_t *from = rows[r] + x * step + j;
+            int8_t *to = gathered + r * wide + j;
+            for (int32_t i = 0; i < count; i++, from += step, to += apart)
+                vstrbq_s8(to, vldrbq_s8(from));
+        }
+    for (int32_t i = 0; i < count; i++, gathered += apart)
+        for (int32_t j = 0; j < length; j += 16)
+            vstrbq_s8(operand + i / 4 * 4 * length + i % 4 * 16 + 4 * j, vldrbq_s8(gathered + j));
 }
 
 /* `count` outputs of two channels, the second `step` behind the first. */
@@ -53,15 +60,13 @@ ETN_INLINE void put(etn_scale scale, etn_channel u, etn_channel v, const int8_t 
 
 void etn_stem_row(const etn_layer *layer, const int8_t *const rows[3], int8_t *out, int8_t *widened)
 {
-    const int32_t outputs = layer->outputs, width = layer->columns, wide = 3 * layer->inputs;
+    const int32_t outputs = layer->outputs, width = layer->columns;
     const int32_t length = etn_round_up(layer->taps, 16);
     const etn_scale scale = etn_scale_of(layer);
-    int8_t *const operand = widened + outputs * length, *const column = operand + COLUMNS * length;
+    int8_t *const operand = widened + outputs * length;
     for (int32_t begin = 0; begin < width; begin += COLUMNS, out += COLUMNS) {
         const int32_t count = width - begin < COLUMNS ? width - begin : COLUMNS;
-        for (int32_t x = 0; x < count; x++)
-            gather(rows, (begin + x) * layer->stride * layer->inputs, wide, length, column,
-                   operand + x / 4 * 4 * length + x % 4 * 16);
+        gather(layer, rows, begin, count, operand, operand + COLUMNS * length);
         for (int32_t u = 0; u < outputs; u += 2) {
             const int32_t v = u + 1 < outputs ? u + 1 : u;
             put(scale, etn_rounded_channel_of(layer, u), etn_rounded_channel_of(layer, v), widened + u * length,
