@@ -8,7 +8,9 @@ from typing import Callable, NamedTuple, Tuple
 
 from ...integer.memory import LineFormat
 
-__all__ = ["KERNEL_SETS", "KernelSet", "fastest"]
+__all__ = ["HOST", "KERNEL_SETS", "KernelSet", "fastest"]
+
+HOST = "this computer"
 
 _HERE = Path(__file__).resolve().parent
 
@@ -29,9 +31,7 @@ class KernelSet(NamedTuple):
     runs_on : str
         In words for a user.
     processors : tuple of str
-        Whose fastest set it is, as `program.Mcu` calls them.
-    on_host, on_cortex_m : bool
-        Whether the demo runs on this computer, and on the simulated microcontrollers.
+        On which the demo runs it, as `Mcu` calls them, or HOST; empty: on all.
     """
 
     folder: str
@@ -40,8 +40,10 @@ class KernelSet(NamedTuple):
     flags: Tuple[str, ...] = ()
     runs_on: str = "any processor"
     processors: Tuple[str, ...] = ()
-    on_host: bool = True
-    on_cortex_m: bool = True
+
+    def serves(self, processor):
+        """Whether the demo runs on a processor, or HOST, by these kernels."""
+        return not self.processors or processor in self.processors
 
     def sources(self):
         """The runtime and these kernels: a file's name in the exported folder -> its path in the package."""
@@ -71,16 +73,25 @@ def _simd(role, outputs, taps):
     return {"depthwise": 1, "fully connected": 4}.get(role, 2) * length
 
 
+def _mve(role, outputs, taps):
+    length = -(-taps // 16) * 16
+    if role == "stem":  # the weights of all channels; 32 columns, and these apart: etn_stem_row.c
+        return (outputs + 64) * length + 32 * 16
+    return (1 if role in ("depthwise", "fully connected") else 2) * -(-taps // 32) * 32
+
+
+# Of two that serve a processor, the latter is faster.
 KERNEL_SETS = {
     "portable": KernelSet("portable", _portable),
     "dsp": KernelSet("dsp", _dsp, LineFormat(bytes=2, columns=4, channels=8, band=28),
-                     runs_on="Cortex-M4, M7 and M33, by GCC or Clang", processors=("Cortex-M4", "Cortex-M7"),
-                     on_host=False),
+                     runs_on="Cortex-M4, M7 and M33, by GCC or Clang", processors=("Cortex-M4", "Cortex-M7")),
     "simd": KernelSet("simd", _simd, LineFormat(bytes=2, columns=4, channels=8, spare=6), flags=("-msse4.1",),
-                      runs_on="x86 with SSE4.1; with -msimd128 for it, WebAssembly", on_cortex_m=False),
+                      runs_on="x86 with SSE4.1; with -msimd128 for it, WebAssembly", processors=(HOST,)),
+    "mve": KernelSet("mve", _mve, LineFormat(columns=4, channels=16, band=56), flags=("-mfloat-abi=hard",),
+                     runs_on="Cortex-M55 and M85, by GCC or Clang", processors=("Cortex-M55",)),
 }
 
 
 def fastest(processor):
-    """Name of the fastest set for a processor."""
-    return next((name for name, kernels in KERNEL_SETS.items() if processor in kernels.processors), "portable")
+    """Name of the fastest set for a processor; None: for any."""
+    return [name for name, kernels in KERNEL_SETS.items() if kernels.serves(processor)][-1]

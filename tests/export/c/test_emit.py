@@ -123,7 +123,8 @@ def test_a_set_of_kernels_is_an_entry_and_a_folder(graph, tmp_path, monkeypatch)
 
 
 def test_every_microcontroller_has_its_fastest_set():
-    assert {name: fastest(mcu.processor) for name, mcu in MCUS.items()} == dict.fromkeys(MCUS, "dsp")
+    assert {name: fastest(mcu.processor) for name, mcu in MCUS.items()} == {
+        "stm32f412": "dsp", "stm32f746": "dsp", "stm32h743": "dsp", "apollo510": "mve"}
     assert fastest(None) == fastest("Cortex-M0") == "portable"
 
 
@@ -272,6 +273,15 @@ def test_a_prefix_refused_writes_nothing(graph, tmp_path, capsys):
     arguments = ["--graph", tmp_path / "model.npz", "--out", out, "--prefix", "1st"]
     status, _, complaint = export_c(capsys, *arguments)
     assert status == 2 and "prefix 1st" in complaint and not out.exists()
+
+
+def test_kernels_go_with_the_microcontroller(graph, tmp_path, capsys):
+    graph.save(tmp_path / "model.npz")
+    arguments = ["--graph", tmp_path / "model.npz", "--out", tmp_path / "out", "--mcu"]
+    status, _, complaint = export_c(capsys, *arguments, "stm32f412", "--kernels", "mve")
+    assert status == 2 and "stm32f412 has a Cortex-M4" in complaint and not (tmp_path / "out").exists()
+    status, said, _ = export_c(capsys, *arguments, "apollo510")
+    assert status == 0 and "mve kernels" in said and "qemu MACHINE=mps3-an547 MCU=apollo510" in said
 
 
 def test_an_interrupted_export_is_finished_by_the_same_command(graph, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-/* The demo's port to a Cortex-M under QEMU's boards mps2-an386 and mps2-an500: start, semihosting, count. */
+/* The demo's port to a Cortex-M under QEMU's boards (mps2-an386, mps2-an500, mps3-an547): start, semihosting, count. */
 #include "../port.h"
 
 #include <string.h>
@@ -62,7 +62,23 @@ void port_complain(const char *text)
     put(console(APPEND_BINARY), text, strlen(text));
 }
 
-/* ---- Counting: with -icount shift=6 an instruction takes 64 ns, and CMSDK timer 0 ticks at 25 MHz ---- */
+/* ---- Counting: with -icount shift=6 an instruction takes 64 ns ---- */
+
+#ifdef __ARM_FEATURE_MVE /* mps3-an547: the FPGA's counter, 20 MHz */
+
+#define COUNTER (*(volatile uint32_t *)0x59302018u)
+
+static void start_counting(void)
+{
+    COUNTER = 0;
+}
+
+uint64_t port_instructions(void)
+{
+    return (uint64_t)COUNTER * 50 / 64;
+}
+
+#else /* CMSDK timer 0, 25 MHz */
 
 typedef struct {
     volatile uint32_t control, value, reload;
@@ -70,10 +86,18 @@ typedef struct {
 
 #define TIMER ((timer *)0x40000000u)
 
+static void start_counting(void)
+{
+    TIMER->reload = TIMER->value = UINT32_MAX;
+    TIMER->control = 1;
+}
+
 uint64_t port_instructions(void)
 {
     return (uint64_t)(UINT32_MAX - TIMER->value) * 40 / 64;
 }
+
+#endif
 
 #define PAINT 0x5aa55aa5u
 
@@ -109,8 +133,8 @@ static void leave(uintptr_t status)
         ;
 }
 
-void reset(void);
-void reset(void)
+/* Not inlined: it may save vector registers before it does anything else. */
+__attribute__((noinline)) static void start(void)
 {
     static char line[256], *words[16];
     memcpy(data_begin, data_load, (size_t)((char *)data_end - (char *)data_begin));
@@ -118,11 +142,22 @@ void reset(void)
     uint32_t *const here = (uint32_t *)__builtin_frame_address(0) - 32;
     for (uint32_t *word = stack_bottom; word < here; word++)
         *word = PAINT;
-    TIMER->reload = TIMER->value = UINT32_MAX;
-    TIMER->control = 1;
+    start_counting();
     const uintptr_t arguments[2] = {(uintptr_t)line, sizeof line};
     host(SYS_GET_CMDLINE, arguments);
     leave((uintptr_t)main(split(line, words, 16), words));
+}
+
+#define COPROCESSORS (*(volatile uint32_t *)0xe000ed88u)
+
+void reset(void);
+void reset(void)
+{
+#ifdef __ARM_FP /* then the compiler takes the registers of floating point and vectors for integers, too */
+    COPROCESSORS |= 0xfu << 20;
+    __asm__ volatile("dsb\n\tisb" ::: "memory");
+#endif
+    start();
 }
 
 static void fault(void)
