@@ -4,7 +4,7 @@ The folder holds only what takes the place of a portable file of the same name, 
 """
 
 from pathlib import Path
-from typing import Callable, NamedTuple, Tuple
+from typing import Callable, NamedTuple, Optional, Tuple
 
 from ...integer.memory import LineFormat
 
@@ -26,6 +26,8 @@ class KernelSet(NamedTuple):
         Of lines and operands, as its etn_line.h has them.
     flags : tuple of str
         What the compiler must be told, beside C99.
+    wasm_flags : tuple of str or None
+        In their place for WebAssembly; None if it does not run there.
     runs_on : str
         In words for a user.
     processors : tuple of str
@@ -38,6 +40,7 @@ class KernelSet(NamedTuple):
     scratch: Callable[[str, int, int], int]
     lines: LineFormat = LineFormat()
     flags: Tuple[str, ...] = ()
+    wasm_flags: Optional[Tuple[str, ...]] = None
     runs_on: str = "any processor"
     processors: Tuple[str, ...] = ()
     on_host: bool = True
@@ -72,12 +75,13 @@ def _simd(role, outputs, taps):
 
 
 KERNEL_SETS = {
-    "portable": KernelSet("portable", _portable),
+    "portable": KernelSet("portable", _portable, wasm_flags=()),
     "dsp": KernelSet("dsp", _dsp, LineFormat(bytes=2, columns=4, channels=8, band=28),
                      runs_on="Cortex-M4, M7 and M33, by GCC or Clang", processors=("Cortex-M4", "Cortex-M7"),
                      on_host=False),
     "simd": KernelSet("simd", _simd, LineFormat(bytes=2, columns=4, channels=8, spare=6), flags=("-msse4.1",),
-                      runs_on="x86 with SSE4.1; with -msimd128 for it, WebAssembly", on_cortex_m=False),
+                      wasm_flags=("-msimd128",), runs_on="x86 with SSE4.1, and WebAssembly with SIMD128",
+                      on_cortex_m=False),
 }
 
 

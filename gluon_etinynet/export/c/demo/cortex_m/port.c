@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "../words.h"
+
 int main(int argc, char **argv);
 
 extern uint32_t data_begin[], data_end[], data_load[], bss_begin[], bss_end[], stack_bottom[], stack_top[];
@@ -86,20 +88,6 @@ uint32_t port_stack_bytes(void)
 }
 
 /* ---- Start ---- */
-
-static int split(char *line, char **words, int most)
-{
-    int count = 0;
-    while (count < most && *line) {
-        while (*line == ' ')
-            *line++ = 0;
-        if (*line)
-            words[count++] = line;
-        while (*line && *line != ' ')
-            line++;
-    }
-    return count;
-}
 
 static void leave(uintptr_t status)
 {
