@@ -13,7 +13,8 @@ from ...files import InputError
 from .emit import emit
 from .kernel_sets import KERNEL_SETS
 
-__all__ = ["MCUS", "Mcu", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "sizes", "simulate",
+__all__ = ["MCUS", "Mcu", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "build_elf",
+           "sizes", "simulate",
            "simulated_output", "logits", "detection_lines", "read_trace", "split_trace", "SANITIZE", "Sanitized"]
 
 
@@ -100,6 +101,24 @@ def make(folder, *arguments, stdin=None):
     return call(["make", "-s", "-C", folder, *arguments], stdin, env=environment)
 
 
+def build_elf(folder, mcu, *arguments):
+    """Build the demo of an exported folder for a microcontroller; further `arguments` are for ``make``.
+
+    Raises
+    ------
+    DoesNotFit, InputError
+        As `sizes`.
+    """
+    try:
+        make(folder, "elf", *_target(mcu), *arguments)
+    except InputError as error:
+        said = getattr(error.__cause__, "stderr", b"").decode(errors="replace").splitlines()
+        reasons = [line.split(": ")[-1] for line in said if "overflowed" in line or "left for the stack" in line]
+        if not reasons:
+            raise
+        raise DoesNotFit(folder, mcu, "; ".join(reasons)) from error
+
+
 def sizes(folder, mcu, cflags="-O2"):
     """Build the demo of an exported folder for a microcontroller, and read what it takes of its memory.
 
@@ -123,14 +142,7 @@ def sizes(folder, mcu, cflags="-O2"):
         As `call`.
     """
     flags = [*_target(mcu), f"CFLAGS={cflags}"]
-    try:
-        make(folder, "elf", *flags)
-    except InputError as error:
-        said = getattr(error.__cause__, "stderr", b"").decode(errors="replace").splitlines()
-        reasons = [line.split(": ")[-1] for line in said if "overflowed" in line or "left for the stack" in line]
-        if not reasons:
-            raise
-        raise DoesNotFit(folder, mcu, "; ".join(reasons)) from error
+    build_elf(folder, mcu, flags[-1])
     lines = make(folder, "size", *flags).decode().splitlines()
     sections = {line.split()[0]: int(line.split()[1]) for line in lines if line.startswith(".")}
     return Sizes(sections[".text"] + sections.get(".ARM.exidx", 0) + sections[".data"],
