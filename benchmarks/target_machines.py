@@ -156,8 +156,12 @@ TARGETS = {
         "gcc": Compiler("riscv64-unknown-elf-gcc", ("riscv64-unknown-elf-gcc",), "gcc-riscv64-unknown-elf"),
         "clang": Compiler("clang --target=riscv32", ("clang", "ld.lld", "riscv64-unknown-elf-gcc"),
                           "clang lld gcc-riscv64-unknown-elf", LLD)}, _riscv),
+    "cortex-m0": _mcu("nrf51822"),
+    "cortex-m3": _mcu("stm32f205"),
     "cortex-m4": _mcu("stm32f412", "dsp"),
     "cortex-m7": _mcu("stm32f746", "dsp"),
+    "cortex-m33": _mcu("stm32l552", "dsp"),
+    "cortex-m55": _mcu("apollo510", "dsp"),
     "wasm32": Target("node", ("make", "node"), "make nodejs", ("portable", "simd"), {
         "clang": Compiler("clang", ("clang", "wasm-ld"), "clang lld")}, _wasm),
 }

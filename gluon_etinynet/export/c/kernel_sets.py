@@ -77,7 +77,7 @@ def _simd(role, outputs, taps):
 KERNEL_SETS = {
     "portable": KernelSet("portable", _portable, wasm_flags=()),
     "dsp": KernelSet("dsp", _dsp, LineFormat(bytes=2, columns=4, channels=8, band=28),
-                     runs_on="Cortex-M4, M7 and M33, by GCC or Clang", processors=("Cortex-M4", "Cortex-M7"),
+                     runs_on="Cortex-M4, M7 and M33, by GCC or Clang", processors=("Cortex-M4", "Cortex-M7", "Cortex-M33"),
                      on_host=False),
     "simd": KernelSet("simd", _simd, LineFormat(bytes=2, columns=4, channels=8, spare=6), flags=("-msse4.1",),
                       wasm_flags=("-msimd128",), runs_on="x86 with SSE4.1, and WebAssembly with SIMD128",

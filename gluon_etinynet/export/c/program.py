@@ -14,8 +14,8 @@ from .emit import emit
 from .kernel_sets import KERNEL_SETS
 
 __all__ = ["MCUS", "Mcu", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "build_elf",
-           "sizes", "simulate",
-           "simulated_output", "logits", "detection_lines", "read_trace", "split_trace", "SANITIZE", "Sanitized"]
+           "sizes", "simulate", "simulated_output", "logits", "detection_lines", "read_trace", "split_trace",
+           "SANITIZE", "Sanitized"]
 
 
 class Mcu(NamedTuple):
@@ -59,12 +59,16 @@ def _mcu(name, machine, processor):
 
 
 MCUS = {name: _mcu(name, *board) for name, board in {
+    "nrf51822": ("microbit", "Cortex-M0"),
+    "stm32f205": ("mps2-an385", "Cortex-M3"),
     "stm32f412": ("mps2-an386", "Cortex-M4"),
     "stm32f746": ("mps2-an500", "Cortex-M7"),
     "stm32h743": ("mps2-an500", "Cortex-M7"),
+    "stm32l552": ("mps2-an505", "Cortex-M33"),
+    "apollo510": ("mps3-an547", "Cortex-M55"),
 }.items()}
 
-_OUTER = ("MAKEFLAGS", "MAKELEVEL", "CFLAGS", "LDFLAGS", "CC")  # not meant for the exported folder
+_OUTER = ("MAKEFLAGS", "MAKELEVEL", "CFLAGS", "LDFLAGS", "CC", "CLANG", "ARM_CC")  # not meant for the exported folder
 
 
 def need(*programs):

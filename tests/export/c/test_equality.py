@@ -11,7 +11,7 @@ from gluon_etinynet.export.c.program import simulate
 from gluon_etinynet.integer import first_difference, trace
 from gluon_etinynet.integer import run as interpret
 
-MACHINES = ("mps2-an386", "mps2-an500")
+MACHINES = ("mps2-an386", "mps2-an500", "mps3-an547")
 
 
 def extreme_images(graph, seed):

@@ -1,4 +1,4 @@
-/* The demo's port to a Cortex-M under QEMU's boards mps2-an386 and mps2-an500: start, semihosting, count. */
+/* The demo's port to a Cortex-M under QEMU's boards, as the Makefile lists them: start, semihosting, count. */
 #include "../port.h"
 
 #include <string.h>
@@ -64,18 +64,65 @@ void port_complain(const char *text)
     put(console(APPEND_BINARY), text, strlen(text));
 }
 
-/* ---- Counting: with -icount shift=6 an instruction takes 64 ns, and CMSDK timer 0 ticks at 25 MHz ---- */
+/* ---- Counting: with -icount shift=6 an instruction takes 64 ns ---- */
+
+#if defined __ARM_ARCH_6M__ /* microbit: an nRF51's timer 0, 16 MHz, of 32 bits */
+
+#define OF_TIMER(offset) (*(volatile uint32_t *)(0x40008000u + (offset)))
+
+static void start_counting(void)
+{
+    OF_TIMER(0x508) = 3; /* 32 bits */
+    OF_TIMER(0x510) = 0; /* no prescaler */
+    OF_TIMER(0x000) = 1; /* start */
+}
+
+uint64_t port_instructions(void)
+{
+    OF_TIMER(0x040) = 1; /* capture */
+    return (uint64_t)OF_TIMER(0x540) * 125 / 128;
+}
+
+#elif defined __ARM_FEATURE_MVE /* mps3-an547: the FPGA's counter, 20 MHz */
+
+#define COUNTER (*(volatile uint32_t *)0x59302018u)
+
+static void start_counting(void)
+{
+    COUNTER = 0;
+}
+
+uint64_t port_instructions(void)
+{
+    return (uint64_t)COUNTER * 50 / 64;
+}
+
+#else /* CMSDK timer 0 */
 
 typedef struct {
     volatile uint32_t control, value, reload;
 } timer;
 
+#ifdef __ARM_ARCH_8M_MAIN__ /* mps2-an505, 20 MHz */
+#define TIMER ((timer *)0x50000000u)
+#define TICK 50 /* ns */
+#else /* the other mps2, 25 MHz */
 #define TIMER ((timer *)0x40000000u)
+#define TICK 40
+#endif
+
+static void start_counting(void)
+{
+    TIMER->reload = TIMER->value = UINT32_MAX;
+    TIMER->control = 1;
+}
 
 uint64_t port_instructions(void)
 {
-    return (uint64_t)(UINT32_MAX - TIMER->value) * 40 / 64;
+    return (uint64_t)(UINT32_MAX - TIMER->value) * TICK / 64;
 }
+
+#endif
 
 #define PAINT 0x5aa55aa5u
 
@@ -97,8 +144,8 @@ static void leave(uintptr_t status)
         ;
 }
 
-void reset(void);
-void reset(void)
+/* Not inlined: it may save vector registers before it does anything else. */
+__attribute__((noinline)) static void start(void)
 {
     static char line[256], *words[16];
     memcpy(data_begin, data_load, (size_t)((char *)data_end - (char *)data_begin));
@@ -106,11 +153,22 @@ void reset(void)
     uint32_t *const here = (uint32_t *)__builtin_frame_address(0) - 32;
     for (uint32_t *word = stack_bottom; word < here; word++)
         *word = PAINT;
-    TIMER->reload = TIMER->value = UINT32_MAX;
-    TIMER->control = 1;
+    start_counting();
     const uintptr_t arguments[2] = {(uintptr_t)line, sizeof line};
     host(SYS_GET_CMDLINE, arguments);
     leave((uintptr_t)main(split(line, words, 16), words));
+}
+
+#define COPROCESSORS (*(volatile uint32_t *)0xe000ed88u)
+
+void reset(void);
+void reset(void)
+{
+#ifdef __ARM_FP /* then the compiler takes the registers of floating point and vectors for integers, too */
+    COPROCESSORS |= 0xfu << 20;
+    __asm__ volatile("dsb\n\tisb" ::: "memory");
+#endif
+    start();
 }
 
 static void fault(void)
