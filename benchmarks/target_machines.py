@@ -22,12 +22,15 @@ class Compiler(NamedTuple):
     packages : str
         Of Debian 12, which have these.
     link_flags : str
+    lto : bool
+        Whether it optimises while it links: clang does by lld, which does not link the demo for a Cortex-M.
     """
 
     command: str
     needs: Tuple[str, ...]
     packages: str
     link_flags: str = ""
+    lto: bool = True
 
 
 class Target(NamedTuple):
@@ -97,19 +100,18 @@ def _wasm(folder, compiler, flags, observe):
 
 def _riscv(folder, compiler, flags, observe):
     """Without a C library, with the functions of memory that the demo has for WebAssembly."""
-    options = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-march=rv32imac", "-mabi=ilp32",
-               "-mno-relax", "-fno-builtin" , "-isystem", folder / "demo" / "wasm", "-I", folder / "demo",
-               *flags.split()]
-    if observe:
-        options += ["-DETN_OBSERVED", folder / "demo" / "trace.c"]
+    demo, machine = folder / "demo", ["-march=rv32imac", "-mabi=ilp32"]
+    options = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", *machine, "-ffreestanding",
+               "-isystem", demo / "wasm", "-I", demo, *flags.split()]
     work = folder / "build" / ("riscv-trace" if observe else "riscv")
     work.mkdir(parents=True, exist_ok=True)
     memory, program = work / "memory.o", work / "net"
     command = compiler.command.split()
-    call([*command, *options[:options.index("-I")], "-O2", "-c", folder / "demo" / "wasm" / "memory.c", "-o", memory])
-    libgcc = call(["riscv64-unknown-elf-gcc", "-march=rv32imac", "-mabi=ilp32", "-print-libgcc-file-name"])
-    call([*command, *options, "-nostdlib", "-static", *compiler.link_flags.split(), *sorted((folder / "src").glob("*.c")),
-          folder / "demo" / "main.c", Path(__file__).with_name("riscv_port.c"), memory, libgcc.decode().strip(),
+    call([*command, *options, "-fno-lto", "-c", demo / "wasm" / "memory.c", "-o", memory])
+    libgcc = call(["riscv64-unknown-elf-gcc", *machine, "-print-libgcc-file-name"]).decode().strip()
+    sources = [*sorted((folder / "src").glob("*.c")), demo / "main.c", Path(__file__).with_name("riscv_port.c")]
+    observed = ["-DETN_OBSERVED", demo / "trace.c"] if observe else []
+    call([*command, *options, "-nostdlib", "-static", *compiler.link_flags.split(), *sources, *observed, memory, libgcc,
           "-o", program])
     return lambda image, *arguments: call(["qemu-riscv32", program, *arguments], image)
 
@@ -133,7 +135,7 @@ def _mcu(name, *kernels):
     gcc = ("arm-none-eabi-gcc", f"{newlib}/string.h"), "gcc-arm-none-eabi libnewlib-arm-none-eabi"
     compilers = {"gcc": Compiler("arm-none-eabi-gcc", *gcc),
                  "clang": Compiler(f"clang --target=arm-none-eabi -isystem {newlib}", ("clang", *gcc[0]),
-                                   f"clang {gcc[1]}")}
+                                   f"clang {gcc[1]}", lto=False)}
     return Target(f"QEMU's {MCUS[name].machine}", ("make", "qemu-system-arm"), "make qemu-system-arm",
                   ("portable", *kernels), compilers, _cortex_m(name))
 
@@ -155,7 +157,7 @@ TARGETS = {
     "riscv32": Target("qemu-riscv32, user mode", ("qemu-riscv32",), "qemu-user", ("portable",), {
         "gcc": Compiler("riscv64-unknown-elf-gcc", ("riscv64-unknown-elf-gcc",), "gcc-riscv64-unknown-elf"),
         "clang": Compiler("clang --target=riscv32", ("clang", "ld.lld", "riscv64-unknown-elf-gcc"),
-                          "clang lld gcc-riscv64-unknown-elf", LLD)}, _riscv),
+                          "clang lld gcc-riscv64-unknown-elf", LLD, lto=False)}, _riscv),
     "cortex-m0": _mcu("nrf51822"),
     "cortex-m3": _mcu("stm32f205"),
     "cortex-m4": _mcu("stm32f412", "dsp"),
