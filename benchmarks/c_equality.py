@@ -1,4 +1,4 @@
-"""Interpreter = C on this computer = C on a Cortex-M4 and M7 under QEMU, byte for byte, on photographs.
+"""Interpreter = C on this computer = C on a Cortex-M4, M7 and M55 under QEMU, byte for byte, on photographs.
 
 EtinyNet-1.0 of the released weights (or --params) in 8 bits at 224 and 256, calibrated on --calib-dir;
 EtinyNet-0.75 and a small network of random weights in 8 and 4 bits; or the integer networks given by --graph.
@@ -25,7 +25,7 @@ from gluon_etinynet.integer.random_graphs import etinynet_graph
 from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
 from gluon_etinynet.quantities import COUNT, COUNT_OR_NONE
 
-CORTEX_M = ("stm32f412", "stm32f746")
+CORTEX_M = ("stm32f412", "stm32f746", "apollo510")
 WAYS = {"stored": (), "pushed": ("--pushed",)}
 HEADER = ["network", "processor", "image", "pictures", "compared", "pictures that differ", "first difference"]
 

@@ -55,8 +55,8 @@ class Spent(NamedTuple):
 def parse_args():
     parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--graph", nargs="+", metavar="NPZ", help="integer networks (default: random weights)")
-    parser.add_argument("--kernels", nargs="+", choices=list(KERNEL_SETS), default=list(KERNEL_SETS),
-                        help="default: all")
+    serving = [name for name, kernels in KERNEL_SETS.items() if kernels.serves("Cortex-M4")]
+    parser.add_argument("--kernels", nargs="+", choices=serving, default=serving, help="default: all")
     parser.add_argument("--cflags", default="-O2", help="the compiler's optimisation (default: -O2)")
     parser.add_argument("--save-dir", default="runs/mcu_cycles", help="default: %(default)s")
     return parser.parse_args()

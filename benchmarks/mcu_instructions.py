@@ -20,7 +20,7 @@ import numpy as np
 
 from gluon_etinynet import cli
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.kernel_sets import KERNEL_SETS
+from gluon_etinynet.export.c.kernel_sets import HOST, KERNEL_SETS
 from gluon_etinynet.export.c.program import MCUS, call, make, need, simulate, simulated_output, sizes
 from gluon_etinynet.files import InputError, write_csv, write_json
 from gluon_etinynet.integer import Graph
@@ -37,7 +37,8 @@ def parse_args():
     parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--graph", nargs="+", metavar="NPZ",
                         help="integer networks (default: random weights)")
-    parser.add_argument("--mcu", nargs="+", choices=MCUS, default=["stm32f412"], help="default: stm32f412")
+    parser.add_argument("--mcu", nargs="+", choices=MCUS, default=["stm32f412", "apollo510"],
+                        help="default: stm32f412 apollo510")
     parser.add_argument("--kernels", nargs="+", choices=KERNEL_SETS, default=list(KERNEL_SETS),
                         help=f"default: {' '.join(KERNEL_SETS)}")
     parser.add_argument("--cflags", default="-O2", help="the compilers' optimisation (default: -O2)")
@@ -56,11 +57,11 @@ def main():
             files = c.emit(graph, "net", kernels)
             folder = files.write(save_dir / f"{name}-{kernels}")
             roles = [layer["role"] for layer in files.manifest["layers"]]
-            for mcu in args.mcu if KERNEL_SETS[kernels].on_cortex_m else ():
+            for mcu in (mcu for mcu in args.mcu if KERNEL_SETS[kernels].serves(MCUS[mcu].processor)):
                 rows.append([name, kernels, MCUS[mcu].processor,
                              *on_cortex_m(folder, mcu, args.cflags, image, roles)])
-            if KERNEL_SETS[kernels].on_host:
-                rows.append([name, kernels, "this computer", *on_host(folder, args.cflags, image), "", ""])
+            if KERNEL_SETS[kernels].serves(HOST):
+                rows.append([name, kernels, HOST, *on_host(folder, args.cflags, image), "", ""])
     header = ["network", "kernels", "processor", "total, M", *PARTS, "flash, bytes", "stack, bytes"]
     peers = [[peer["name"], "", peer["processor"], *(peer[key] for key in ("total, M", *PARTS)), "", ""]
              for peer in load_peers() if peer["total, M"]]
@@ -93,8 +94,9 @@ def networks(paths):
 def on_cortex_m(folder, mcu, cflags, image, roles):
     """Total, parts (M instructions), flash and stack (bytes)."""
     flash, whole = sizes(folder, mcu, cflags).flash, simulate(folder, mcu, image, cflags)
-    # The profile's own code does not fit beside the largest network.
-    profile = simulated_output(folder, "stm32h743", image, f"MACHINE={MCUS[mcu].machine}", "OBSERVE=profile",
+    # The profile's own code does not fit beside the largest network into a megabyte.
+    roomy = mcu if MCUS[mcu].flash > 1 << 20 else "stm32h743"
+    profile = simulated_output(folder, roomy, image, f"MACHINE={MCUS[mcu].machine}", "OBSERVE=profile",
                                f"CFLAGS={cflags}").decode()
     layers = re.findall(r"layer (\d+) instructions (\d+)", profile)
     parts = [sum(int(count) for index, count in layers if roles[int(index)] in names)
@@ -111,7 +113,7 @@ def on_host(folder, cflags, image):
 
 
 def host_instructions(program, image):
-    """What callgrind counts: a dict from the runtime's function to instructions, those of functions it calls included."""
+    """What callgrind counts: instructions by function of the runtime, with those of functions that it calls."""
     with tempfile.TemporaryDirectory() as work:
         out = Path(work) / "callgrind.out"
         call(["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}", program], image)

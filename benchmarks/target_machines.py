@@ -1,10 +1,10 @@
 """The processors of targets.py: how the exported demo is compiled for each, how it runs here, what that needs."""
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Callable, Dict, NamedTuple, Tuple
 
+from gluon_etinynet.export.c.kernel_sets import HOST, KERNEL_SETS, WASM
 from gluon_etinynet.export.c.program import MCUS, build_elf, call, make
 
 __all__ = ["TARGETS", "Compiler", "Target", "missing", "version"]
@@ -121,6 +121,10 @@ def _riscv(folder, compiler, flags, observe):
 LLD = "-fuse-ld=lld"
 
 
+def _kernels(processor):
+    return tuple(name for name, kernels in KERNEL_SETS.items() if kernels.serves(processor))
+
+
 def _cross(triple, gcc, libc):
     """gcc and clang for a Linux of another processor."""
     headers = f"/usr/{triple}/include"
@@ -130,14 +134,14 @@ def _cross(triple, gcc, libc):
                               ("clang", "ld.lld", f"{triple}-gcc", f"{headers}/stdio.h"), f"clang lld {packages}", LLD)}
 
 
-def _mcu(name, *kernels):
+def _mcu(name):
     newlib = "/usr/lib/arm-none-eabi/include"
     gcc = ("arm-none-eabi-gcc", f"{newlib}/string.h"), "gcc-arm-none-eabi libnewlib-arm-none-eabi"
     compilers = {"gcc": Compiler("arm-none-eabi-gcc", *gcc),
                  "clang": Compiler(f"clang --target=arm-none-eabi -isystem {newlib}", ("clang", *gcc[0]),
                                    f"clang {gcc[1]}", lto=False)}
     return Target(f"QEMU's {MCUS[name].machine}", ("make", "qemu-system-arm"), "make qemu-system-arm",
-                  ("portable", *kernels), compilers, _cortex_m(name))
+                  _kernels(MCUS[name].processor), compilers, _cortex_m(name))
 
 
 def _user(emulator, kernels, compilers):
@@ -146,10 +150,10 @@ def _user(emulator, kernels, compilers):
 
 
 TARGETS = {
-    "x86-64": Target("this computer", ("make",), "make", ("portable", "simd"), {
+    "x86-64": Target("this computer", ("make",), "make", _kernels(HOST), {
         "gcc": Compiler("gcc", ("gcc",), "gcc"),
         "clang": Compiler("clang", ("clang", "ld.lld"), "clang lld", LLD)}, _linux()),
-    "i386": _user("qemu-i386", ("portable", "simd"), _cross("i686-linux-gnu", "i686-linux-gnu", "libc6-dev-i386-cross")),
+    "i386": _user("qemu-i386", _kernels(HOST), _cross("i686-linux-gnu", "i686-linux-gnu", "libc6-dev-i386-cross")),
     "arm64": _user("qemu-aarch64", ("portable",),
                    _cross("aarch64-linux-gnu", "aarch64-linux-gnu", "libc6-dev-arm64-cross")),
     "powerpc": _user("qemu-ppc", ("portable",),
@@ -160,10 +164,10 @@ TARGETS = {
                           "clang lld gcc-riscv64-unknown-elf", LLD, lto=False)}, _riscv),
     "cortex-m0": _mcu("nrf51822"),
     "cortex-m3": _mcu("stm32f205"),
-    "cortex-m4": _mcu("stm32f412", "dsp"),
-    "cortex-m7": _mcu("stm32f746", "dsp"),
-    "cortex-m33": _mcu("stm32l552", "dsp"),
-    "cortex-m55": _mcu("apollo510", "dsp"),
-    "wasm32": Target("node", ("make", "node"), "make nodejs", ("portable", "simd"), {
+    "cortex-m4": _mcu("stm32f412"),
+    "cortex-m7": _mcu("stm32f746"),
+    "cortex-m33": _mcu("stm32l552"),
+    "cortex-m55": _mcu("apollo510"),
+    "wasm32": Target("node", ("make", "node"), "make nodejs", _kernels(WASM), {
         "clang": Compiler("clang", ("clang", "wasm-ld"), "clang lld")}, _wasm),
 }

@@ -2,14 +2,15 @@
 
     python benchmarks/targets.py [--targets x86-64 powerpc] [--optimise O2 lto] [--networks classifier]
 
-Three networks of random weights: a small classifier with every operator (4-bit weights, odd sizes, zero points, negative
-multipliers, both shortcuts), a small detector (8-bit weights; heads, decoding, suppression), and EtinyNet-0.75 at 224
-with 4-bit weights, at -O2 and where memory holds it. Each is built with -O0, -Os, -O2, -O3 and -O2 -flto, and with plain
-char signed and unsigned, and runs twice: with the trace, the image stored, where every layer's map is compared with the
-interpreter's; and as users build it, the image pushed by rows, where the logits or detections are.
+Three networks of random weights: a small classifier with every operator (4-bit weights, odd sizes, zero points,
+negative multipliers, both shortcuts), a small detector (8-bit weights; heads, decoding, suppression), and
+EtinyNet-0.75 at 224 with 4-bit weights, at -O2 and where memory holds it. Each is built with -O2, -O2 -flto, -O0, -Os
+and -O3, and with plain char signed and unsigned, and runs twice: with the trace, the image stored, where every layer's
+map is compared with the interpreter's; and as users build it, the image stored and pushed by rows, where the class or
+all logits, or the detections, are.
 
-Instructions are exact, of an inference with the image stored: QEMU's count on a Cortex-M, valgrind's on x86-64; others
-have none here. The stack is the most in use, painted and scanned by the demo's port to a Cortex-M.
+Instructions are exact, of an inference with the image stored: QEMU's count on a Cortex-M, valgrind's on x86-64; other
+targets have none here. The stack is the most in use, painted and scanned by the demo's port to a Cortex-M.
 
 Rows that are finished, and equal, are kept in the results of --save-dir and not run again while network, runtime and
 compiler are the same. Exit status 1 if a byte differs, a program fails, or a row cannot run here.

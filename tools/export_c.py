@@ -8,7 +8,7 @@ import argparse
 
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.kernel_sets import KERNEL_SETS, fastest
+from gluon_etinynet.export.c.kernel_sets import HOST, KERNEL_SETS, fastest
 from gluon_etinynet.export.c.program import MCUS
 from gluon_etinynet.flags import add_checkpoint_arguments
 from gluon_etinynet.integer import Graph
@@ -37,6 +37,9 @@ def main():
     if bool(args.graph) == bool(checkpoint):
         raise InputError("give either --graph NPZ, or --params FILE --calib-dir DIR to make the network of a "
                          "checkpoint")
+    if args.mcu and args.kernels != "auto" and not KERNEL_SETS[args.kernels].serves(MCUS[args.mcu].processor):
+        raise InputError(f"--kernels {args.kernels} is for {KERNEL_SETS[args.kernels].runs_on}, and {args.mcu} has a "
+                         f"{MCUS[args.mcu].processor}; leave --kernels out")
     graph = Graph.load(args.graph) if args.graph else graph_of_checkpoint(**checkpoint)
     kernels = fastest(MCUS[args.mcu].processor if args.mcu else None) if args.kernels == "auto" else args.kernels
     files = c.emit(graph, args.prefix, kernels)
@@ -46,7 +49,9 @@ def main():
 
 def summary(report, out, mcu):
     flash, arena = report["flash_bytes"], report["arena_bytes"]
-    target = "host" if KERNEL_SETS[report["kernels"]].on_host else f"qemu MCU={mcu or 'stm32f412'}"
+    target = f"qemu MACHINE={MCUS[mcu].machine} MCU={mcu}" if mcu else "qemu"
+    if KERNEL_SETS[report["kernels"]].serves(HOST):
+        target = "host"
     return (f"wrote {out}: {report['network']}, {report['macs'] / 1e6:.1f} M multiply-accumulates, "
             f"{report['kernels']} kernels\n"
             f"flash of constants: {flash['total']:,} bytes ({flash['weights']:,} of weights)\n"

@@ -4,11 +4,13 @@ The folder holds only what takes the place of a portable file of the same name, 
 """
 
 from pathlib import Path
-from typing import Callable, NamedTuple, Optional, Tuple
+from typing import Callable, NamedTuple, Tuple
 
 from ...integer.memory import LineFormat
 
-__all__ = ["KERNEL_SETS", "KernelSet", "fastest"]
+__all__ = ["HOST", "KERNEL_SETS", "WASM", "KernelSet", "fastest"]
+
+HOST, WASM = "this computer", "WebAssembly"
 
 _HERE = Path(__file__).resolve().parent
 
@@ -26,25 +28,25 @@ class KernelSet(NamedTuple):
         Of lines and operands, as its etn_line.h has them.
     flags : tuple of str
         What the compiler must be told, beside C99.
-    wasm_flags : tuple of str or None
-        In their place for WebAssembly; None if it does not run there.
+    wasm_flags : tuple of str
+        In their place for WebAssembly.
     runs_on : str
         In words for a user.
     processors : tuple of str
-        Whose fastest set it is, as `program.Mcu` calls them.
-    on_host, on_cortex_m : bool
-        Whether the demo runs on this computer, and on the simulated microcontrollers.
+        On which the demo runs it, as `Mcu` calls them, HOST or WASM; empty: on all.
     """
 
     folder: str
     scratch: Callable[[str, int, int], int]
     lines: LineFormat = LineFormat()
     flags: Tuple[str, ...] = ()
-    wasm_flags: Optional[Tuple[str, ...]] = None
+    wasm_flags: Tuple[str, ...] = ()
     runs_on: str = "any processor"
     processors: Tuple[str, ...] = ()
-    on_host: bool = True
-    on_cortex_m: bool = True
+
+    def serves(self, processor):
+        """Whether the demo runs on a processor, or HOST, by these kernels."""
+        return not self.processors or processor in self.processors
 
     def sources(self):
         """The runtime and these kernels: a file's name in the exported folder -> its path in the package."""
@@ -74,17 +76,27 @@ def _simd(role, outputs, taps):
     return {"depthwise": 1, "fully connected": 4}.get(role, 2) * length
 
 
+def _mve(role, outputs, taps):
+    length = -(-taps // 16) * 16
+    if role == "stem":  # the weights of all channels; 32 columns, and these apart: etn_stem_row.c
+        return (outputs + 64) * length + 32 * 16
+    return (1 if role in ("depthwise", "fully connected") else 2) * -(-taps // 32) * 32
+
+
+# Of two that serve a processor, the latter is faster.
 KERNEL_SETS = {
-    "portable": KernelSet("portable", _portable, wasm_flags=()),
+    "portable": KernelSet("portable", _portable),
     "dsp": KernelSet("dsp", _dsp, LineFormat(bytes=2, columns=4, channels=8, band=28),
-                     runs_on="Cortex-M4, M7 and M33, by GCC or Clang", processors=("Cortex-M4", "Cortex-M7", "Cortex-M33"),
-                     on_host=False),
+                      runs_on="Cortex-M4, M7 and M33, by GCC or Clang",
+                      processors=("Cortex-M4", "Cortex-M7", "Cortex-M33")),
     "simd": KernelSet("simd", _simd, LineFormat(bytes=2, columns=4, channels=8, spare=6), flags=("-msse4.1",),
                       wasm_flags=("-msimd128",), runs_on="x86 with SSE4.1, and WebAssembly with SIMD128",
-                      on_cortex_m=False),
+                      processors=(HOST, WASM)),
+    "mve": KernelSet("mve", _mve, LineFormat(columns=4, channels=16, band=56), flags=("-mfloat-abi=hard",),
+                     runs_on="Cortex-M55 and M85, by GCC or Clang", processors=("Cortex-M55",)),
 }
 
 
 def fastest(processor):
-    """Name of the fastest set for a processor."""
-    return next((name for name, kernels in KERNEL_SETS.items() if processor in kernels.processors), "portable")
+    """Name of the fastest set for a processor; None: for any."""
+    return [name for name, kernels in KERNEL_SETS.items() if kernels.serves(processor)][-1]

@@ -1,7 +1,6 @@
 """Building and running exported C: the demo on this computer or on a microcontroller under QEMU, and its trace."""
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,19 +11,10 @@ import numpy as np
 from ...files import InputError
 from .emit import emit
 from .kernel_sets import KERNEL_SETS
+from .mcus import MCUS
 
-__all__ = ["MCUS", "Mcu", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "build_elf",
-           "sizes", "simulate", "simulated_output", "logits", "detection_lines", "read_trace", "split_trace",
-           "SANITIZE", "Sanitized"]
-
-
-class Mcu(NamedTuple):
-    """A microcontroller: QEMU's machine and its processor; bytes of flash and RAM, as its linker script has them."""
-
-    machine: str
-    processor: str
-    flash: int
-    ram: int
+__all__ = ["MCUS", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "build_elf", "sizes", "simulate",
+           "simulated_output", "logits", "detection_lines", "read_trace", "split_trace", "SANITIZE", "Sanitized"]
 
 
 class Sizes(NamedTuple):
@@ -49,24 +39,6 @@ class DoesNotFit(InputError):
         super().__init__(f"{folder} does not fit {mcu}: {reason}")
         self.reason = reason
 
-
-def _mcu(name, machine, processor):
-    script = Path(__file__).with_name("demo") / "cortex_m" / f"{name}.ld"
-    lengths = dict(re.findall(r"(FLASH|RAM) .*LENGTH = (\d+[KM])", script.read_text()))
-    units = {"K": 1 << 10, "M": 1 << 20}
-    return Mcu(machine, processor, *(int(lengths[memory][:-1]) * units[lengths[memory][-1]]
-                                     for memory in ("FLASH", "RAM")))
-
-
-MCUS = {name: _mcu(name, *board) for name, board in {
-    "nrf51822": ("microbit", "Cortex-M0"),
-    "stm32f205": ("mps2-an385", "Cortex-M3"),
-    "stm32f412": ("mps2-an386", "Cortex-M4"),
-    "stm32f746": ("mps2-an500", "Cortex-M7"),
-    "stm32h743": ("mps2-an500", "Cortex-M7"),
-    "stm32l552": ("mps2-an505", "Cortex-M33"),
-    "apollo510": ("mps3-an547", "Cortex-M55"),
-}.items()}
 
 _OUTER = ("MAKEFLAGS", "MAKELEVEL", "CFLAGS", "LDFLAGS", "CC", "CLANG", "ARM_CC")  # not meant for the exported folder
 

@@ -106,7 +106,7 @@ typedef struct {
 #ifdef __ARM_ARCH_8M_MAIN__ /* mps2-an505, 20 MHz */
 #define TIMER ((timer *)0x50000000u)
 #define TICK 50 /* ns */
-#else /* the other mps2, 25 MHz */
+#else           /* the other mps2, 25 MHz */
 #define TIMER ((timer *)0x40000000u)
 #define TICK 40
 #endif
