@@ -47,6 +47,7 @@ NETWORKS = {
 }
 OPTIMISE = {"O2": "-O2", "lto": "-O2 -flto", "O0": "-O0", "Os": "-Os", "O3": "-O3"}
 LARGE, LARGE_FLAGS = "etinynet0.75", ("O2", "signed")  # it takes a minute at others
+COMPILERS = "gcc", "clang"
 CHARS = {"signed": "-fsigned-char", "unsigned": "-funsigned-char"}
 HEADER = ["target", "runs on", "compiler", "kernels", "network", "flags", "bytes that differ", "first difference",
           "instructions", "stack, bytes"]
@@ -69,7 +70,8 @@ def parse_args():
                           for name, target in TARGETS.items())
     parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                         epilog=f"The targets, and what they need of Debian 12:\n{installed}")
-    for flag, choices in (("targets", TARGETS), ("networks", NETWORKS), ("optimise", OPTIMISE), ("chars", CHARS)):
+    for flag, choices in (("targets", TARGETS), ("compilers", COMPILERS), ("networks", NETWORKS),
+                          ("optimise", OPTIMISE), ("chars", CHARS)):
         parser.add_argument(f"--{flag}", nargs="+", choices=choices, default=list(choices), metavar=flag.upper()[:-1],
                             help=f"of {', '.join(choices)} (default: all)")
     parser.add_argument("--workers", type=COUNT, default=2, help="how many build and run at a time (default: 2)")
@@ -108,8 +110,9 @@ def jobs_of(args):
     for level, char in itertools.product(args.optimise, args.chars):
         networks = [name for name in args.networks if name != LARGE or (level, char) == LARGE_FLAGS]
         for name in args.targets if networks else ():
-            for compiler, kernels in itertools.product(TARGETS[name].compilers, TARGETS[name].kernels):
-                if level != "lto" or TARGETS[name].compilers[compiler].lto:
+            compilers = {key: of for key, of in TARGETS[name].compilers.items() if key in args.compilers}
+            for compiler, kernels in itertools.product(compilers, TARGETS[name].kernels):
+                if level != "lto" or compilers[compiler].lto:
                     yield Job(name, compiler, kernels, f"{OPTIMISE[level]} {CHARS[char]}", tuple(networks))
 
 
