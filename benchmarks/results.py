@@ -65,11 +65,11 @@ SECTIONS = {
         "The fake-quantised network differs from the integer one by at most one step in a layer, which grows from "
         "block to block."),
     "targets": ("The same bytes on every processor",
-        "Builds: a small classifier and a small detector with every operator, EtinyNet-0.75 with 4-bit weights at 224, by "
-        "gcc 12 and clang 14, at -O2, -O2 -flto, -O0, -Os and -O3, with plain char signed and unsigned. Every layer's map "
-        "is compared. clang's link-time optimisation was not tried on Cortex-M and RISC-V, EtinyNet-0.75 at -O2 only, and "
-        "on a Cortex-M0 and M3 it does not fit. Instructions and stack are those of the small classifier by gcc at "
-        "-O2 (WebAssembly: by clang), where they are known exactly."),
+        "A small classifier and a small detector with every operator, and EtinyNet-0.75 with 4-bit weights at 224; "
+        "gcc 12 and clang 14. A build is of one network, compiler, choice of optimisation and sign of plain char; "
+        "every layer's map and the result are compared. EtinyNet-0.75 is built with -O2 only and does not fit a "
+        "Cortex-M0 or M3; clang's optimisation at link time was not tried on Cortex-M and RISC-V. Instructions "
+        "(exact) and the most of the stack are the small classifier's, by gcc -O2."),
     "5": ("Table 5: EtinyNet-SSD",
         "SRAM by the paper's schedule (the exported C needs less, see above). The paper's mAP of 56.4 % is on Pascal "
         "VOC, which was not trained here."),
