@@ -58,8 +58,9 @@ SECTIONS = {
         "RAM is the arena with the image, and the stack; the paper's column is what the microcontroller has. Its "
         "accuracies are on ImageNet's 50,000 validation pictures."),
     "mcu": ("Exported C",
-        "The kernels for DSP (`--kernels dsp`, or `--mcu`), and portable C; what others take was counted in the same "
-        "way. The cycles are a model, by Arm's manual and without wait states of the flash. The paper counts 245 KB "
+        "The kernels for the processor (`--mcu`: `--kernels dsp` on a Cortex-M4, `--kernels mve` on a Cortex-M55, whose "
+        "vector extension is Helium), and portable C; what others take was counted in the same way. An instruction on "
+        "vectors takes a Cortex-M55 two cycles or more, so that their count is not one of cycles. The cycles are a model, by Arm's manual and without wait states of the flash. The paper counts 245 KB "
         "for EtinyNet-1.0 and 395 KB for EtinyNet-SSD."),
     "equal": ("Equality",
         "The fake-quantised network differs from the integer one by at most one step in a layer, which grows from "

@@ -125,7 +125,8 @@ def test_instructions_by_part(work):
     assert done.returncode == 0, done.stderr
     rows = json.loads((work / "out" / "mcu_instructions.json").read_text())["rows"]
     assert [(row["kernels"], row["processor"]) for row in rows] == [
-        ("portable", "Cortex-M4"), ("portable", "this computer"), ("dsp", "Cortex-M4"), ("simd", "this computer")]
+        ("portable", "Cortex-M4"), ("portable", "Cortex-M55"), ("portable", "this computer"), ("dsp", "Cortex-M4"),
+        ("simd", "this computer"), ("mve", "Cortex-M55")]
     for row in rows:
         parts = [row[part] for part in ("stem", "depthwise", "pointwise", "final")]
         assert min(parts[:3]) > 0 and sum(parts) == pytest.approx(row["total, M"], rel=0.1)

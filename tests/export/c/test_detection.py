@@ -147,12 +147,13 @@ def test_a_planted_fault_is_found(path, old, new, layer, planted, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("machine", ["mps2-an386", "mps2-an500"])
+@pytest.mark.parametrize("machine, kernels", [("mps2-an386", "portable"), ("mps2-an500", "portable"),
+                                              ("mps3-an547", "mve")])
 @pytest.mark.parametrize("seed", range(3))
-def test_small_detectors_on_a_cortex_m(machine, seed, tmp_path):
+def test_small_detectors_on_a_cortex_m(machine, kernels, seed, tmp_path):
     needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
     graph = varied_detector(seed)
-    folder = export(graph, tmp_path / "network")
+    folder = export(graph, tmp_path / "network", kernels=kernels)
     for image in extreme_images(graph, seed):
         found, golden = interpret(graph, image[None]), trace(graph, image[None])
         for way in ("", "--pushed"):

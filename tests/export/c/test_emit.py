@@ -276,6 +276,15 @@ def test_a_prefix_refused_writes_nothing(graph, tmp_path, capsys):
     assert status == 2 and "prefix 1st" in complaint and not out.exists()
 
 
+def test_kernels_go_with_the_microcontroller(graph, tmp_path, capsys):
+    graph.save(tmp_path / "model.npz")
+    arguments = ["--graph", tmp_path / "model.npz", "--out", tmp_path / "out", "--mcu"]
+    status, _, complaint = export_c(capsys, *arguments, "stm32f412", "--kernels", "mve")
+    assert status == 2 and "stm32f412 has a Cortex-M4" in complaint and not (tmp_path / "out").exists()
+    status, said, _ = export_c(capsys, *arguments, "apollo510")
+    assert status == 0 and "mve kernels" in said and "qemu MACHINE=mps3-an547 MCU=apollo510" in said
+
+
 def test_an_interrupted_export_is_finished_by_the_same_command(graph, tmp_path, monkeypatch):
     """Killed at any move of a file; the folder is never taken for a whole export, and never for a stranger's."""
     out, files = tmp_path / "out", c.emit(graph, "young")

@@ -12,6 +12,7 @@ from gluon_etinynet.integer import first_difference, trace
 from gluon_etinynet.integer import run as interpret
 
 MACHINES = ("mps2-an386", "mps2-an500", "mps3-an547")
+DSP, MVE = ("dsp", "mps2-an386"), ("mve", "mps3-an547")  # sets of kernels for a processor, and a machine that has it
 
 
 def extreme_images(graph, seed):
@@ -101,58 +102,67 @@ def test_small_networks_on_a_cortex_m(machine, seed, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(8))
-def test_small_networks_by_the_kernels_for_dsp(seed, tmp_path):
-    """Any width of weights, rows of any length, any order of ReLU: what the assembly does not serve, too."""
+@pytest.mark.parametrize("kernels, machine, seed", [*(("dsp", MACHINES[seed % 2], seed) for seed in range(8)),
+                                                    *((*MVE, seed) for seed in range(8, 12))])
+def test_small_networks_by_the_kernels_for_a_processor(kernels, machine, seed, tmp_path):
+    """Any width of weights, rows of any length, any order of ReLU: what the fast loops do not serve, too."""
     needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
     graph = varied_graph(seed)
-    folder = export(graph, tmp_path / "network", kernels="dsp")
-    assert_equal_on_a_cortex_m(graph, folder, MACHINES[seed % 2], seed)
+    folder = export(graph, tmp_path / "network", kernels=kernels)
+    assert_equal_on_a_cortex_m(graph, folder, machine, seed)
 
 
+@pytest.mark.parametrize("kernels, machine", [DSP, MVE])
 @pytest.mark.parametrize("size, bits", [(41, 8), pytest.param(53, 4, marks=pytest.mark.slow),
                                         pytest.param(64, 8, marks=pytest.mark.slow)])
-def test_the_papers_blocks_by_the_kernels_for_dsp(size, bits, tmp_path):
+def test_the_papers_blocks_by_the_kernels_for_a_processor(kernels, machine, size, bits, tmp_path):
     """Rows of 11, 6, 3 and 2 columns, of 14, 7, 4 and 2, and of 16, 8, 4 and 2."""
     needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
     graph = etinynet_graph("tiny", size, bits, classes=11)
-    folder = export(graph, tmp_path / "network", kernels="dsp")
-    assert_equal_on_a_cortex_m(graph, folder, "mps2-an386", 0, ways=("",))
+    folder = export(graph, tmp_path / "network", kernels=kernels)
+    assert_equal_on_a_cortex_m(graph, folder, machine, 0, ways=("",))
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kernels, machine", [("dsp", "mps2-an500"), MVE])
 @pytest.mark.parametrize("bits", [8, 4])
-def test_a_detector_by_the_kernels_for_dsp(bits, tmp_path):
+def test_a_detector_by_the_kernels_for_a_processor(kernels, machine, bits, tmp_path):
     needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
     graph = ssd_graph("0.75", 65, bits, classes=3)
-    folder = export(graph, tmp_path / "network", kernels="dsp")
-    assert_equal_on_a_cortex_m(graph, folder, "mps2-an500", 1)
+    folder = export(graph, tmp_path / "network", kernels=kernels)
+    assert_equal_on_a_cortex_m(graph, folder, machine, 1)
 
 
-@pytest.mark.parametrize("kernel, line, fault, name", [
-    ("etn_depthwise.c", "smlabt r6, r12, r9, r6", "smlabb r6, r12, r9, r6", "stage1.0.dw1"),
-    pytest.param("etn_tile.c", "ldr lr, [lr, #92]", "ldr lr, [lr, #88]", "stage1.0.pw", marks=pytest.mark.slow)])
-def test_a_fault_in_one_line_of_assembly_is_named(kernel, line, fault, name, tmp_path):
+@pytest.mark.parametrize("of, kernel, line, fault, name", [
+    (DSP, "etn_depthwise.c", "smlabt r6, r12, r9, r6", "smlabb r6, r12, r9, r6", "stage1.0.dw1"),
+    pytest.param(DSP, "etn_tile.c", "ldr lr, [lr, #92]", "ldr lr, [lr, #88]", "stage1.0.pw", marks=pytest.mark.slow),
+    (MVE, "etn_depthwise.c", "&none, 32)", "&none, 31)", "stage1.0.dw1"),
+    pytest.param(MVE, "etn_pointwise_rows.c", "etn_second(all)", "all", "stage1.0.pw",
+                 marks=pytest.mark.slow)])
+def test_a_fault_in_one_line_of_a_kernel_is_named(of, kernel, line, fault, name, tmp_path):
     needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
+    kernels, machine = of
     graph = etinynet_graph("tiny", 41, classes=5)
-    folder, image = export(graph, tmp_path, kernels="dsp"), images(graph)[0]
+    folder, image = export(graph, tmp_path, kernels=kernels), images(graph)[0]
     source = folder / "src" / kernel
     text = source.read_text()
     assert line in text
     source.write_text(text.replace(line, fault))
-    found = first_difference(trace(graph, image[None]), traced_on_a_cortex_m(graph, folder, "mps2-an386", image))
+    found = first_difference(trace(graph, image[None]), traced_on_a_cortex_m(graph, folder, machine, image))
     assert found.tensor == name
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("machine, kernels, width, bits", [
     ("mps2-an386", "portable", "0.75", 4), ("mps2-an500", "portable", "1.0", 8),
-    ("mps2-an386", "dsp", "1.0", 8), ("mps2-an386", "dsp", "1.0", 4), ("mps2-an500", "dsp", "0.75", 4)])
+    ("mps2-an386", "dsp", "1.0", 8), ("mps2-an386", "dsp", "1.0", 4), ("mps2-an500", "dsp", "0.75", 4),
+    ("mps3-an547", "mve", "1.0", 8), ("mps3-an547", "mve", "0.75", 4)])
 def test_the_papers_networks_on_a_cortex_m(machine, kernels, width, bits, tmp_path):
     needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
     graph = etinynet_graph(width, 224, bits)
     folder, image = export(graph, tmp_path / "network", kernels=kernels), images(graph)[0]
-    mcu = "MCU=stm32h743"  # the trace's own code does not fit beside 8-bit weights into a megabyte
+    # The trace's own code does not fit beside 8-bit weights into a megabyte.
+    mcu = "MCU=apollo510" if kernels == "mve" else "MCU=stm32h743"
     output = make(folder, "qemu", "OBSERVE=trace", f"MACHINE={machine}", mcu, stdin=raw(image))
     assert first_difference(trace(graph, image[None]), read_trace(graph, output, image)) is None
 

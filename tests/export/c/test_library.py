@@ -112,7 +112,8 @@ def test_the_runtime_takes_no_heap_no_float_and_no_stdio(make_graph, tmp_path):
 
 
 ARENA_KIB = {("1.0", "portable"): (161, 125), ("0.75", "portable"): (158, 94),
-             ("1.0", "dsp"): (166, 154), ("0.75", "dsp"): (160, 118)}
+             ("1.0", "dsp"): (166, 154), ("0.75", "dsp"): (160, 118),
+             ("1.0", "mve"): (164, 128), ("0.75", "mve"): (161, 98)}
 
 
 @pytest.mark.parametrize("width, kernels", ARENA_KIB)
@@ -133,6 +134,15 @@ def test_the_largest_network_fits_a_megabyte_and_takes_a_third_of_cmsis_nns_inst
     folder, image = export(graph, tmp_path / "network", kernels="dsp"), images(graph)[0]
     assert sizes(folder, "stm32f412").flash <= (1024 - 12) * 1024
     assert simulate(folder, "stm32f412", raw(image)).instructions <= 1.07 * 113.71e6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bits, millions", [(8, 40.0), (4, 40.9)])
+def test_the_largest_network_by_the_vector_kernels_takes_a_third_of_an_instruction_a_product(bits, millions, tmp_path):
+    needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
+    graph = etinynet_graph("1.0", 224, bits)
+    folder, image = export(graph, tmp_path / "network", kernels="mve"), images(graph)[0]
+    assert simulate(folder, "apollo510", raw(image)).instructions <= 1.03e6 * millions
 
 
 @pytest.mark.slow
@@ -228,17 +238,22 @@ def test_a_library_of_another_runtime_does_not_link(tmp_path, monkeypatch):
     assert b"undefined reference to `net_etn_" in caught.value.__cause__.stderr
 
 
-def test_the_kernels_for_dsp_are_free_of_warnings_and_of_names_of_their_own(tmp_path):
+@pytest.mark.parametrize("kernels, builds, other, said", [
+    ("dsp", (("cortex-m4", "-O0"), ("cortex-m7", "-Os"), ("cortex-m33", "-O3")), "cortex-m3",
+     "need a Cortex-M4, M7 or M33"),
+    ("mve", (("cortex-m55", "-O0"), ("cortex-m55", "-Os"), ("cortex-m55", "-O3")), "cortex-m33",
+     "need a Cortex-M55 or M85")])
+def test_kernels_for_a_processor_are_free_of_warnings_and_of_names_of_their_own(kernels, builds, other, said, tmp_path):
     """By every optimisation, and for every core that they serve."""
     needs("arm-none-eabi-gcc", "arm-none-eabi-nm")
-    folder = export(etinynet_graph("tiny", 33, classes=5), tmp_path / "network", kernels="dsp")
-    for core, flag in (("cortex-m4", "-O0"), ("cortex-m7", "-Os"), ("cortex-m33", "-O3")):
+    folder = export(etinynet_graph("tiny", 33, classes=5), tmp_path / "network", kernels=kernels)
+    for core, flag in builds:
         call(["arm-none-eabi-gcc", "-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", f"-mcpu={core}",
-              "-mthumb", flag, "-c", *sorted((folder / "src").glob("*.c"))], cwd=tmp_path)
+              "-mthumb", *KERNEL_SETS[kernels].flags, flag, "-c", *sorted((folder / "src").glob("*.c"))], cwd=tmp_path)
         names = call(["arm-none-eabi-nm", "-g", "--defined-only", *sorted(tmp_path.glob("*.o"))]).decode().split()
         assert [name for name in names if name.startswith("etn_")] == []
-    with pytest.raises(InputError, match="need a Cortex-M4, M7 or M33"):
-        call(["arm-none-eabi-gcc", "-mcpu=cortex-m3", "-mthumb", "-c", folder / "src" / "etn_block.c"], cwd=tmp_path)
+    with pytest.raises(InputError, match=said):
+        call(["arm-none-eabi-gcc", f"-mcpu={other}", "-mthumb", "-c", folder / "src" / "etn_block.c"], cwd=tmp_path)
     with pytest.raises(InputError, match="export with --kernels portable"):
         make(folder, "host")
 

@@ -28,11 +28,11 @@ ETN_INLINE void interleave(const int8_t *const rows[3], int32_t columns, int8_t 
     const int8_t *p = rows[0], *q = rows[1], *r = rows[2];
     for (; columns > 0; columns -= 16)
         __asm__ volatile("vldrb.8 q0, [%0], #16\n\tvldrb.8 q1, [%1], #16\n\tvldrb.8 q2, [%2], #16\n\t"
-                "vst40.8 {q0, q1, q2, q3}, [%3]\n\tvst41.8 {q0, q1, q2, q3}, [%3]\n\t"
-                "vst42.8 {q0, q1, q2, q3}, [%3]\n\tvst43.8 {q0, q1, q2, q3}, [%3]!"
-                : "+r"(p), "+r"(q), "+r"(r), "+r"(windows)
-                :
-                : "q0", "q1", "q2", "q3", "memory");
+                         "vst40.8 {q0, q1, q2, q3}, [%3]\n\tvst41.8 {q0, q1, q2, q3}, [%3]\n\t"
+                         "vst42.8 {q0, q1, q2, q3}, [%3]\n\tvst43.8 {q0, q1, q2, q3}, [%3]!"
+                         : "+r"(p), "+r"(q), "+r"(r), "+r"(windows)
+                         :
+                         : "q0", "q1", "q2", "q3", "memory");
 }
 
 /* Four numbers as a vector; two an instruction, which compilers do not find. */
@@ -88,8 +88,8 @@ ETN_INLINE void convolve(const etn_layer *layer, etn_scale scale, int32_t c, con
     const int8x16_t weights = weights_of(layer, c, widened), next_weights = vshlcq_s8(weights, &none, 32);
     const etn_channel of = etn_rounded_channel_of(layer, c);
     for (int32_t left = count; left > 0; left -= 4, to.out += to.step, middle += 4) {
-        const int32x4_t sums = stride ? sums_of(&window, stride, weights, next_weights)
-                                      : slow_sums(rows, layer->stride, count, weights);
+        const int32x4_t sums =
+            stride ? sums_of(&window, stride, weights, next_weights) : slow_sums(rows, layer->stride, count, weights);
         int32x4_t t = etn_affine_four(scale, of, sums);
         if (shortcut)
             t = vmlaq_n_s32(t, vldrbq_s32(middle), scale.shortcut_multiplier);
@@ -104,8 +104,8 @@ ETN_INLINE void convolve(const etn_layer *layer, etn_scale scale, int32_t c, con
 }
 
 /* All channels, of as many columns together as there is room for windows. */
-ETN_INLINE void convolve_all(const etn_layer *layer, const etn_line *const rows[3], target to,
-                             int8_t *widened, int32_t stride, int to_map, int shortcut)
+ETN_INLINE void convolve_all(const etn_layer *layer, const etn_line *const rows[3], target to, int8_t *widened,
+                             int32_t stride, int to_map, int shortcut)
 {
     const etn_scale scale = etn_scale_of(layer);
     const int32_t pitch = etn_pitch(layer->in_columns, layer->stride), columns = layer->columns;

@@ -9,8 +9,8 @@
 
 #include "etn_model.h"
 
-#if !defined(__ARM_FEATURE_MVE)
-#error "these kernels need a Cortex-M55 or M85 with Helium and -mfloat-abi=hard; export with --kernels portable for others"
+#if !defined(__ARM_FEATURE_MVE) || defined(__ARM_BIG_ENDIAN)
+#error "these kernels need a Cortex-M55 or M85 and -mfloat-abi=hard; export with --kernels portable for others"
 #endif
 
 typedef int8_t etn_line;

@@ -16,7 +16,8 @@ void etn_maxpool_row(const etn_layer *layer, const int8_t *const rows[3], int8_t
             const int8_t *const top = rows[0] + c * layer->in_columns, *const bottom = rows[1] + c * layer->in_columns;
             for (; x < columns; x += 16) {
                 const int32_t at = x < columns - 16 ? x : columns - 16;
-                vstrbq_s8(out + at, vmaxq_s8(larger_of_neighbours(top + 2 * at), larger_of_neighbours(bottom + 2 * at)));
+                vstrbq_s8(out + at,
+                          vmaxq_s8(larger_of_neighbours(top + 2 * at), larger_of_neighbours(bottom + 2 * at)));
             }
         }
         for (; x < columns; x++) {

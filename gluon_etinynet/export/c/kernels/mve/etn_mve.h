@@ -62,16 +62,18 @@ ETN_INLINE int32x4_t etn_affine_four(etn_scale scale, etn_channel of, int32x4_t 
 }
 
 /* As etn_channel_of of a layer with int8 outputs, whose last shift rounds: it brings the rounding constant that the
- * offset has. (The shift that does not, VQSHRN, is this one to some assemblers.) Numbers of three bytes are read as four,
- * of which there is one behind the last. */
+ * offset has. (The shift that does not, VQSHRN, is this one to some assemblers.) Numbers of three bytes are read as
+ * four, of which there is one behind the last. */
 ETN_INLINE etn_channel etn_rounded_channel_of(const etn_layer *layer, int32_t channel)
 {
     const int32_t spare = 32 - 8 * layer->bias_bytes;
     etn_channel of;
-    uint32_t word = 0;
-    if (layer->bias)
+    uint32_t word;
+    of.bias = 0;
+    if (layer->bias) {
         memcpy(&word, layer->bias + channel * layer->bias_bytes, sizeof word);
-    of.bias = (int32_t)(word << spare) >> spare;
+        of.bias = (int32_t)(word << spare) >> spare;
+    }
     of.multiplier = layer->multiplier[channel] * 65536;
     memcpy(&word, layer->offset + channel * 3, sizeof word);
     of.offset = ((int32_t)(word << 8) >> 8) - (1 << 9);
@@ -88,9 +90,7 @@ ETN_INLINE int32x4_t etn_clamp_four(etn_scale scale, int32x4_t t)
 
 ETN_INLINE int32x4_t etn_clamp_pairs(etn_scale scale, int32x4_t t, int32x4_t second)
 {
-    __asm__("vqrshrnb.s32 %q0, %q0, #10\n\tvqrshrnt.s32 %q0, %q1, #10\n\tvqmovnb.s16 %q0, %q0"
-            : "+w"(t)
-            : "w"(second));
+    __asm__("vqrshrnb.s32 %q0, %q0, #10\n\tvqrshrnt.s32 %q0, %q1, #10\n\tvqmovnb.s16 %q0, %q0" : "+w"(t) : "w"(second));
     return vreinterpretq_s32_s8(vmaxq_s8(vreinterpretq_s8_s32(t), scale.low));
 }
 

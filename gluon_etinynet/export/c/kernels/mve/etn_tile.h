@@ -1,4 +1,5 @@
-/* Sums of two output channels (u, v) by four columns of an operand: the inner loop of all convolutions but depthwise. */
+/* Sums of two output channels (u, v) by four columns of an operand: the inner loop of all convolutions but depthwise.
+ */
 #ifndef ETN_TILE_H
 #define ETN_TILE_H
 
