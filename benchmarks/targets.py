@@ -133,6 +133,9 @@ class Results:
 
     def put(self, key, row):
         with self.lock:
+            older = [other for other in self.rows if other.rpartition(" ")[0] == key.rpartition(" ")[0]]
+            for other in older:
+                del self.rows[other]
             self.rows[key] = row
             entries = [{"of": of, **dict(zip(HEADER, values))} for of, values in self.rows.items()]
             write_json(self.path, {"rows": entries})
