@@ -13,6 +13,7 @@ for the depthwise convolution that reads them.
 import argparse
 import csv
 import re
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -106,14 +107,19 @@ def on_cortex_m(folder, mcu, cflags, image, roles):
 def on_host(folder, cflags, image):
     """Total and parts (M instructions)."""
     make(folder, "host", f"CFLAGS={cflags}")
-    out = folder / "build" / "callgrind.out"
-    call(["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}", folder / "build" / "host" / "net"],
-         image)
-    listing = call(["callgrind_annotate", "--inclusive=yes", "--threshold=100", out]).decode()
-    line = r"^ *([\d,]+) .*:(?:net_etn_[0-9a-f]{8}_|etn_)(\w+)"
-    counts = {name: int(count.replace(",", "")) for count, name in re.findall(line, listing, re.MULTILINE)}
+    counts = host_instructions(folder / "build" / "host" / "net", image)
     parts = [sum(counts[name] for name in names) for names in HOST_PARTS.values()]
     return [millions(counts["run"]), *map(millions, parts)]
+
+
+def host_instructions(program, image):
+    """What callgrind counts: instructions by function of the runtime, with those of functions that it calls."""
+    with tempfile.TemporaryDirectory() as work:
+        out = Path(work) / "callgrind.out"
+        call(["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}", program], image)
+        listing = call(["callgrind_annotate", "--inclusive=yes", "--threshold=100", out]).decode()
+    line = r"^ *([\d,]+) .*:(?:net_etn_[0-9a-f]{8}_|etn_)(\w+)"
+    return {name: int(count.replace(",", "")) for count, name in re.findall(line, listing, re.MULTILINE)}
 
 
 def millions(count):

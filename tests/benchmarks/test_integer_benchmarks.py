@@ -132,9 +132,11 @@ def test_instructions_by_part(work):
         assert min(parts[:3]) > 0 and sum(parts) == pytest.approx(row["total, M"], rel=0.1)
 
 
-def test_host_kernels(tmp_path):
-    needs("make", "cc")
+@pytest.mark.parametrize("flags, programs", [([], ["cc"]), (["--wasm"], ["clang", "wasm-ld", "node"])])
+def test_host_kernels(flags, programs, tmp_path):
+    needs("make", *programs)
     etinynet_graph("tiny", 33, 4, classes=5).save(tmp_path / "tiny.npz")
-    done = run("benchmarks/host_kernels.py", "--graph", tmp_path / "tiny.npz", "--pairs", 2, "--save-dir", tmp_path)
+    done = run("benchmarks/host_kernels.py", "--graph", tmp_path / "tiny.npz", "--pairs", 2, "--save-dir", tmp_path,
+               *flags)
     (row,) = json.loads((tmp_path / "host_kernels.json").read_text())["rows"]
     assert done.returncode == 0 and row["network"] == "tiny" and float(row["ratio"]) > 0

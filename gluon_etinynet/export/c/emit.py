@@ -13,7 +13,7 @@ from ...files import InputError
 from ...integer import Graph, accumulator_bound, pack, plan, stages, unpack
 from ...integer.memory import CANDIDATE_BYTES
 from ..folder import Export
-from .kernel_sets import HOST, KERNEL_SETS
+from .kernel_sets import HOST, KERNEL_SETS, WASM
 from .mcus import MCUS
 from .names import check_prefix
 
@@ -82,8 +82,8 @@ def emit(graph, prefix="etinynet", kernels="portable"):
         "classes": graph.classes, "labels": [_quoted(label) for label in graph.labels or ()],
         "layers": layers, "arrays": arrays, "plans": plans,
         "detection": graph.detection, "levels": levels, "candidate_bytes": CANDIDATE_BYTES,
-        "compiler_flags": kernel_set.flags, "kernels": kernels, "runs_on": kernel_set.runs_on,
-        "on_host": kernel_set.serves(HOST),
+        "compiler_flags": kernel_set.flags, "wasm_flags": kernel_set.wasm_flags, "kernels": kernels,
+        "runs_on": kernel_set.runs_on, "on_host": kernel_set.serves(HOST), "on_wasm": kernel_set.serves(WASM),
         "mcus": {name: mcu for name, mcu in MCUS.items() if kernel_set.serves(mcu.processor)},
         "flags": "--pushed" if levels else "--logits --pushed",
         "compute": f"{prefix}_" + ("detect(arena, found, &count)" if levels else "run(arena, logits)"),

@@ -8,9 +8,9 @@ from typing import Callable, NamedTuple, Tuple
 
 from ...integer.memory import LineFormat
 
-__all__ = ["HOST", "KERNEL_SETS", "KernelSet", "fastest"]
+__all__ = ["HOST", "KERNEL_SETS", "WASM", "KernelSet", "fastest"]
 
-HOST = "this computer"
+HOST, WASM = "this computer", "WebAssembly"
 
 _HERE = Path(__file__).resolve().parent
 
@@ -28,16 +28,19 @@ class KernelSet(NamedTuple):
         Of lines and operands, as its etn_line.h has them.
     flags : tuple of str
         What the compiler must be told, beside C99.
+    wasm_flags : tuple of str
+        In their place for WebAssembly.
     runs_on : str
         In words for a user.
     processors : tuple of str
-        On which the demo runs it, as `Mcu` calls them, or HOST; empty: on all.
+        On which the demo runs it, as `Mcu` calls them, HOST or WASM; empty: on all.
     """
 
     folder: str
     scratch: Callable[[str, int, int], int]
     lines: LineFormat = LineFormat()
     flags: Tuple[str, ...] = ()
+    wasm_flags: Tuple[str, ...] = ()
     runs_on: str = "any processor"
     processors: Tuple[str, ...] = ()
 
@@ -84,9 +87,11 @@ def _mve(role, outputs, taps):
 KERNEL_SETS = {
     "portable": KernelSet("portable", _portable),
     "dsp": KernelSet("dsp", _dsp, LineFormat(bytes=2, columns=4, channels=8, band=28),
-                     runs_on="Cortex-M4, M7 and M33, by GCC or Clang", processors=("Cortex-M4", "Cortex-M7")),
+                      runs_on="Cortex-M4, M7 and M33, by GCC or Clang",
+                      processors=("Cortex-M4", "Cortex-M7", "Cortex-M33")),
     "simd": KernelSet("simd", _simd, LineFormat(bytes=2, columns=4, channels=8, spare=6), flags=("-msse4.1",),
-                      runs_on="x86 with SSE4.1; with -msimd128 for it, WebAssembly", processors=(HOST,)),
+                      wasm_flags=("-msimd128",), runs_on="x86 with SSE4.1, and WebAssembly with SIMD128",
+                      processors=(HOST, WASM)),
     "mve": KernelSet("mve", _mve, LineFormat(columns=4, channels=16, band=56), flags=("-mfloat-abi=hard",),
                      runs_on="Cortex-M55 and M85, by GCC or Clang", processors=("Cortex-M55",)),
 }

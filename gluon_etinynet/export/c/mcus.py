@@ -29,5 +29,8 @@ MCUS = {name: _mcu(name, *board) for name, board in {
     "stm32f412": ("mps2-an386", "Cortex-M4"),
     "stm32f746": ("mps2-an500", "Cortex-M7"),
     "stm32h743": ("mps2-an500", "Cortex-M7"),
+    "nrf51822": ("microbit", "Cortex-M0"),
+    "stm32f205": ("mps2-an385", "Cortex-M3"),
+    "stm32l552": ("mps2-an505", "Cortex-M33"),
     "apollo510": ("mps3-an547", "Cortex-M55"),
 }.items()}

@@ -13,7 +13,7 @@ from .emit import emit
 from .kernel_sets import KERNEL_SETS
 from .mcus import MCUS
 
-__all__ = ["MCUS", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "sizes", "simulate",
+__all__ = ["MCUS", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "build_elf", "sizes", "simulate",
            "simulated_output", "logits", "detection_lines", "read_trace", "split_trace", "SANITIZE", "Sanitized"]
 
 
@@ -40,7 +40,7 @@ class DoesNotFit(InputError):
         self.reason = reason
 
 
-_OUTER = ("MAKEFLAGS", "MAKELEVEL", "CFLAGS", "LDFLAGS", "CC")  # not meant for the exported folder
+_OUTER = ("MAKEFLAGS", "MAKELEVEL", "CFLAGS", "LDFLAGS", "CC", "CLANG", "ARM_CC")  # not meant for the exported folder
 
 
 def need(*programs):
@@ -77,6 +77,24 @@ def make(folder, *arguments, stdin=None):
     return call(["make", "-s", "-C", folder, *arguments], stdin, env=environment)
 
 
+def build_elf(folder, mcu, *arguments):
+    """Build the demo of an exported folder for a microcontroller; further `arguments` are for ``make``.
+
+    Raises
+    ------
+    DoesNotFit, InputError
+        As `sizes`.
+    """
+    try:
+        make(folder, "elf", *_target(mcu), *arguments)
+    except InputError as error:
+        said = getattr(error.__cause__, "stderr", b"").decode(errors="replace").splitlines()
+        reasons = [line.split(": ")[-1] for line in said if "overflowed" in line or "left for the stack" in line]
+        if not reasons:
+            raise
+        raise DoesNotFit(folder, mcu, "; ".join(reasons)) from error
+
+
 def sizes(folder, mcu, cflags="-O2"):
     """Build the demo of an exported folder for a microcontroller, and read what it takes of its memory.
 
@@ -100,14 +118,7 @@ def sizes(folder, mcu, cflags="-O2"):
         As `call`.
     """
     flags = [*_target(mcu), f"CFLAGS={cflags}"]
-    try:
-        make(folder, "elf", *flags)
-    except InputError as error:
-        said = getattr(error.__cause__, "stderr", b"").decode(errors="replace").splitlines()
-        reasons = [line.split(": ")[-1] for line in said if "overflowed" in line or "left for the stack" in line]
-        if not reasons:
-            raise
-        raise DoesNotFit(folder, mcu, "; ".join(reasons)) from error
+    build_elf(folder, mcu, flags[-1])
     lines = make(folder, "size", *flags).decode().splitlines()
     sections = {line.split()[0]: int(line.split()[1]) for line in lines if line.startswith(".")}
     return Sizes(sections[".text"] + sections.get(".ARM.exidx", 0) + sections[".data"],

@@ -26,7 +26,7 @@ PLANTED = {
     "gcc": ("src/etn_ranking.c", "*const one = &ranking->candidates[i].found;",
             "*const one = i ? &ranking->candidates[i].found : NULL;"),
     "cppcheck": ("src/etn_ranking.c", "    int32_t kept = 0;\n", "    int32_t kept;\n"),
-    "clang-tidy": ("demo/trace.c", "sizeof header", "sizeof(header + 1)"),
+    "clang-tidy": ("demo/trace.c", "sizeof bytes", "sizeof(bytes + 1)"),
 }
 
 

@@ -1,4 +1,5 @@
-/* Every row that a layer computes goes to standard output: layer and bytes (uint32 each), then the values. */
+/* Every row that a layer computes goes to standard output: layer and bytes (uint32 each), then the values.
+ * Numbers of four bytes go from the lowest on, whatever the processor's order is. */
 #include <string.h>
 
 #include "../src/etn_schedule.h"
@@ -22,6 +23,12 @@ static void put(const void *from, size_t bytes)
     used += bytes;
 }
 
+static void put_word(uint32_t value)
+{
+    const uint8_t bytes[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16), (uint8_t)(value >> 24)};
+    put(bytes, sizeof bytes);
+}
+
 void observe_begin(void)
 {
 }
@@ -35,7 +42,7 @@ static void put_value(const etn_layer *layer, const void *row, etn_form form, in
 {
     const etn_line *const line = row;
     if (form == ETN_OF_WIDE) {
-        put((const int32_t *)row + x * layer->outputs + c, sizeof(int32_t));
+        put_word((uint32_t)((const int32_t *)row)[x * layer->outputs + c]);
         return;
     }
     const int32_t value = form == ETN_OF_MAP    ? ((const int8_t *)row)[c * pitch + x]
@@ -48,8 +55,8 @@ static void put_value(const etn_layer *layer, const void *row, etn_form form, in
 void etn_observe(const etn_model *model, const etn_layer *layer, const void *row, etn_form form, int32_t pitch)
 {
     const uint32_t size = form == ETN_OF_WIDE ? sizeof(int32_t) : 1;
-    const uint32_t header[2] = {(uint32_t)(layer - model->layer), (uint32_t)(layer->outputs * layer->columns) * size};
-    put(header, sizeof header);
+    put_word((uint32_t)(layer - model->layer));
+    put_word((uint32_t)(layer->outputs * layer->columns) * size);
     for (int32_t c = 0; c < layer->outputs; c++)
         for (int32_t x = 0; x < layer->columns; x++)
             put_value(layer, row, form, pitch, c, x);

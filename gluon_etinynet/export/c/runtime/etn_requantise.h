@@ -6,6 +6,7 @@
 
 /* The arithmetic takes >> to be a floor, of negative numbers too; C leaves that to the compiler. */
 typedef char etn_right_shift_is_arithmetic[(-5 >> 1) == -3 ? 1 : -1];
+typedef char etn_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 
 /* What a layer's channels share, in a copy that stores of int8 cannot be suspected of changing. */
 typedef struct {

@@ -1,7 +1,9 @@
-/* The demo's port to a Cortex-M under QEMU's boards (mps2-an386, mps2-an500, mps3-an547): start, semihosting, count. */
+/* The demo's port to a Cortex-M under QEMU's boards, as the Makefile lists them: start, semihosting, count. */
 #include "../port.h"
 
 #include <string.h>
+
+#include "../words.h"
 
 int main(int argc, char **argv);
 
@@ -64,7 +66,24 @@ void port_complain(const char *text)
 
 /* ---- Counting: with -icount shift=6 an instruction takes 64 ns ---- */
 
-#ifdef __ARM_FEATURE_MVE /* mps3-an547: the FPGA's counter, 20 MHz */
+#if defined __ARM_ARCH_6M__ /* microbit: an nRF51's timer 0, 16 MHz, of 32 bits */
+
+#define OF_TIMER(offset) (*(volatile uint32_t *)(0x40008000u + (offset)))
+
+static void start_counting(void)
+{
+    OF_TIMER(0x508) = 3; /* 32 bits */
+    OF_TIMER(0x510) = 0; /* no prescaler */
+    OF_TIMER(0x000) = 1; /* start */
+}
+
+uint64_t port_instructions(void)
+{
+    OF_TIMER(0x040) = 1; /* capture */
+    return (uint64_t)OF_TIMER(0x540) * 125 / 128;
+}
+
+#elif defined __ARM_FEATURE_MVE /* mps3-an547: the FPGA's counter, 20 MHz */
 
 #define COUNTER (*(volatile uint32_t *)0x59302018u)
 
@@ -78,13 +97,19 @@ uint64_t port_instructions(void)
     return (uint64_t)COUNTER * 50 / 64;
 }
 
-#else /* CMSDK timer 0, 25 MHz */
+#else /* CMSDK timer 0 */
 
 typedef struct {
     volatile uint32_t control, value, reload;
 } timer;
 
+#ifdef __ARM_ARCH_8M_MAIN__ /* mps2-an505, 20 MHz */
+#define TIMER ((timer *)0x50000000u)
+#define TICK 50 /* ns */
+#else           /* the other mps2, 25 MHz */
 #define TIMER ((timer *)0x40000000u)
+#define TICK 40
+#endif
 
 static void start_counting(void)
 {
@@ -94,7 +119,7 @@ static void start_counting(void)
 
 uint64_t port_instructions(void)
 {
-    return (uint64_t)(UINT32_MAX - TIMER->value) * 40 / 64;
+    return (uint64_t)(UINT32_MAX - TIMER->value) * TICK / 64;
 }
 
 #endif
@@ -110,20 +135,6 @@ uint32_t port_stack_bytes(void)
 }
 
 /* ---- Start ---- */
-
-static int split(char *line, char **words, int most)
-{
-    int count = 0;
-    while (count < most && *line) {
-        while (*line == ' ')
-            *line++ = 0;
-        if (*line)
-            words[count++] = line;
-        while (*line && *line != ' ')
-            line++;
-    }
-    return count;
-}
 
 static void leave(uintptr_t status)
 {

@@ -5,6 +5,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifndef __ARM_FEATURE_DSP
+#error "these kernels are for processors with the DSP extension: export with --kernels portable, or --mcu"
+#endif
+
 /* Four bytes, whatever their alignment. */
 static inline uint32_t etn_word(const void *from)
 {

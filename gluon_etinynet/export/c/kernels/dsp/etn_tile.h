@@ -45,10 +45,11 @@ typedef struct {
     const etn_line *operand_end;
     const etn_places *places;
     const etn_line *operand;
-    int32_t factor;        /* of shortcuts: their multiplier, or the shift of the sums */
-    int32_t line_u, line_v; /* bytes from the line of channel 0 to those of u and v; v's of 32 bits: to the next column */
-    uint32_t kind;         /* an etn_kind; plus 1 if the sums are shifted before they are multiplied */
-    int32_t sums[8];       /* of ETN_SUMS, as `begin` */
+    int32_t factor; /* of shortcuts: their multiplier, or the shift of the sums */
+    int32_t line_u,
+        line_v;      /* bytes from the line of channel 0 to those of u and v; v's of 32 bits: to the next column */
+    uint32_t kind;   /* an etn_kind; plus 1 if the sums are shifted before they are multiplied */
+    int32_t sums[8]; /* of ETN_SUMS, as `begin` */
 } etn_tiles;
 
 /* All tiles of an operand, or one of ETN_SUMS. */

@@ -12,7 +12,8 @@ static inline const int8_t *etn_padded_weights(const etn_layer *layer, int32_t c
     const int32_t taps = layer->taps, length = etn_round_up(taps, 8);
     if (length == taps)
         return weights;
-    memmove(widened, weights, (size_t)taps);
+    if (weights != widened)
+        memcpy(widened, weights, (size_t)taps);
     memset(widened + taps, 0, (size_t)(length - taps));
     return widened;
 }
