@@ -14,11 +14,10 @@ from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 
 from ..cli import progress
 from ..data.datasets import labels_of
-from ..data.images import read_image
+from ..data.images import read_image, resize_square
 from ..integer import pixels_to_input, run
 from ..integer.detect import PIXEL, SCORE_BITS
 from ..reading import InputError
-from .augment import resize_square
 from .drawing import contact_sheet, draw_detections, write_image
 from .ssd import VOC_CLASSES
 
