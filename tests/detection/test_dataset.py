@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gluon_etinynet.data import Loading
-from gluon_etinynet.detection.augment import augment_detection, fit
+from gluon_etinynet.detection.augment import augment_detection
 from gluon_etinynet.detection.dataset import DetectionSource, classes_of, read_voc
 from gluon_etinynet.detection.shapes_dataset import SHAPES, annotation, draw, write_shapes
 from gluon_etinynet.files import InputError
@@ -148,11 +148,6 @@ def test_augmented_boxes_stay_on_their_objects(seed, augmentation):
         assert outside.max() < 160  # black, lit up at most, and the grey of the canvas
     if augmentation != "ssd":
         assert len(boxes) == 1
-
-
-def test_fit_scales_boxes_with_the_picture():
-    image, boxes = fit(np.zeros((50, 200, 3), np.uint8), np.array([[0, 0, 100, 25, 1]]), 100)
-    assert image.shape == (100, 100, 3) and boxes.tolist() == [[0, 0, 50, 50, 1]]
 
 
 @pytest.mark.parametrize("seed", range(8))
