@@ -108,6 +108,9 @@ def main():
             classes, (train, val) = read_dataset(args, "train", "val")
         log(f"{len(train)} training and {len(val)} validation pictures, {len(classes)} classes: "
             + ", ".join(classes))
+        empty = sum(not len(item.boxes) for item in train)
+        if empty:
+            log(f"{empty} of the training pictures have no object: all of them is background")
         net = get_model(f"ssd_256_{args.network}_voc", classes=classes)
         loading = Loading(args.batch_size, net.size, classes=len(classes), threads=args.num_workers)
         source = DetectionSource(train, replace(loading, train=True, seed=args.seed), args.augmentation)

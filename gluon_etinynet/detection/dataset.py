@@ -52,8 +52,8 @@ def read_voc(root, splits, classes):
     ------
     InputError
         Naming the file: a folder, list, annotation or picture is missing; a split is empty; an annotation is
-        no such XML or has no object; a class is not among `classes`; a box is inverted, empty, or outside
-        its picture.
+        no such XML; a class is not among `classes`; a box is inverted, empty, or outside its picture; no picture
+        has an object. A single picture may have none: all of it is background.
     """
     position = {name: index for index, name in enumerate(classes)}
     found = []
@@ -75,7 +75,9 @@ def read_voc(root, splits, classes):
                 raise InputError(f"{annotation}: the box of {name}, xmin ymin xmax ymax = {numbers}, {fault}")
             rows.append([*box, position[name], difficult])
         path = _picture(folder, identifier, annotation)
-        found.append(Annotated(path, width, height, np.array(rows, np.float32)))
+        found.append(Annotated(path, width, height, np.array(rows, np.float32).reshape(-1, 6)))
+    if not any(len(item.boxes) for item in found):
+        raise InputError(f"no picture of {expand(root)}, {splits}, has an object; annotate them")
     return found
 
 
@@ -110,8 +112,6 @@ def _parse(path):
         objects = [(class_name(_text(element, "name"), path).lower(), _is_difficult(element),
                     [_number(element, f"bndbox/{end}") for end in ("xmin", "ymin", "xmax", "ymax")])
                    for element in root.iter("object")]
-    if not objects:
-        raise InputError(f"{path} has no object; remove it from the split")
     return width, height, objects
 
 

@@ -132,8 +132,8 @@ def test_a_new_detector_says_that_three_of_four_anchors_are_background():
 
 def test_the_released_detector_backbone_loads_whole(weights_dir):
     # Its anchors say what they were made from: 16, 128, 256 pixels and ratios 1, 0.4, 0.2.
-    net = EtinyNetSSD(classes=["object"], taps=(3, 4), sizes=(16, 128, 256), ratios=((1, 0.4, 0.2),) * 2, steps=(16, 32),
-                      anchor_alloc_size=128, norm=partial(ClippedBatchNorm, 12))
+    net = EtinyNetSSD(classes=["object"], taps=(3, 4), sizes=(16, 128, 256), ratios=((1, 0.4, 0.2),) * 2,
+                      steps=(16, 32), anchor_alloc_size=128, norm=partial(ClippedBatchNorm, 12))
     net.initialize()
     ours = [generator.anchors.data().asnumpy() for generator in net.anchor_generators]
     load_parameters(net, weights_dir / RELEASED)

@@ -243,6 +243,9 @@ def test_tools_train_detect_and_fill_table_5(shapes, tmp_path):
     found = json.loads((tmp_path / "detect" / "detections.json").read_text())
     assert sorted(found) == [str(path) for path in pictures_given]
     assert cv2.imread(str(tmp_path / "detect" / f"{pictures_given[0].stem}.png")).shape == (480, 480, 3)
+    assert cv2.imread(str(tmp_path / "detect" / "contact_sheet.png")) is not None
+    assert_one_line(run("tools/detect.py", "--params", best, shapes / "JPEGImages", pictures_given[0]), "two pictures")
+    assert_one_line(run("tools/detect.py", pictures_given[0]), "give one detector")
 
 
 def test_mistakes_are_one_line(shapes, tmp_path):
