@@ -21,7 +21,7 @@ from .._mxnet import mx
 from ..cli import progress
 from ..data.sources import seed_of
 from ..files import InputError, atomic_path, sole_writer
-from ..networks.batch_norm import hold_statistics
+from ..networks.batch_norm import freeze, hold_statistics
 from ..networks.parameters import save_net
 from ..quantities import EPOCHS, MOMENTUM, PARTS, PERIOD, POSITIVE_RATE, RATE, SEED, SHARE
 from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint
@@ -251,9 +251,8 @@ def _prepare(net, ctx, config):
             parameter.reset_ctx(ctx)
     if config.features_lr_mult != 1:
         net.features.apply(hold_statistics)
-    for part in net.features[:config.frozen] if config.frozen else ():
-        part.apply(hold_statistics)
-        part.collect_params().setattr("grad_req", "null")
+    if config.frozen:
+        freeze(net, config.frozen)
     net.cast(config.dtype)
     if config.mode == "hybrid":
         net.hybridize(static_alloc=True)  # with static_shape as well it takes twice the memory and is no faster
