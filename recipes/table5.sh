@@ -33,7 +33,7 @@ if [ "$demo" = true ]; then
     [ -d "$save_dir/shapes" ] || python tools/make_shapes.py "$save_dir/shapes" --train 960
     data=(--dataset custom --dataset-root "$save_dir/shapes")
     python benchmarks/table5.py --save-dir "$save_dir"
-    python tools/train_ssd.py "${data[@]}" --lr 0.03 --heads-lr-mult 0.03 --batch-size 8 --epochs 20 \
+    python tools/train_ssd.py "${data[@]}" --lr 0.03 --batch-size 8 --epochs 20 \
         --val-interval 5 --augmentation mirror --log-interval 20 ${all[@]+"${all[@]}"} --save-dir "$save_dir/train"
     python tools/eval_ssd.py "${data[@]}" --params "$save_dir/train/best.params" ${speed[@]+"${speed[@]}"} \
         --save-dir "$save_dir/float"

@@ -7,7 +7,7 @@
 `--dataset voc` trains on VOC2007 and VOC2012 trainval and validates on VOC2007 test, folders within the
 root; `--dataset custom` is one folder with JPEGImages, Annotations and ImageSets/Main/{train,val}.txt, and
 its classes are those of the annotations. Optimisation, epochs and batch are those of GluonCV's train_ssd.py
-but for the cosine, which the paper uses for its classifiers.
+but for the cosine, which the paper uses for its classifiers, and the rates.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def parse_args():
     add("-j", "--num-workers", type=THREADS, default=os.cpu_count(),
         help="threads that read pictures (default: all cores)")
     add("--epochs", type=EPOCHS, default=240)
-    add("--lr", type=POSITIVE_RATE, default=0.001)
+    add("--lr", type=POSITIVE_RATE, default=0.01)
     add("--lr-mode", choices=training.LR_MODES, default="cosine")
     add("--lr-warmup", type=PERIOD,
         help="epochs in which the rate rises from zero (default: 1; of one epoch, the first half)")
@@ -70,9 +70,9 @@ def parse_args():
         help="below 1: the backbone learns at this part of --lr, with fixed BN statistics")
     add("--frozen", type=PARTS, default=0, metavar="N",
         help="so many parts of the backbone, the stem first, then stages, stay as they are: 2 nearly halve the time")
-    add("--heads-lr-mult", type=RATE, default=1,
-        help="the heads learn at this part of --lr: what they see is not normalised, and from random weights the "
-             "rest learns best at a rate at which they diverge")
+    add("--heads-lr-mult", type=RATE, default=0.03,
+        help="the heads learn at this part of --lr (default: 0.03): what they see is not normalised, and the rest "
+             "learns best at a rate at which they diverge")
     add("--momentum", type=MOMENTUM, default=0.9)
     add("--wd", type=RATE, default=0.0005, help="weight decay")
     add("--mode", choices=["hybrid", "imperative"], default="hybrid")
