@@ -1,15 +1,13 @@
 """SSD's augmentation of pictures with boxes (Liu et al. 2016, section 2.2), as GluonCV's `SSDDefaultTrainTransform`.
 
-Boxes are moved by GluonCV's functions. What it does to pixels takes 25 ms a picture of 256 x 340, half of what the
-network's own training step takes, and its chance comes from two global generators. Here the same steps take 2 ms and
-all chance comes from one generator, so that a sample can be made again:
+Boxes are moved by GluonCV's functions. What it does to pixels takes 25 ms a picture of 256 x 340, half of a training
+step, and its chance comes from two global generators. Here the same takes 2 ms, and its chance from one generator:
 
 * colours: its steps are linear in a pixel's three numbers, and so one matrix (5 ms);
 * expansion: only the part of the large canvas that the crop shows is ever made (4 ms);
 * crop: all trials are drawn at once (13 ms).
 
-The picture stays uint8 and is not standardised. Boxes are rows of left, top, right, bottom in pixels and further
-columns that are kept.
+The picture stays uint8. Boxes are rows of left, top, right, bottom in pixels and further columns that are kept.
 """
 
 import cv2

@@ -6,18 +6,14 @@ parameters and multiply-adds come to its 0.59 M and 164 M:
 
 * feature maps: after stage 3 (stride 16) and stage 4 (stride 32), the two taps of the authors' released
   detector backbone;
-* on each a 1x1 convolution for the classes and one for the boxes, with no hidden layer, as in that backbone;
-  stage 4 has two such pairs, for middling and for large objects: with a further, smaller map there is no room for
-  more than 32 channels, from which two fifths of VOC's objects would have to be told apart;
+* on each a 1x1 convolution for the classes and one for the boxes, with no hidden layer, as in that backbone; on
+  stage 4 two such pairs, for middling and for large objects: a further map would have room for 32 channels only;
 * five, four and four anchors a cell.
 
 Anchors (SSD, Liu et al. 2016, section 2.2; GluonCV's `SSDAnchorGenerator`): at every cell of level k,
 squares of side s_k and sqrt(s_k s_k+1), and boxes of area s_k ** 2 with aspect ratios 2 and 1/2, on the first also 1/3,
 for people. The sides 32, 90, 180 (and 270 to follow) are chosen on VOC's trainval boxes: 84 % overlap an anchor by
-half or more, and one has nine such anchors in the mean. 16 * 16 * 5 + 8 * 8 * 8 make 1792 anchors.
-
-Bias: most anchors are background. The class predictors start with what a constant would say at three negatives for
-each match (see training.py), and the rest of the network learns from there.
+half or more, and one has ten such anchors in the mean. 16 * 16 * 5 + 8 * 8 * 8 make 1792 anchors.
 
 Box code (SSD, equation 2; GluonCV's `NormalizedBoxCenterDecoder`): centre offsets in units of the
 anchor's size, and logarithms of the ratio of the sizes, divided by 0.1, 0.1, 0.2, 0.2. These "variances" are
@@ -202,13 +198,7 @@ def _predictor(in_channels, channels, bias):
 
 @mx.init.register
 class BackgroundBias(mx.init.Initializer):
-    """For a class predictor: the background is as likely as it is among the anchors that count in the loss.
-
-    Parameters
-    ----------
-    classes : int
-        Without the background; all are equally likely.
-    """
+    """For a class predictor: a background as likely as among the anchors that count in the loss; classes alike."""
 
     def __init__(self, classes):
         super().__init__(classes=classes)
