@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from collections import Counter
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from gluon_etinynet import InputError, get_model
 from gluon_etinynet.data import Loading
 from gluon_etinynet.detection import evaluation
 from gluon_etinynet.detection.dataset import DetectionSource, read_voc
-from gluon_etinynet.detection.evaluation import GraphDetector, average_precisions, class_names, detect
+from gluon_etinynet.detection.evaluation import GraphDetector, average_precisions, class_names, detect, graph_detector
 from gluon_etinynet.detection.shapes_dataset import SHAPES, write_shapes
 from gluon_etinynet.export.c.program import call
 from gluon_etinynet.integer import Graph
@@ -242,6 +243,21 @@ def test_the_exported_c_is_held_against_the_graph_and_names_what_it_finds(shapes
     program.write_text("#!/bin/sh\necho class 0\n")
     done = evaluate(shapes, tmp_path, "--graph", detectors / "net.npz", "--program", program)
     assert done.returncode == 1 and f"{program}: 0 of 6 pictures equal" in done.stdout
+
+
+def test_a_graph_detects_on_the_pictures_of_a_folder(shapes, detectors, tmp_path):
+    (tmp_path / "in" / "below").mkdir(parents=True)
+    for number, folder in ((0, "in"), (1, "in/below")):
+        shutil.copy(shapes / "JPEGImages" / f"00000{number}.jpg", tmp_path / folder)
+    done = run("tools/detect.py", "--graph", detectors / "net.npz", "--threshold", 0.01, "--save-dir", tmp_path / "out",
+               tmp_path / "in")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "out" / "detections.json").read_text())
+    detector = graph_detector(detectors / "net.npz")
+    assert len(found) == 2 and detector.classes == list(SHAPES)
+    for path, detections in found.items():
+        assert detections == detect(detector, path, 0.01)[1] and detections
+    assert len(list((tmp_path / "out").glob("*.png"))) == 3  # with the contact sheet
 
 
 def test_the_mean_over_frequent_classes(shapes, detectors, tmp_path, monkeypatch, capsys):

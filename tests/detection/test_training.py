@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from running import ROOT, assert_one_line, run
+from running import ROOT, assert_one_line, load, run
 from small_networks import predictions
 from small_networks import small_detector as small
 from small_networks import small_detector_pictures as pictures
@@ -127,6 +127,28 @@ def test_a_training_that_was_stopped_and_resumed_ends_with_the_same_bits(shapes,
     assert ["validation_map" in row for row in rows] == [False, True, True]
     assert all("training_accuracy" not in row and row["training_loss"] > 0 for row in rows)
     assert (tmp_path / "whole" / "training.png").stat().st_size > 5000
+
+
+def test_frozen_parts_stay_and_both_terms_of_the_loss_are_logged(shapes, tmp_path):
+    net, lines = small(SHAPES), []
+    before = {name: value.data().asnumpy() for name, value in net._collect_params_with_prefix().items()}
+    source = DetectionSource(read_voc(shapes, "train", SHAPES), Loading(4, 64, classes=4, train=True))
+    row, = train(net, source, None, Config(epochs=1, lr=0.01, frozen=2), tmp_path, task=detection_task(),
+                 log=lines.append, log_interval=2)
+    changed = {name for name, value in net._collect_params_with_prefix().items()
+               if (value.data().asnumpy() != before[name]).any()}
+    assert not any(name.startswith(("features.0.", "features.1.")) for name in changed)
+    assert {"features.2.0.dw1.weight", "features.2.0.bn1.running_mean", "class_predictors.0.bias"} <= changed
+    assert row["training_loss"] == pytest.approx(row["training_cross_entropy"] + row["training_smooth_l1"])
+    assert any("cross_entropy=" in line and "smooth_l1=" in line for line in lines if line.startswith("Epoch[0]"))
+
+
+def test_pictures_kept_aside_are_parted_by_the_seed():
+    kept_aside = load("tools/train_ssd.py").kept_aside
+    train_part, aside = kept_aside(list(range(40)), 0.25, 3)
+    assert sorted(train_part + aside) == list(range(40)) and len(aside) == 10
+    assert train_part == sorted(train_part) and aside == sorted(aside)
+    assert kept_aside(list(range(40)), 0.25, 3)[1] == aside != kept_aside(list(range(40)), 0.25, 4)[1]
 
 
 def test_starting_from_checkpoints(tmp_path):
