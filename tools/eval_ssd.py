@@ -64,7 +64,7 @@ def main():
     equal = equal[:]  # those of the contact sheet are not counted
     counts = objects(annotated, classes)
     frequent = [name for name in classes if counts[name] >= FREQUENT]
-    means = {"mAP": percent["mAP"], **({f"mean of those with {FREQUENT} and more":
+    means = {"mAP": percent["mAP"], **({f"classes with {FREQUENT} and more":
                                         statistics.mean(percent[name] for name in frequent)} if frequent else {})}
     header = ["class", "average precision, %", "objects"]
     rows = [[name, "-" if math.isnan(percent[name]) else f"{percent[name]:.2f}", counts[name]] for name in classes]
