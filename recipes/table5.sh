@@ -9,7 +9,7 @@
 #                                              classifier (options of tools/train_ssd.py), then the above
 #     bash recipes/table5.sh --demo            makes a set of drawn shapes, trains on it from random weights and
 #                                              evaluates it on other such pictures (no network, no VOC), with a
-#                                              contact sheet: 91.3 %, and in 8 bits; 12 minutes on one core
+#                                              contact sheet, and in 8 bits; half an hour on one core
 #
 # VOC is looked for in ~/.mxnet/datasets/voc (VOC2007 and VOC2012, as GluonCV's scripts/datasets/pascal_voc.py
 # unpacks them) or in --dataset-root DIR. Paper: 56.4 % mAP at 8 bits.
