@@ -192,7 +192,7 @@ def of_pictures(extension):
         cv2.imwrite(str(folder / f"picture{extension}"), picture(rng))
 
     def read(path):
-        from gluon_etinynet.detection.augment import resize_square
+        from gluon_etinynet.data.images import resize_square
 
         read_crop(path, 64)
         resize_square(read_image(path), 64)

@@ -100,7 +100,7 @@ def difference(graph, program):
     noise, = images(graph)
     for image in (noise, np.where(noise < 0, -128, 127).astype(np.int8)):
         golden, result = trace(graph, image[None]), run(graph, image[None])[0]
-        expected = list(map(str, result.ravel())) if graph.detection is None else detection_lines(result)
+        expected = list(map(str, result.ravel())) if graph.detection is None else detection_lines(result, graph.labels)
         for way in ([], ["--pushed"]):
             options = way if graph.detection else ["--logits", *way]
             try:

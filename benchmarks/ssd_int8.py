@@ -17,7 +17,7 @@ import numpy as np
 
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.program import call, detection_lines, make, need, raw, simulate, sizes
+from gluon_etinynet.export.c.program import detection_lines, detects, make, need, raw, simulate, sizes
 from gluon_etinynet.files import write_json
 from gluon_etinynet.quantities import COUNT
 
@@ -48,8 +48,8 @@ def main():
     files.write(save_dir / "c")
     report = files.manifest
     values["pictures"] = len(images)
-    values["pictures on which C differs"] = count_differences(save_dir / "c", args.cflags, images, found)
-    values.update(measure_costs(save_dir / "c", args.cflags, images[0], found[0]))
+    values["pictures on which C differs"] = count_differences(save_dir / "c", args.cflags, graph, images, found)
+    values.update(measure_costs(save_dir / "c", args.cflags, graph, images[0], found[0]))
     values["arena, image stored, bytes"] = report["arena_bytes"]["stored"]
     values["arena, pushed by rows, bytes"] = report["arena_bytes"]["pushed"]
     values["constants, bytes"] = report["flash_bytes"]["total"]
@@ -78,25 +78,24 @@ def measure_accuracy(args):
     values = {"mAP, float": average_precisions(net, source)["mAP"]}
     batches = DetectionSource(train[:args.num_images], loading).epoch(0)
     calibration = np.concatenate([data.asnumpy() for data, _ in batches]).astype(np.int8)
-    graph = lower(quantise(net, calibration), (net.size, net.size), "ssd_256_etinynet")
+    graph = lower(quantise(net, calibration), (net.size, net.size), "ssd_256_etinynet", net.classes)
     images, found = [], []
     detector = GraphDetector(graph, net.classes, see=lambda *batch: (images.extend(batch[0]), found.extend(batch[1])))
     values["mAP, int8"] = average_precisions(detector, source)["mAP"]
     return graph, images, found, values
 
 
-def count_differences(folder, cflags, images, found):
+def count_differences(folder, cflags, graph, images, found):
     """Build for this computer; pictures whose detections differ from the interpreter's."""
     make(folder, "host", f"CFLAGS={cflags}")
     program = folder / "build" / "host" / "ssd"
-    return sum(call([program], raw(image)).decode().splitlines() != detection_lines(one)
-               for image, one in zip(images, found))
+    return sum(not detects(program, graph, image, one) for image, one in zip(images, found))
 
 
-def measure_costs(folder, cflags, image, found):
+def measure_costs(folder, cflags, graph, image, found):
     """Instructions, stack, flash and static RAM on the Cortex-M7."""
     demo, inference = sizes(folder, MCU, cflags), simulate(folder, MCU, raw(image), cflags)
-    if inference.lines != detection_lines(found):
+    if inference.lines != detection_lines(found, graph.labels):
         raise InputError("the detections on the Cortex-M7 differ from the interpreter's")
     return {"Cortex-M7 instructions": inference.instructions, "stack, bytes": inference.stack,
             "flash of the demo, bytes": demo.flash, "static RAM of the demo, bytes": demo.ram}

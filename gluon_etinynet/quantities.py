@@ -59,6 +59,7 @@ COUNT = Quantity(1, 10 ** 9)
 COUNT_OR_NONE = Quantity(0, 10 ** 9)
 BATCH = Quantity(1, 65536)
 EPOCHS = Quantity(1, 100_000)
+PARTS = Quantity(0, 5)  # of a backbone: stem and four stages
 SEED = Quantity(0, 2 ** 32 - 1)  # what numpy.random.RandomState takes
 SIDE = Quantity(8, 2048)  # of a network's input, in pixels
 GPUS = Quantity(0, 1024)  # 0 is the CPU

@@ -29,7 +29,7 @@ for name in ${split//,/ }; do
     photographs+=("$root/$(dirname "$name")/ImageSets/Main/$(basename "$name").txt")
 done
 
-python tools/train_ssd.py --dataset custom --params released --batch-size 8 --lr 0.002 --epochs 60 \
+python tools/train_ssd.py --dataset custom --params released --batch-size 8 --lr 0.005 --epochs 60 \
     --augmentation ssd --val-interval 5 ${all[@]+"${all[@]}"} --save-dir "$save_dir/train"
 best="$save_dir/train/best.params"
 python tools/eval_ssd.py "${data[@]}" --params "$best" ${speed[@]+"${speed[@]}"} --save-dir "$save_dir"

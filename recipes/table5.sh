@@ -9,7 +9,7 @@
 #                                              classifier (options of tools/train_ssd.py), then the above
 #     bash recipes/table5.sh --demo            makes a set of drawn shapes, trains on it from random weights and
 #                                              evaluates it on other such pictures (no network, no VOC), with a
-#                                              contact sheet: 91.3 %, and in 8 bits; 12 minutes on one core
+#                                              contact sheet, and in 8 bits; half an hour on one core
 #
 # VOC is looked for in ~/.mxnet/datasets/voc (VOC2007 and VOC2012, as GluonCV's scripts/datasets/pascal_voc.py
 # unpacks them) or in --dataset-root DIR. Paper: 56.4 % mAP at 8 bits.
@@ -33,7 +33,7 @@ if [ "$demo" = true ]; then
     [ -d "$save_dir/shapes" ] || python tools/make_shapes.py "$save_dir/shapes" --train 960
     data=(--dataset custom --dataset-root "$save_dir/shapes")
     python benchmarks/table5.py --save-dir "$save_dir"
-    python tools/train_ssd.py "${data[@]}" --lr 0.03 --heads-lr-mult 0.03 --batch-size 8 --epochs 20 \
+    python tools/train_ssd.py "${data[@]}" --lr 0.03 --batch-size 8 --epochs 20 \
         --val-interval 5 --augmentation mirror --log-interval 20 ${all[@]+"${all[@]}"} --save-dir "$save_dir/train"
     python tools/eval_ssd.py "${data[@]}" --params "$save_dir/train/best.params" ${speed[@]+"${speed[@]}"} \
         --save-dir "$save_dir/float"

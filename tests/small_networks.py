@@ -51,8 +51,8 @@ def small_detector(classes=("a", "b", "c"), seed=0):
     mx.random.seed(seed)
     net = EtinyNetSSD(etinynet0_75, classes, size=64, sizes=(10, 20, 40, 60))
     net.initialize()
-    for heads in (net.class_predictors, net.box_predictors):
-        heads.initialize(mx.init.Normal(0.1), force_reinit=True)
+    for parameter in [*net.class_predictors.collect_params().values(), *net.box_predictors.collect_params().values()]:
+        parameter.set_data(mx.nd.random.normal(0, 0.1, parameter.shape))
     return net
 
 

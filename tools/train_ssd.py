@@ -7,13 +7,15 @@
 `--dataset voc` trains on VOC2007 and VOC2012 trainval and validates on VOC2007 test, folders within the
 root; `--dataset custom` is one folder with JPEGImages, Annotations and ImageSets/Main/{train,val}.txt, and
 its classes are those of the annotations. Optimisation, epochs and batch are those of GluonCV's train_ssd.py
-but for the cosine, which the paper uses for its classifiers.
+but for the cosine, which the paper uses for its classifiers, and the rates.
 """
 
 import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from gluon_etinynet import cli, training
 from gluon_etinynet.data import Loading
@@ -30,6 +32,7 @@ from gluon_etinynet.quantities import (
     EPOCHS,
     GPUS,
     MOMENTUM,
+    PARTS,
     PERIOD,
     POSITIVE_RATE,
     RATE,
@@ -51,20 +54,25 @@ def parse_args():
     add("--int8", action="store_true",
         help="train with weights and feature maps rounded to 8 bits (linear); --params is a detector trained without")
     add_dataset_arguments(parser)
+    add("--validation-part", type=SHARE, default=0, metavar="SHARE",
+        help="validate on this share of the training pictures, which are then not trained on, instead of on "
+             "--val-split; the choice depends on --seed alone (default: 0)")
     add("--augmentation", choices=AUGMENTATIONS, default="ssd", help="of the training pictures (default: ssd)")
     add("--batch-size", type=BATCH, default=32)
     add("-j", "--num-workers", type=THREADS, default=os.cpu_count(),
         help="threads that read pictures (default: all cores)")
     add("--epochs", type=EPOCHS, default=240)
-    add("--lr", type=POSITIVE_RATE, default=0.001)
+    add("--lr", type=POSITIVE_RATE, default=0.01)
     add("--lr-mode", choices=training.LR_MODES, default="cosine")
     add("--lr-warmup", type=PERIOD,
         help="epochs in which the rate rises from zero (default: 1; of one epoch, the first half)")
     add("--features-lr-mult", type=SHARE, default=1,
         help="below 1: the backbone learns at this part of --lr, with fixed BN statistics")
-    add("--heads-lr-mult", type=RATE, default=1,
-        help="the heads learn at this part of --lr: what they see is not normalised, and from random weights the "
-             "rest learns best at a rate at which they diverge")
+    add("--frozen", type=PARTS, default=0, metavar="N",
+        help="so many parts of the backbone, the stem first, then stages, stay as they are: 2 nearly halve the time")
+    add("--heads-lr-mult", type=RATE, default=0.03,
+        help="the heads learn at this part of --lr (default: 0.03): what they see is not normalised, and the rest "
+             "learns best at a rate at which they diverge")
     add("--momentum", type=MOMENTUM, default=0.9)
     add("--wd", type=RATE, default=0.0005, help="weight decay")
     add("--mode", choices=["hybrid", "imperative"], default="hybrid")
@@ -89,12 +97,20 @@ def main():
     args = parse_args()
     config = training.Config(
         epochs=args.epochs, lr=args.lr, lr_mode=args.lr_mode, warmup_epochs=args.lr_warmup,
-        momentum=args.momentum, wd=args.wd, features_lr_mult=args.features_lr_mult, mode=args.mode, seed=args.seed)
+        momentum=args.momentum, wd=args.wd, features_lr_mult=args.features_lr_mult,
+        frozen=args.frozen, mode=args.mode, seed=args.seed)
     ctx = training.contexts(args.num_gpus)
     with cli.open_log(args.logging_file) as log, sole_writer(args.save_dir):
-        classes, (train, val) = read_dataset(args, "train", "val")
+        if args.validation_part:
+            classes, (train,) = read_dataset(args, "train")
+            train, val = kept_aside(train, args.validation_part, args.seed)
+        else:
+            classes, (train, val) = read_dataset(args, "train", "val")
         log(f"{len(train)} training and {len(val)} validation pictures, {len(classes)} classes: "
             + ", ".join(classes))
+        empty = sum(not len(item.boxes) for item in train)
+        if empty:
+            log(f"{empty} of the training pictures have no object: all of them is background")
         net = get_model(f"ssd_256_{args.network}_voc", classes=classes)
         loading = Loading(args.batch_size, net.size, classes=len(classes), threads=args.num_workers)
         source = DetectionSource(train, replace(loading, train=True, seed=args.seed), args.augmentation)
@@ -115,6 +131,12 @@ def main():
         best = max((row for row in history if "validation_map" in row), key=lambda row: row["validation_map"])
         log(f"best: mAP {100 * best['validation_map']:.2f} % after epoch {best['epoch']}, in "
             f"{save_dir}/best.params")
+
+
+def kept_aside(annotated, share, seed):
+    """Part pictures by chance: those to train on, and this share to validate on, each in the order given."""
+    aside = set(np.random.RandomState(seed).permutation(len(annotated))[:round(share * len(annotated))])
+    return [[item for number, item in enumerate(annotated) if (number in aside) == part] for part in (False, True)]
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from ..reading import InputError, is_file, is_folder, list_folder, parsing, read
 from .decoders import decode_and_hear
 from .headers import size_of
 
-__all__ = ["read_image", "read_crop", "read_inputs", "use_picture", "decode", "sides", "resize_short", "center_crop",
-           "preprocess", "pictures_below", "read_split", "class_name", "index_folder"]
+__all__ = ["read_image", "read_crop", "read_inputs", "use_picture", "decode", "sides", "resize_short", "resize_square",
+           "center_crop", "preprocess", "pictures_below", "read_split", "class_name", "index_folder"]
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp")
 
@@ -116,6 +116,15 @@ def resize_short(image, size):
     if (height, width) == image.shape[:2]:
         return image
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def resize_square(image, size):
+    """Resize a picture to a square of `size` pixels, not in proportion, as GluonCV does to evaluate detectors.
+
+    By area when reducing, else bicubic.
+    """
+    interpolation = cv2.INTER_AREA if max(image.shape[:2]) > size else cv2.INTER_CUBIC
+    return image if image.shape[:2] == (size, size) else cv2.resize(image, (size, size), interpolation=interpolation)
 
 
 def center_crop(image, size, crop_ratio):

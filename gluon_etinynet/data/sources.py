@@ -240,7 +240,7 @@ class PictureSource(Source, abc.ABC):
             if complaints and (self.loading.train or self.strict):
                 raise InputError(complaints[0])
             self.unreadable += complaints
-            if labels:
+            if len(labels):
                 yield _to_ndarrays(data, labels)
 
     def _ahead(self, work, tasks):

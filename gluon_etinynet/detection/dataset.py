@@ -12,10 +12,15 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 
-from ..data.images import EXTENSIONS, class_name, read_image, read_split
+from .._mxnet import mx  # noqa: F401, before GluonCV, which loads MXNet itself
+
+# isort: split
+from gluoncv.data.transforms import bbox as transform
+
+from ..data.images import EXTENSIONS, class_name, read_image, read_split, resize_square
 from ..data.sources import FolderSource, seed_of
 from ..reading import LARGEST_TREE, InputError, expand, is_file, parsing, read_bytes
-from .augment import augment_detection, fit
+from .augment import augment_detection
 
 __all__ = ["Annotated", "read_voc", "classes_of", "DetectionSource", "SPLITS"]
 
@@ -47,8 +52,8 @@ def read_voc(root, splits, classes):
     ------
     InputError
         Naming the file: a folder, list, annotation or picture is missing; a split is empty; an annotation is
-        no such XML or has no object; a class is not among `classes`; a box is inverted, empty, or outside
-        its picture.
+        no such XML; a class is not among `classes`; a box is inverted, empty, or outside its picture; no picture
+        has an object. A single picture may have none: all of it is background.
     """
     position = {name: index for index, name in enumerate(classes)}
     found = []
@@ -70,7 +75,9 @@ def read_voc(root, splits, classes):
                 raise InputError(f"{annotation}: the box of {name}, xmin ymin xmax ymax = {numbers}, {fault}")
             rows.append([*box, position[name], difficult])
         path = _picture(folder, identifier, annotation)
-        found.append(Annotated(path, width, height, np.array(rows, np.float32)))
+        found.append(Annotated(path, width, height, np.array(rows, np.float32).reshape(-1, 6)))
+    if not any(len(item.boxes) for item in found):
+        raise InputError(f"no picture of {expand(root)}, {splits}, has an object; annotate them")
     return found
 
 
@@ -105,8 +112,6 @@ def _parse(path):
         objects = [(class_name(_text(element, "name"), path).lower(), _is_difficult(element),
                     [_number(element, f"bndbox/{end}") for end in ("xmin", "ymin", "xmax", "ymax")])
                    for element in root.iter("object")]
-    if not objects:
-        raise InputError(f"{path} has no object; remove it from the split")
     return width, height, objects
 
 
@@ -163,20 +168,25 @@ class DetectionSource(FolderSource):
         loading.require("classes")
         super().__init__([(item.path, item) for item in annotated], loading, strict=True)
         self.augmentation = augmentation
-        self.boxes = max(len(item.boxes) for item in annotated)
 
     def sample(self, index, number):
-        """As of `FolderSource`; the label is float32, (boxes, 6)."""
+        """As of `FolderSource`; the label is float, (boxes, 6)."""
         path, item = self.files[index]
         image = read_image(path)
-        if image.shape[:2] != (item.height, item.width):
-            raise InputError(f"{path} has {image.shape[1]} x {image.shape[0]} pixels, its annotation says "
+        height, width = image.shape[:2]
+        if (height, width) != (item.height, item.width):
+            raise InputError(f"{path} has {width} x {height} pixels, its annotation says "
                              f"{item.width:g} x {item.height:g}; correct the annotation")
         if self.loading.train:
             random = np.random.RandomState(seed_of(self.loading.seed, number, index))
-            image, boxes = augment_detection(image, item.boxes, self.size, random, self.augmentation)
-        else:
-            image, boxes = fit(image, item.boxes, self.size)
-        label = np.full((self.boxes, 6), -1, np.float32)
-        label[:len(boxes)] = boxes
-        return image, label
+            return augment_detection(image, item.boxes, self.size, random, self.augmentation)
+        return (resize_square(image, self.size),
+                transform.resize(item.boxes, (width, height), (self.size, self.size)))
+
+    def _batch(self, indices, number):
+        data, boxes, complaints = super()._batch(indices, number)
+        # No more rows than the batch needs: matching takes time for each, 20 ms a picture for 40.
+        labels = np.full((len(boxes), max(map(len, boxes), default=1) or 1, 6), -1, np.float32)
+        for label, found in zip(labels, boxes):
+            label[:len(found)] = found
+        return data, labels, complaints

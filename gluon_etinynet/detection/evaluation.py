@@ -14,15 +14,15 @@ from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 
 from ..cli import progress
 from ..data.datasets import labels_of
-from ..data.images import read_image
-from ..integer import pixels_to_input, run
+from ..data.images import read_image, resize_square
+from ..integer import Graph, pixels_to_input, run
 from ..integer.detect import PIXEL, SCORE_BITS
 from ..reading import InputError
-from .augment import resize_square
 from .drawing import contact_sheet, draw_detections, write_image
 from .ssd import VOC_CLASSES
 
-__all__ = ["GraphDetector", "class_names", "average_precisions", "evaluate_detector", "detect", "write_contact_sheet"]
+__all__ = ["GraphDetector", "graph_detector", "class_names", "average_precisions", "evaluate_detector", "detect",
+           "write_contact_sheet"]
 
 VOC_IOU = 0.5  # of a detection that counts as found, in VOC 2007
 
@@ -65,6 +65,12 @@ class GraphDetector:
             scores[n, :len(one), 0] = one["score"] / 2 ** SCORE_BITS
             boxes[n, :len(one)] = one["box"] / PIXEL
         return [mx.nd.array(array) for array in (ids, scores, boxes)]
+
+
+def graph_detector(path, given=None):
+    """Load a Graph as a `GraphDetector`; parameters and errors as of `class_names`."""
+    graph = Graph.load(path)
+    return GraphDetector(graph, class_names(path, graph.classes, given or graph.labels))
 
 
 def class_names(path, count, given=None):

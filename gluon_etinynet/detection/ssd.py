@@ -5,22 +5,23 @@ presented by SSD", 256 x 256 pixels, 8-bit linear quantisation. What it leaves o
 parameters and multiply-adds come to its 0.59 M and 164 M:
 
 * feature maps: after stage 3 (stride 16) and stage 4 (stride 32), the two taps of the authors' released
-  detector backbone, and one small level more at stride 64;
-* on each a bias-free 1x1 convolution for the classes and one for the boxes, with no hidden layer, as
-  in that backbone;
-* six anchors a cell.
+  detector backbone;
+* on each a 1x1 convolution for the classes and one for the boxes, with no hidden layer, as in that backbone; on
+  stage 4 two such pairs, for middling and for large objects: a further map would have room for 32 channels only;
+* five, four and four anchors a cell.
 
 Anchors (SSD, Liu et al. 2016, section 2.2; GluonCV's `SSDAnchorGenerator`): at every cell of level k,
-squares of side s_k and sqrt(s_k s_k+1), and boxes of area s_k ** 2 with aspect ratios 2, 1/2, 3 and 1/3.
-The sides 26, 77, 154 (and 269 to follow) are 0.1, 0.3, 0.6 and 1.05 of 256 pixels: SSD's own smallest, 0.1,
-and GluonCV's last, 1.05, with steps small enough that any square between them, centred on a cell, overlaps
-an anchor by more than half. 16 * 16 + 8 * 8 + 4 * 4 cells make 2016 anchors.
+squares of side s_k and sqrt(s_k s_k+1), and boxes of area s_k ** 2 with aspect ratios 2 and 1/2, on the first also 1/3,
+for people. The sides 32, 90, 180 (and 270 to follow) are chosen on VOC's trainval boxes: 84 % overlap an anchor by
+half or more, and one has ten such anchors in the mean. 16 * 16 * 5 + 8 * 8 * 8 make 1792 anchors.
 
 Box code (SSD, equation 2; GluonCV's `NormalizedBoxCenterDecoder`): centre offsets in units of the
 anchor's size, and logarithms of the ratio of the sizes, divided by 0.1, 0.1, 0.2, 0.2. These "variances" are
 not in the paper of SSD but in its authors' code, and GluonCV has them too: they bring the targets to
 a spread of about one, so that class and box losses weigh alike.
 """
+
+import numpy as np
 
 from .._mxnet import mx  # before GluonCV, which loads MXNet itself
 
@@ -37,12 +38,14 @@ __all__ = ["EtinyNetSSD", "Detections", "VOC_CLASSES", "ssd_256_etinynet1_0", "s
 nn = mx.gluon.nn
 
 VOC_CLASSES = VOCDetection.CLASSES
-TAPPED_STAGES = (3, 4)
-STEPS = (16, 32, 64)  # pixels from one cell to the next, level by level
-SIZES = (26, 77, 154, 269)  # s_k in pixels, and what would follow
-RATIOS = ((1, 2, 1 / 2, 3, 1 / 3),) * 3
+TAPS = (3, 4, 4)  # the stage that each level reads
+STEPS = (16, 32, 32)  # pixels from one cell to the next, level by level
+SIZES = (32, 90, 180, 270)  # s_k in pixels, and what would follow
+RATIOS = ((1, 2, 1 / 2, 1 / 3), (1, 2, 1 / 2), (1, 2, 1 / 2))
+EXTRA = 5  # the tap that is no stage
 EXTRA_CHANNELS = 32
 STDS = (0.1, 0.1, 0.2, 0.2)  # of the box code: x, y, width, height
+NEGATIVES_PER_POSITIVE = 3  # of the loss, SSD, section 2.2
 SCORE_THRESHOLD = 0.01  # SSD, section 3.7, and GluonCV: mAP wants nearly the whole curve
 
 
@@ -103,14 +106,16 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
         Without the background.
     size : int
         Side of the picture in pixels.
+    taps : sequence of int
+        The stage whose map each level reads, ascending; 5 is an `ExtraLevel` after stage 4.
     sizes, ratios, steps : sequences
         As GluonCV's SSD has them: sides of the anchors in pixels, one more than levels; their
-        aspect ratios and the pixels between cells, level by level. Two levels are the taps alone.
+        aspect ratios and the pixels between cells, level by level.
     extra_channels : int
-        Channels of the level at stride 64.
+        Channels of the extra level.
     anchor_alloc_size : int, optional
-        Cells a side for which anchors of the first level are kept, half as many on each further
-        level. By default those of `size`.
+        Cells a side for which anchors of the first level are kept, on further levels in proportion. By
+        default those of `size`.
     norm : callable
         Makes the BNs, as for `EtinyNet`.
 
@@ -119,52 +124,41 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
     features : HybridSequential
         Stem and stages 1 to 4 of the backbone.
     extra : ExtraLevel
-        Only with three levels.
+        Only with a tap 5.
     class_predictors, box_predictors, anchor_generators : HybridSequential
         One for each level; the first two hold convolutions. Channels are anchor-major: those of anchor a
         are a * (classes + 1) and on, or 4 * a and on.
     detections : Detections
     """
 
-    def __init__(self, backbone=etinynet1_0, classes=VOC_CLASSES, size=256, sizes=SIZES, ratios=RATIOS,
+    def __init__(self, backbone=etinynet1_0, classes=VOC_CLASSES, size=256, taps=TAPS, sizes=SIZES, ratios=RATIOS,
                  steps=STEPS, extra_channels=EXTRA_CHANNELS, anchor_alloc_size=None, norm=nn.BatchNorm, **kwargs):
         super().__init__(**kwargs)
-        self.classes, self.size = list(classes), size
+        self.classes, self.size, self.taps = list(classes), size, list(taps)
         with self.name_scope():
             self.features = backbone(norm=norm).features
-            channels = [self.features[stage][-1].dw2._channels for stage in TAPPED_STAGES]
-            if len(ratios) > len(channels):
-                self.extra = ExtraLevel(channels[-1], extra_channels, norm)
-                channels.append(extra_channels)
+            channels = {stage: self.features[stage][-1].dw2._channels for stage in (3, 4)}
+            if EXTRA in taps:
+                self.extra = ExtraLevel(channels[4], extra_channels, norm)
+                channels[EXTRA] = extra_channels
             self.class_predictors = nn.HybridSequential()
             self.box_predictors = nn.HybridSequential()
             self.anchor_generators = nn.HybridSequential()
-            cells = anchor_alloc_size or -(-size // steps[0])
-            for level, in_channels in enumerate(channels):
+            extent = (anchor_alloc_size or -(-size // steps[0])) * steps[0]
+            for level, tap in enumerate(taps):
+                cells = -(-extent // steps[level])
                 anchors = SSDAnchorGenerator(level, (size, size), sizes[level:level + 2], ratios[level],
                                              steps[level], (cells, cells))
                 count = anchors.num_depth
                 self.anchor_generators.add(anchors)
-                self.class_predictors.add(_predictor(in_channels, count * (len(self.classes) + 1)))
-                self.box_predictors.add(_predictor(in_channels, count * 4))
-                cells = -(-cells // 2)
+                self.class_predictors.add(_predictor(channels[tap], count * (len(self.classes) + 1),
+                                                     BackgroundBias(len(self.classes))))
+                self.box_predictors.add(_predictor(channels[tap], count * 4, "zeros"))
             self.detections = Detections(len(self.classes))
-        self._start_with_constants()
-
-    def _start_with_constants(self):
-        """Let beta start at 1 in front of the heads.
-
-        Most anchors are background. Without a bias, and after a BN that makes every mean 0, a head has
-        nothing to express that with: trained from random weights, it would be worse than a constant for
-        long.
-        """
-        for bn in [self.features[stage][-1].bn3 for stage in TAPPED_STAGES] + (
-                [self.extra.bn2] if "extra" in self._children else []):
-            bn.beta.init = mx.init.One()
 
     def layers(self):
         """Yield the network's layers (see networks/layers.py): a level's predictors follow the map that they read."""
-        source, level = IMAGE, 0
+        source = IMAGE
         parts = [(f"features.{number}", stage) for number, stage in enumerate(self.features)]
         if "extra" in self._children:
             parts.append(("extra", self.extra))
@@ -172,23 +166,22 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
             for layer in layers_of(part, name, source):
                 yield layer
                 source = layer.name
-            if number in (*TAPPED_STAGES, len(self.features)):
+            for level in [level for level, tap in enumerate(self.taps) if tap == number]:
                 for heads in ("class_predictors", "box_predictors"):
                     yield Layer(f"{heads}.{level}", source, getattr(self, heads)[level])
-                level += 1
 
     def forward(self, x):
         predictions = super().forward(x)
         return predictions if mx.autograd.is_training() else self.detections(*predictions)
 
     def hybrid_forward(self, F, x):
-        levels = []
-        for stage, blocks in enumerate(self.features):
-            x = blocks(x)
-            if stage in TAPPED_STAGES:
-                levels.append(x)
-        if len(self.class_predictors) > len(levels):
-            levels.append(self.extra(x))
+        maps = []
+        for stage in self.features:
+            x = stage(x)
+            maps.append(x)
+        if EXTRA in self.taps:
+            maps.append(self.extra(x))
+        levels = [maps[tap] for tap in self.taps]
         cls_preds, box_preds = ([F.flatten(F.transpose(head(x), (0, 2, 3, 1))) for x, head in zip(levels, heads)]
                                 for heads in (self.class_predictors, self.box_predictors))
         anchors = [F.reshape(generator(x), (1, -1)) for x, generator in zip(levels, self.anchor_generators)]
@@ -197,10 +190,26 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
                 F.reshape(F.concat(*anchors, dim=1), (1, -1, 4))]
 
 
-def _predictor(in_channels, channels):
-    """A bias-free 1x1 convolution that starts near zero, lest its gradients spoil a trained backbone."""
-    return nn.Conv2D(channels, 1, in_channels=in_channels, use_bias=False,
-                     weight_initializer=mx.init.Normal(0.01))
+def _predictor(in_channels, channels, bias):
+    """A 1x1 convolution whose weights start near zero, lest its gradients spoil a trained backbone."""
+    return nn.Conv2D(channels, 1, in_channels=in_channels, weight_initializer=mx.init.Normal(0.001),
+                     bias_initializer=bias)
+
+
+@mx.init.register
+class BackgroundBias(mx.init.Initializer):
+    """For a class predictor: a background as likely as among the anchors that count in the loss; classes alike."""
+
+    def __init__(self, classes):
+        super().__init__(classes=classes)
+        self.classes = classes
+
+    def _init_bias(self, _, array):
+        logits = np.zeros((array.size // (self.classes + 1), self.classes + 1), np.float32)
+        logits[:, 0] = np.log(NEGATIVES_PER_POSITIVE * self.classes)
+        array[:] = logits.ravel()
+
+    _init_weight = _init_bias  # what Gluon calls of a parameter's own initialiser, whatever its name
 
 
 def ssd_256_etinynet1_0(**kwargs):

@@ -24,16 +24,15 @@ from ..quantize.ptq import quantise
 from ..quantize.qat import prepare_qat
 from ..training.loop import Task
 from .evaluation import class_names, evaluate_detector
-from .ssd import STDS, ssd_256_etinynet0_75, ssd_256_etinynet1_0
+from .ssd import NEGATIVES_PER_POSITIVE, STDS, ssd_256_etinynet0_75, ssd_256_etinynet1_0
 
 __all__ = ["MultiBoxLoss", "detection_task", "start_detector", "load_detector", "round_to_8_bits"]
 
 MATCHING_IOU = 0.5
-NEGATIVES_PER_POSITIVE = 3
 
 
 class MultiBoxLoss:
-    """The loss of a detector: ``loss(net, data, label)`` of a `DetectionSource`'s batch."""
+    """The loss of a detector: ``loss(net, data, label)`` of a `DetectionSource`'s batch, and its two terms."""
 
     def __init__(self):
         # Negatives are chosen by the loss: the generator marks all unmatched anchors as background.
@@ -48,10 +47,10 @@ class MultiBoxLoss:
             # Of a picture without boxes the generator's codes are NaN, which times 0 is still NaN.
             matched = mx.nd.broadcast_like((cls_targets > 0).expand_dims(2), box_targets)
             box_targets = mx.nd.where(matched, box_targets, mx.nd.zeros_like(box_targets))
-        losses, _, _ = self.loss(cls_preds.astype("float32"), box_preds.astype("float32"), cls_targets,
-                                 box_targets)
+        losses = self.loss(cls_preds.astype("float32"), box_preds.astype("float32"), cls_targets, box_targets)
         # They are divided by the matched anchors of the whole batch; what is wanted has their sum as its mean.
-        return losses[0] * len(data), None
+        total, cross_entropy, smooth_l1 = (parts[0] * len(data) for parts in losses)
+        return total, None, {"cross_entropy": cross_entropy.detach(), "smooth_l1": smooth_l1.detach()}
 
 
 def detection_task():

@@ -33,13 +33,17 @@ class Detector:
         units = np.tile(units, layer.conv._channels // len(units)) / PREDICTION.scale
         weight, source = integer_weight(layer), self.graph.tensors[layer.source]
         slope = source.quant.scale * weight[1] * units
-        append_convolution(self.graph, source, layer.name, layer.conv, weight, slope, bias_of(layer.conv) * units,
-                           PREDICTION)
+        beyond = (f"{layer.name}: its outputs are beyond the integers' range; the network is damaged, or its training "
+                  "diverged")
+        try:
+            append_convolution(self.graph, source, layer.name, layer.conv, weight, slope, bias_of(layer.conv) * units,
+                               PREDICTION)
+        except InputError as error:
+            raise InputError(beyond) from error
         attrs = self.graph.nodes[-1].attrs
         alive = weight[0].reshape(len(weight[0]), -1).any(axis=1)
         if (np.abs(np.ldexp(slope, 16 - attrs["shift"]) - attrs["multiplier"]) > 1)[alive].any():
-            raise InputError(f"{layer.name}: its outputs are beyond the integers' range; the network is damaged, or "
-                             "its training diverged")
+            raise InputError(beyond)
 
     def detection(self):
         """Return the Detection: levels with their anchors, thresholds, limits."""

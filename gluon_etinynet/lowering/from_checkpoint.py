@@ -6,8 +6,7 @@ without it.
 
 import numpy as np
 
-from ..data.images import pictures_below, read_image, read_inputs
-from ..detection.augment import resize_square
+from ..data.images import pictures_below, read_image, read_inputs, resize_square
 from ..files import InputError
 from ..integer import pixels_to_input
 from ..quantities import SIDE

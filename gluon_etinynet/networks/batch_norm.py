@@ -7,7 +7,7 @@ import numpy as np
 from .._mxnet import mx
 from .blocks import all_blocks, imperative
 
-__all__ = ["reestimate_batch_norm", "frozen_batch_norm", "hold_statistics", "slope_and_offset"]
+__all__ = ["reestimate_batch_norm", "frozen_batch_norm", "hold_statistics", "freeze", "slope_and_offset"]
 
 
 def slope_and_offset(bn):
@@ -86,3 +86,10 @@ def hold_statistics(block):
     """For ``net.apply``, before anything is traced: BN uses its running statistics in training too, for good."""
     if isinstance(block, mx.gluon.nn.BatchNorm):
         block._kwargs["use_global_stats"] = True
+
+
+def freeze(net, parts):
+    """Let the first `parts` of `net.features`, the stem and then stages, learn nothing; before anything is traced."""
+    for part in list(net.features)[:parts]:
+        part.apply(hold_statistics)
+        part.collect_params().setattr("grad_req", "null")

@@ -153,7 +153,10 @@ def structural_names(arrays):
         layer, _, array = name.rpartition(".")
         return f"{layers[layer]}.{array}" if layer in layers else name
 
-    return {rename(name): array for name, array in arrays.items()}
+    arrays = {rename(name): array for name, array in arrays.items()}
+    heads = [name for name in arrays if name.startswith(("class_predictors.", "box_predictors."))]
+    # The authors' predictors have no bias, which is one of 0.
+    return {**arrays, **{name.replace("weight", "bias"): np.zeros(len(arrays[name]), np.float32) for name in heads}}
 
 
 Contents = namedtuple("Contents", "detector classes scheme bits per_channel has_ranges")

@@ -38,7 +38,7 @@ class Accuracy:
         self.samples, self.sums = 0, {}
         self._pending = collections.deque()
 
-    def add(self, label, logits=None, loss=None, check=None):
+    def add(self, label, logits=None, loss=None, check=None, terms=None):
         """Add a batch.
 
         Parameters
@@ -49,8 +49,11 @@ class Accuracy:
         loss : NDArray, shape (n,), optional
         check : callable, optional
             Gets the sum of the batch's loss just before it is counted, and may raise.
+        terms : dict from str to NDArray, shape (n,), optional
+            Further numbers of each sample that are summed, as the loss is.
         """
-        found = {} if loss is None else {"loss": loss.astype("float32").sum()}
+        found = dict(terms or {}) if loss is None else {"loss": loss, **(terms or {})}
+        found = {name: values.astype("float32").sum() for name, values in found.items()}
         if logits is not None:
             found.update((f"top{k}", _hits(logits, label, k)) for k in self.tops)
         for name in found:

@@ -21,9 +21,9 @@ from .._mxnet import mx
 from ..cli import progress
 from ..data.sources import seed_of
 from ..files import InputError, atomic_path, sole_writer
-from ..networks.batch_norm import hold_statistics
+from ..networks.batch_norm import freeze, hold_statistics
 from ..networks.parameters import save_net
-from ..quantities import EPOCHS, MOMENTUM, PERIOD, POSITIVE_RATE, RATE, SEED, SHARE
+from ..quantities import EPOCHS, MOMENTUM, PARTS, PERIOD, POSITIVE_RATE, RATE, SEED, SHARE
 from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint
 from .curves import draw_curves, tensorboard_log, write_metrics
 from .distributed import ALONE
@@ -57,6 +57,8 @@ class Config:
     features_lr_mult : float
         For fine-tuning: `net.features` learns at this part of the learning rate, and keeps the
         statistics of its BN, unless it is 1.
+    frozen : int
+        For fine-tuning: so many parts of `net.features`, the stem first and then stages, stay as they are.
     optimizer : {"sgd", "nag"}
     dtype : {"float32", "float16"}
         float16 keeps float32 master weights in the optimizer.
@@ -73,6 +75,7 @@ class Config:
     wd: float = 1e-4
     no_wd: bool = False
     features_lr_mult: float = 1
+    frozen: int = 0
     optimizer: str = "sgd"
     dtype: str = "float32"
     mode: str = "hybrid"
@@ -85,7 +88,7 @@ class Config:
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} {getattr(self, name)!r}: it must be one of {', '.join(allowed)}")
         ranges = {"epochs": EPOCHS, "lr": POSITIVE_RATE, "warmup_epochs": PERIOD, "momentum": MOMENTUM, "wd": RATE,
-                  "features_lr_mult": SHARE, "seed": SEED}
+                  "features_lr_mult": SHARE, "frozen": PARTS, "seed": SEED}
         for name, quantity in ranges.items():
             quantity.check(name, getattr(self, name))
         if self.warmup_epochs >= self.epochs:
@@ -101,7 +104,8 @@ class Task:
     ----------
     loss : callable
         ``loss(net, data, label)`` gives the loss of each sample, shape (n,), and the logits, or None where there
-        is no accuracy; the place for distillation.
+        is no accuracy; the place for distillation. Third, if it likes, a dict of the terms that make the loss up, each
+        of shape (n,), which are logged.
     validate : callable
         ``validate(net, source, ctx, dtype)`` gives a dict of numbers, as `evaluate` does.
     score : str
@@ -211,8 +215,8 @@ def _trained(net, train_source, validation_source, config, save_dir, ctx, task, 
         history.append(row)
         if not first:
             continue
-        accuracy = f"accuracy={row['training_accuracy']:.6f} " if "training_accuracy" in row else ""
-        log(f"[Epoch {epoch}] training: {accuracy}loss={row['training_loss']:.6f}")
+        log(f"[Epoch {epoch}] training: " + " ".join(f"{name[len('training_'):]}={value:.6f}" for name, value in
+                                                     sorted(row.items()) if name.startswith("training_")))
         log(f"[Epoch {epoch}] speed: {row['samples_per_second']:.0f} samples/sec\ttime cost: {seconds:.6f}")
         last = epoch + 1 == config.epochs
         if validation_source is not None and ((epoch + 1) % validation_interval == 0 or last):
@@ -247,9 +251,11 @@ def _prepare(net, ctx, config):
             parameter.reset_ctx(ctx)
     if config.features_lr_mult != 1:
         net.features.apply(hold_statistics)
+    if config.frozen:
+        freeze(net, config.frozen)
     net.cast(config.dtype)
     if config.mode == "hybrid":
-        net.hybridize(static_alloc=True, static_shape=True)
+        net.hybridize(static_alloc=True)  # with static_shape as well it takes twice the memory and is no faster
 
 
 def _make_trainer(net, config, workers):
@@ -296,26 +302,26 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, workers, log, l
             trainer.set_learning_rate(lr)
             parts = shares(data, label, ctx, config.dtype)
             with mx.autograd.record():
-                results = [loss(net, x, y) for x, y in parts]
-            mx.autograd.backward([values for values, _ in results])
+                results = [(*loss(net, x, y), {})[:3] for x, y in parts]
+            mx.autograd.backward([values for values, _, _ in results])
             workers.step(trainer, len(label))
             check = functools.partial(_check_finite, epoch, batch, lr, _all_finite(trainer))
-            for (values, logits), (_, y) in zip(results, parts):
-                counted.add(y, logits, values, check)
+            for (values, logits, terms), (_, y) in zip(results, parts):
+                counted.add(y, logits, values, check, terms)
             bar.update()
             if log_interval and bar.disable and (batch + 1) % log_interval == 0:
                 speed = log_interval * len(label) * workers.count / (time.time() - ticked)
                 ticked = time.time()
-                hits = counted.sums.get("top1")
-                accuracy = "" if hits is None else f"accuracy={hits / max(1, counted.samples):.6f}\t"
-                log(f"Epoch[{epoch}] Batch [{batch}]\tSpeed: {speed:.2f} samples/sec\t{accuracy}lr={lr:.6f}")
+                so_far = "".join(f"{'accuracy' if name == 'top1' else name}={total / max(1, counted.samples):.6f}\t"
+                                 for name, total in counted.sums.items() if name != "loss")
+                log(f"Epoch[{epoch}] Batch [{batch}]\tSpeed: {speed:.2f} samples/sec\t{so_far}lr={lr:.6f}")
         counted.finish()
     # With static_alloc, readers of BN's running statistics pass the last backward pass that still writes them.
     mx.nd.waitall()
-    own = [counted.sums["loss"], counted.sums.get("top1", 0), counted.samples]
-    loss_sum, hits, samples = workers.gather(own).sum(axis=0)
-    row = {"epoch": epoch, "learning_rate": lr, "training_loss": float(loss_sum / samples)}
-    return dict(row, training_accuracy=float(hits / samples)) if "top1" in counted.sums else row
+    *sums, samples = workers.gather([*counted.sums.values(), counted.samples]).sum(axis=0)
+    means = {f"training_{'accuracy' if name == 'top1' else name}": float(total / samples)
+             for name, total in zip(counted.sums, sums)}
+    return {"epoch": epoch, "learning_rate": lr, **means}
 
 
 def _check_finite(epoch, batch, lr, finite, loss):

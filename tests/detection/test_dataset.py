@@ -1,13 +1,20 @@
 """Pictures with boxes: Pascal VOC's layout, what is refused, augmentation, the drawn shapes."""
 
+import random as python_random
+
 import cv2
 import numpy as np
 import pytest
+from gluoncv.data.transforms.experimental.bbox import random_crop_with_constraints
+from gluoncv.data.transforms.experimental.image import random_color_distort
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ks_2samp
 
+from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data import Loading
-from gluon_etinynet.detection.augment import augment_detection, fit
+from gluon_etinynet.detection import augment
+from gluon_etinynet.detection.augment import augment_detection
 from gluon_etinynet.detection.dataset import DetectionSource, classes_of, read_voc
 from gluon_etinynet.detection.shapes_dataset import SHAPES, annotation, draw, write_shapes
 from gluon_etinynet.files import InputError
@@ -45,7 +52,6 @@ def test_reads_several_splits_of_a_root_with_years(tmp_path):
 
 
 @pytest.mark.parametrize("objects, word", [
-    ([], "has no object"),
     ([("bird", 0, (1, 1, 5, 5))], "bird is not one of the 2 classes"),
     ([("dog", 0, (20, 1, 5, 5))], "inverted"),
     ([("dog", 0, (5, 5, 5, 20))], "inverted"),
@@ -59,6 +65,32 @@ def test_refuses_an_annotation_and_names_it(tmp_path, objects, word):
     with pytest.raises(InputError, match=word) as raised:
         read_voc(tmp_path, "train", ["cat", "dog"])
     assert "000001.xml" in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_picture_may_be_all_background(tmp_path):
+    make(tmp_path, [])
+    with pytest.raises(InputError, match="no picture of .*, train, has an object"):
+        read_voc(tmp_path, "train", ["dog"])
+    make(tmp_path, [("dog", 0, (1, 1, 41, 31))], name="000002")
+    annotated = read_voc(tmp_path, "train", ["dog"])
+    assert [item.boxes.shape for item in annotated] == [(0, 6), (1, 6)]
+    for train in (False, True):
+        source = DetectionSource(annotated, Loading(2, 64, classes=1, train=train))
+        for number in range(20 if train else 1):
+            (data, label), = source.epoch(number)
+            assert data.shape == (2, 3, 64, 64) and label.shape == (2, 1, 6)
+            assert sorted(label.asnumpy()[:, 0, 4]) in ([-1, 0], [-1, -1])  # a crop may leave hardly any of the dog
+
+
+def test_one_damaged_picture_among_many_is_named(tmp_path):
+    for number in range(6):
+        make(tmp_path, [("dog", 0, (1, 1, 41, 31))], name=f"00000{number}")
+    path = tmp_path / "JPEGImages" / "000004.jpg"
+    path.write_bytes(path.read_bytes()[:300])
+    annotated = read_voc(tmp_path, "train", ["dog"])
+    for train in (False, True):
+        with pytest.raises(InputError, match="000004.jpg is not a picture that can be used"):
+            list(DetectionSource(annotated, Loading(2, 64, classes=1, train=train)).epoch())
 
 
 @pytest.mark.parametrize("identifier", ["/", "../a", "folder/a", "/etc/passwd", ".."])
@@ -150,9 +182,41 @@ def test_augmented_boxes_stay_on_their_objects(seed, augmentation):
         assert len(boxes) == 1
 
 
-def test_fit_scales_boxes_with_the_picture():
-    image, boxes = fit(np.zeros((50, 200, 3), np.uint8), np.array([[0, 0, 100, 25, 1]]), 100)
-    assert image.shape == (100, 100, 3) and boxes.tolist() == [[0, 0, 50, 50, 1]]
+def alike(ours, theirs):
+    """Whether two samples, rows of numbers, may have one distribution, column by column (Kolmogorov and Smirnov)."""
+    return all(ks_2samp(a, b).pvalue > 1e-3 for a, b in zip(np.transpose(ours), np.transpose(theirs)))
+
+
+def test_colours_are_drawn_as_gluoncv_draws_them():
+    """GluonCV's on black and the three colours, which make up its matrix; its hue in the half turns that it counts."""
+    pixels = mx.nd.array([[[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]])
+
+    def theirs(**limits):
+        values = random_color_distort(pixels.copy(), hue_delta=augment.HUE, **limits).asnumpy()[0]
+        return [*(values[1:] - values[0]).T.ravel(), *values[0]]
+
+    random = np.random.RandomState(0)
+    ours = [(matrix[:, :3].ravel(), matrix[:, 3]) for matrix in (augment.random_colours(random) for _ in range(700))]
+    ours = [np.concatenate(one) for one in ours]
+    np.random.seed(1)
+    python_random.seed(1)
+    assert alike(ours, [theirs() for _ in range(700)])
+    assert not alike(ours, [theirs(contrast_low=0.8, contrast_high=1.2) for _ in range(700)])
+
+
+def test_crops_are_drawn_as_gluoncv_draws_them():
+    boxes = np.array([[20, 10, 100, 70, 0]], np.float32)  # one large box: few trials fail, which take GluonCV time
+    random = np.random.RandomState(0)
+
+    def theirs(**limits):
+        kept, crop = random_crop_with_constraints(boxes, (120, 80), **limits)
+        return [len(kept), *crop]
+
+    ours = [(len(kept), *crop) for kept, crop in (augment.random_crop(boxes, 120, 80, random) for _ in range(250))]
+    np.random.seed(1)
+    python_random.seed(1)
+    assert alike(ours, [theirs() for _ in range(250)])
+    assert not alike(ours, [theirs(constraints=((None, 1),)) for _ in range(250)])
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -185,6 +249,13 @@ def test_shapes_are_the_same_again_and_appear_whole(tmp_path):
 
 def test_annotations_are_escaped(tmp_path):
     assert "<name>a &amp; b</name>" in annotation("x.jpg", (10, 10, 3), [("a & b", (0, 0, 4, 4))])
+
+
+def test_difficult_may_be_missing(tmp_path):
+    make(tmp_path, [("dog", 1, (1, 1, 5, 5))])
+    path = tmp_path / "Annotations" / "000001.xml"
+    path.write_text(path.read_text().replace("<difficult>1</difficult>", ""))
+    assert read_voc(tmp_path, "train", ["dog"])[0].boxes.tolist() == [[0, 0, 4, 4, 0, 0]]
 
 
 @pytest.mark.parametrize("difficult, read", [("", 0), ("0.0", 0), ("Unspecified", 0), ("1", 1), ("1.0", 1), ("nan", 0)])

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import shutil
+import sys
+from collections import Counter
 from types import SimpleNamespace
 
 import cv2
@@ -12,15 +15,16 @@ import pytest
 from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from running import assert_one_line, run
+from running import assert_one_line, load, needs, run
 from small_networks import small_detector as small
 
 from gluon_etinynet import InputError, get_model
 from gluon_etinynet.data import Loading
 from gluon_etinynet.detection import evaluation
 from gluon_etinynet.detection.dataset import DetectionSource, read_voc
-from gluon_etinynet.detection.evaluation import GraphDetector, average_precisions, class_names, detect
+from gluon_etinynet.detection.evaluation import GraphDetector, average_precisions, class_names, detect, graph_detector
 from gluon_etinynet.detection.shapes_dataset import SHAPES, write_shapes
+from gluon_etinynet.export.c.program import call
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.integer import run as interpret
 from gluon_etinynet.integer.detect import RESULT
@@ -182,8 +186,9 @@ def detectors(shapes, tmp_path_factory):
     mx.random.seed(0)
     net = get_model("ssd_256_etinynet0.75_voc", classes=SHAPES)
     net.initialize()
-    for heads in (net.class_predictors, net.box_predictors):
-        heads.initialize(mx.init.Normal(0.1), force_reinit=True)
+    for predictor in [*net.class_predictors, *net.box_predictors]:
+        predictor.weight.set_data(mx.nd.random.normal(0, 0.1, predictor.weight.shape))
+        predictor.bias.set_data(mx.nd.zeros(predictor.bias.shape))
     source = DetectionSource(read_voc(shapes, "train", SHAPES), Loading(4, 256, classes=4))
     reestimate_batch_norm(net, [data for data, _ in source.epoch()])
     (work / "float").mkdir()
@@ -225,12 +230,60 @@ def test_the_tool_measures_checkpoints_and_graphs(shapes, detectors, detector, t
     assert cv2.imread(str(tmp_path / "contact_sheet.png")).shape[2] == 3
 
 
+def test_the_exported_c_is_held_against_the_graph_and_names_what_it_finds(shapes, detectors, tmp_path):
+    needs("cc", "make")
+    done = run("tools/export_c.py", "--graph", detectors / "net.npz", "--out", tmp_path / "c", "--prefix", "ssd")
+    assert done.returncode == 0, done.stderr
+    call(["make", "-s", "-C", tmp_path / "c", "host"])
+    program = tmp_path / "c" / "build" / "host" / "ssd"
+    done = evaluate(shapes, tmp_path, "--graph", detectors / "net.npz", "--program", program, "--threshold", 0.01)
+    assert done.returncode == 0 and f"{program}: 6 of 6 pictures equal" in done.stdout, done.stdout + done.stderr
+    lines = call([program], bytes(256 * 256 * 3)).decode().splitlines()
+    assert lines and all(line.split()[-1] == SHAPES[int(line.split()[1])] for line in lines)
+    program.write_text("#!/bin/sh\necho class 0\n")
+    done = evaluate(shapes, tmp_path, "--graph", detectors / "net.npz", "--program", program)
+    assert done.returncode == 1 and f"{program}: 0 of 6 pictures equal" in done.stdout
+
+
+def test_a_graph_detects_on_the_pictures_of_a_folder(shapes, detectors, tmp_path):
+    (tmp_path / "in" / "below").mkdir(parents=True)
+    for number, folder in ((0, "in"), (1, "in/below")):
+        shutil.copy(shapes / "JPEGImages" / f"00000{number}.jpg", tmp_path / folder)
+    done = run("tools/detect.py", "--graph", detectors / "net.npz", "--threshold", 0.01, "--save-dir", tmp_path / "out",
+               tmp_path / "in")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "out" / "detections.json").read_text())
+    detector = graph_detector(detectors / "net.npz")
+    assert len(found) == 2 and detector.classes == list(SHAPES)
+    for path, detections in found.items():
+        assert detections == detect(detector, path, 0.01)[1] and detections
+    assert len(list((tmp_path / "out").glob("*.png"))) == 3  # with the contact sheet
+
+
+def test_the_mean_over_frequent_classes(shapes, detectors, tmp_path, monkeypatch, capsys):
+    tool = load("tools/eval_ssd.py")
+    counts = Counter(SHAPES[int(box[4])] for item in read_voc(shapes, "val", SHAPES) for box in item.boxes)
+    monkeypatch.setitem(tool.main.__globals__, "FREQUENT", 1 + min(counts.values()))
+    values = dict(zip(SHAPES, (0.1, 0.2, 0.4, 0.8)), mAP=0.375)
+    monkeypatch.setitem(tool.main.__globals__, "average_precisions", lambda *arguments: values)
+    monkeypatch.setattr(sys, "argv", ["eval_ssd.py", "--graph", str(detectors / "net.npz"), "--dataset", "custom",
+                                      "--dataset-root", str(shapes), "--save-dir", str(tmp_path), "--pictures", "1"])
+    assert tool.main() == 0
+    frequent = [name for name in SHAPES if counts[name] > min(counts.values())]
+    assert 0 < len(frequent) < 4
+    means = json.loads((tmp_path / "metrics.json").read_text())["means"]
+    assert list(means.values()) == pytest.approx([37.5, 100 * np.mean([values[name] for name in frequent])])
+    assert capsys.readouterr().out.splitlines()[-1] == "map=37.50 n=6"
+
+
 @pytest.mark.parametrize("arguments, word", [
     ([], "give one detector"),
     (["--params", "x", "--graph", "y"], "give one detector"),
     (["--graph", "{}/nameless.npz"], "has 4 classes and not 20"),
     (["--graph", "{}/net.npz", "--classes", "a,b"], "has 4 classes and not 2"),
     (["--graph", "{}/net.npz", "--classes", "a,a,b,c"], "must differ"),
+    (["--params", "{}/float/net.params", "--program", "x"], "--program is compared with the interpreter"),
+    (["--graph", "{}/net.npz", "--program", "x"], "x is missing; build it"),
     (["--graph", "{}/net.npz", "--num-gpus", "1"], "--num-gpus does not go with --graph"),
     (["--graph", "{}/float/net.params"], "net.params"),
     (["--params", "{}/net.npz"], "net.npz"),

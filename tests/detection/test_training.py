@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from running import ROOT, assert_one_line, run
+from running import ROOT, assert_one_line, load, run
 from small_networks import predictions
 from small_networks import small_detector as small
 from small_networks import small_detector_pictures as pictures
@@ -78,7 +78,7 @@ def test_loss_takes_three_of_the_worst_negatives_for_each_match():
     def net(data):
         return [mx.nd.array(array) for array in (logits, codes, centres)]
 
-    values, none = MultiBoxLoss()(net, mx.nd.zeros((1, 3, 8, 8)), mx.nd.array(label))
+    values, none, terms = MultiBoxLoss()(net, mx.nd.zeros((1, 3, 8, 8)), mx.nd.array(label))
     corners = np.concatenate([centres[0, :, :2] - centres[0, :, 2:] / 2, centres[0, :, :2] + centres[0, :, 2:] / 2], 1)
     positive = plain.match(label[0, :1, :4], corners) >= 0
     entropy = np.log(np.exp(logits[0]).sum(axis=1)) - logits[0, np.arange(40), np.where(positive, 3, 0)]
@@ -88,8 +88,10 @@ def test_loss_takes_three_of_the_worst_negatives_for_each_match():
                              np.log(size / centres[0, :, 2:]) / 0.2], axis=1)
     distance = np.abs(codes[0] - target)[positive]
     smooth = np.where(distance > 1, distance - 0.5, distance ** 2 / 2).sum()
-    expected = (entropy[positive].sum() + worst.sum() + smooth) / positive.sum()
-    assert none is None and values.asnumpy()[0] == pytest.approx(expected, rel=1e-4)
+    expected = {"cross_entropy": (entropy[positive].sum() + worst.sum()) / positive.sum(),
+                "smooth_l1": smooth / positive.sum()}
+    assert none is None and {name: term.asnumpy()[0] for name, term in terms.items()} == pytest.approx(expected, 1e-4)
+    assert values.asnumpy()[0] == pytest.approx(sum(expected.values()), rel=1e-4)
 
 
 class Stop(Exception):
@@ -125,6 +127,28 @@ def test_a_training_that_was_stopped_and_resumed_ends_with_the_same_bits(shapes,
     assert ["validation_map" in row for row in rows] == [False, True, True]
     assert all("training_accuracy" not in row and row["training_loss"] > 0 for row in rows)
     assert (tmp_path / "whole" / "training.png").stat().st_size > 5000
+
+
+def test_frozen_parts_stay_and_both_terms_of_the_loss_are_logged(shapes, tmp_path):
+    net, lines = small(SHAPES), []
+    before = {name: value.data().asnumpy() for name, value in net._collect_params_with_prefix().items()}
+    source = DetectionSource(read_voc(shapes, "train", SHAPES), Loading(4, 64, classes=4, train=True))
+    row, = train(net, source, None, Config(epochs=1, lr=0.01, frozen=2), tmp_path, task=detection_task(),
+                 log=lines.append, log_interval=2)
+    changed = {name for name, value in net._collect_params_with_prefix().items()
+               if (value.data().asnumpy() != before[name]).any()}
+    assert not any(name.startswith(("features.0.", "features.1.")) for name in changed)
+    assert {"features.2.0.dw1.weight", "features.2.0.bn1.running_mean", "class_predictors.0.bias"} <= changed
+    assert row["training_loss"] == pytest.approx(row["training_cross_entropy"] + row["training_smooth_l1"])
+    assert any("cross_entropy=" in line and "smooth_l1=" in line for line in lines if line.startswith("Epoch[0]"))
+
+
+def test_pictures_kept_aside_are_parted_by_the_seed():
+    kept_aside = load("tools/train_ssd.py").kept_aside
+    train_part, aside = kept_aside(list(range(40)), 0.25, 3)
+    assert sorted(train_part + aside) == list(range(40)) and len(aside) == 10
+    assert train_part == sorted(train_part) and aside == sorted(aside)
+    assert kept_aside(list(range(40)), 0.25, 3)[1] == aside != kept_aside(list(range(40)), 0.25, 4)[1]
 
 
 def test_starting_from_checkpoints(tmp_path):
@@ -170,9 +194,9 @@ def test_loading_finds_network_and_classes(tmp_path):
 def test_every_stored_map_and_every_weight_is_rounded():
     net = small()
     prepare_qat(net, "linear", 8, act_bits=8)
-    # Stem; 3 maps in each of 8 LBs and in each of 6 DLBs; 2 of the small level.
-    assert len(feature_map_quantisers(net)) == 1 + 8 * 3 + 6 * 3 + 2
-    assert len(quantised_convolutions(net)) == 1 + 14 * 3 + 2 + 6
+    # Stem; 3 maps in each of 8 LBs and in each of 6 DLBs; 6 predictors.
+    assert len(feature_map_quantisers(net)) == 1 + 8 * 3 + 6 * 3
+    assert len(quantised_convolutions(net)) == 1 + 14 * 3 + 6
     calibrate(net, [pictures(4)])
     for conv in quantised_convolutions(net).values():
         levels, scales, bits = conv.integer_weight()
@@ -228,7 +252,7 @@ def test_tools_train_detect_and_fill_table_5(shapes, tmp_path):
     assert done.returncode == 0, done.stderr
     measured = json.loads((tmp_path / "table5" / "metrics.json").read_text())["measurements"]
     values = {(m["row"], m["quantity"]): m["value"] for m in measured}
-    assert round(values["EtinyNet-SSD", "madds"], 2) == 165.44 and values["EtinyNet-SSD", "sram_kb"] == 320
+    assert round(values["EtinyNet-SSD", "madds"], 2) == 164.72 and values["EtinyNet-SSD", "sram_kb"] == 320
     assert 0 <= values["EtinyNet-SSD", "map"] <= 100 and "| mAP" in done.stdout
     classes = (tmp_path / "table5" / "classes.csv").read_text().splitlines()
     assert classes[0] == 'class,"float, %","8 bit, %"' and len(classes) == 1 + 4 + 1
@@ -241,6 +265,9 @@ def test_tools_train_detect_and_fill_table_5(shapes, tmp_path):
     found = json.loads((tmp_path / "detect" / "detections.json").read_text())
     assert sorted(found) == [str(path) for path in pictures_given]
     assert cv2.imread(str(tmp_path / "detect" / f"{pictures_given[0].stem}.png")).shape == (480, 480, 3)
+    assert cv2.imread(str(tmp_path / "detect" / "contact_sheet.png")) is not None
+    assert_one_line(run("tools/detect.py", "--params", best, shapes / "JPEGImages", pictures_given[0]), "two pictures")
+    assert_one_line(run("tools/detect.py", pictures_given[0]), "give one detector")
 
 
 def test_mistakes_are_one_line(shapes, tmp_path):
@@ -280,7 +307,7 @@ def test_a_picture_without_boxes_is_background():
     data = mx.nd.array(np.random.RandomState(0).randint(-128, 128, (2, 3, 256, 256)))
     label = mx.nd.array([[[40, 40, 200, 180, 1]], [[-1, -1, -1, -1, -1]]])
     with mx.autograd.record():
-        loss, _ = MultiBoxLoss()(net, data, label)
+        loss, *_ = MultiBoxLoss()(net, data, label)
     loss.backward()
     assert np.isfinite(loss.asnumpy()).all() and loss.asnumpy().sum() > 0
     assert all(np.isfinite(p.grad().asnumpy()).all() for p in net.box_predictors.collect_params().values())

@@ -14,7 +14,8 @@ from .kernel_sets import KERNEL_SETS
 from .mcus import MCUS
 
 __all__ = ["MCUS", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "build_elf", "sizes", "simulate",
-           "simulated_output", "logits", "detection_lines", "read_trace", "split_trace", "SANITIZE", "Sanitized"]
+           "simulated_output", "logits", "detection_lines", "detects", "read_trace", "split_trace", "SANITIZE",
+           "Sanitized"]
 
 
 class Sizes(NamedTuple):
@@ -198,10 +199,19 @@ def logits(program, image, *arguments):
     return np.array(call([program, "--logits", *arguments], raw(image)).split(), np.int32)
 
 
-def detection_lines(found):
-    """The lines that a detector's program prints for these detections, a structured array of `detect.RESULT`."""
+def detection_lines(found, labels=None):
+    """The lines that a detector's program prints of these detections, a structured array of `detect.RESULT`.
+
+    `labels` are the Graph's, or None.
+    """
     return [f"class {one['class']} score {int(one['score']) * 100000 // 65536 / 100000:.5f} box "
-            + " ".join(f"{'-' if v < 0 else ''}{abs(int(v)) / 16:.4f}" for v in one["box"]) for one in found]
+            + " ".join(f"{'-' if v < 0 else ''}{abs(int(v)) / 16:.4f}" for v in one["box"])
+            + (f" {labels[one['class']]}" if labels else "") for one in found]
+
+
+def detects(program, graph, image, found):
+    """Whether a detector's program prints what the interpreter has found on an image (channels, rows, columns)."""
+    return call([program], raw(image)).decode().splitlines() == detection_lines(found, graph.labels)
 
 
 def read_trace(graph, output, image):

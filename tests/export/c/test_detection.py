@@ -211,12 +211,12 @@ def give_shortcut(graph):
     rng, p = np.random.default_rng(0), graph.tensors["extra.pw"]
     attrs = conv_attrs(rng, p, 0, (32, 1, 3, 3), groups=32, shortcut_zero_point=p.quant.zero_point)
     x = graph.append(Node("conv2d", [p.name, p.name], "extra", attrs), QuantParams(0.1))
-    levels = (*graph.detection.levels[:2], predict(graph, rng, x, 2, graph.classes, 64, 1))
+    levels = (*graph.detection.levels[:3], predict(graph, rng, x, 3, graph.classes, 64, 1))
     graph.detection = dataclasses.replace(graph.detection, levels=levels)
 
 
 @pytest.mark.parametrize("change, message", [
-    (lambda g: g.nodes.insert(-1, g.nodes.pop()), "node boxes.2: level 2 of the detector has the predictors"),
+    (lambda g: g.nodes.insert(-1, g.nodes.pop()), "node boxes.3: level 3 of the detector has the predictors"),
     (lambda g: next(n for n in g.nodes if n.output == "boxes.1").attrs.update(relu="before"),
      "node boxes.1: the C runtime takes 1x1 predictors"),
     (lambda g: next(n for n in g.nodes if n.output == "boxes.0").inputs.__setitem__(0, "stem"), "boxes.0"),
