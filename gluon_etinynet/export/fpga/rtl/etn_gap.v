@@ -32,14 +32,14 @@ module etn_gap #(
     reg                   first, running, loaded;
     reg  [5:0]            lane;
     reg  [V*SUM_BITS-1:0] lanes;
-    wire [V*SUM_BITS-1:0] before = sums[group];
-    wire [V*SUM_BITS-1:0] after;
+    wire [V*SUM_BITS-1:0] so_far = sums[group];
+    wire [V*SUM_BITS-1:0] added;
     wire                  add    = gather && in_valid;
 
     genvar c;
     generate
         for (c = 0; c < V; c = c + 1) begin : channel
-            assign after[SUM_BITS*c +: SUM_BITS] = (first ? {SUM_BITS{1'b0}} : before[SUM_BITS*c +: SUM_BITS])
+            assign added[SUM_BITS*c +: SUM_BITS] = (first ? {SUM_BITS{1'b0}} : so_far[SUM_BITS*c +: SUM_BITS])
                                                  + {{SUM_BITS-8{in_word[8*c+7]}}, in_word[8*c +: 8]};
         end
     endgenerate
@@ -49,8 +49,8 @@ module etn_gap #(
     assign reserve = load;
 
     always @(posedge clk) begin
-        if (add) sums[group] <= after;
-        lanes <= load ? before : lanes >> SUM_BITS;
+        if (add) sums[group] <= added;
+        lanes <= load ? so_far : lanes >> SUM_BITS;
         if (clear) begin
             group   <= 0;
             first   <= 1;

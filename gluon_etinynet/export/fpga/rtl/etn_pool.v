@@ -23,7 +23,7 @@ module etn_pool #(
     reg [GROUP_BITS-1:0] group;
     reg [LINE_BITS-1:0]  place, pair;
 
-    wire [8*V-1:0] before = line[place];
+    wire [8*V-1:0] so_far = line[place];
     wire [8*V-1:0] largest;
     wire           row_ends = x == width - 1'b1 && group == last_group;
     wire           dropped  = width[0] && x == width - 1'b1;
@@ -31,7 +31,7 @@ module etn_pool #(
     genvar c;
     generate
         for (c = 0; c < V; c = c + 1) begin : channel
-            wire signed [7:0] a = before[8*c +: 8];
+            wire signed [7:0] a = so_far[8*c +: 8];
             wire signed [7:0] b = in_word[8*c +: 8];
             assign largest[8*c +: 8] = (!odd_row && !x[0]) || b > a ? b : a;
         end

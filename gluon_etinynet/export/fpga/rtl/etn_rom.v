@@ -28,7 +28,7 @@ module etn_rom #(
     reg  [31:0]             sum;
     wire [WIDTH-1:0]        word;
     wire [32*PIECES-1:0]    wide = {{32*PIECES-WIDTH{1'b0}}, data};
-    wire [32*PIECES+31:0]   folded;
+    wire [31:0]             folded;
     wire                    more = check && next != DEPTH;
 
     rom #(.PATH(PATH), .WIDTH(WIDTH), .DEPTH(DEPTH), .STYLE(STYLE), .ADDRESS_BITS(ADDRESS_BITS)) words (
@@ -36,11 +36,16 @@ module etn_rom #(
 
     etn_delay #(.WIDTH(WIDTH), .CYCLES(LATENCY - 1)) output_register (.clk(clk), .in(word), .out(data));
 
-    genvar i;
+    // Each bit is the exclusive or of a bit of the sum and of one bit of every piece.
+    genvar i, k;
     generate
-        assign folded[31:0] = {sum[30:0], sum[31]};
-        for (i = 0; i < PIECES; i = i + 1) begin : fold
-            assign folded[32*(i+1) +: 32] = folded[32*i +: 32] ^ wide[32*i +: 32];
+        for (i = 0; i < 32; i = i + 1) begin : bits
+            wire [PIECES:0] column;
+            assign column[PIECES] = sum[(i + 31) % 32];
+            for (k = 0; k < PIECES; k = k + 1) begin : piece
+                assign column[k] = wide[32*k + i];
+            end
+            assign folded[i] = ^column;
         end
     endgenerate
 
@@ -55,7 +60,7 @@ module etn_rom #(
         end else if (check) begin
             reading <= {reading[LATENCY-1:0], more};
             if (more) next <= next + 1'b1;
-            if (reading[LATENCY-1]) sum <= folded[32*PIECES +: 32];
+            if (reading[LATENCY-1]) sum <= folded;
             // The word "if" takes an unknown sum, of a memory that holds nothing, for a wrong one.
             if (sum == CHECKSUM) bad <= 0; else bad <= 1;
         end

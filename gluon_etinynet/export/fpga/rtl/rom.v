@@ -30,6 +30,7 @@ module rom #(
     endgenerate
 
 `ifndef SYNTHESIS
+`ifndef VERILATOR  // which knows no unknown values
     // A missing or short file is only a warning to $readmemh; it would show as X or zeros much later.
     integer word;
     initial begin
@@ -41,6 +42,7 @@ module rom #(
                 word = DEPTH;
             end
     end
+`endif
 `endif
 
     always @(posedge clk)
