@@ -1,184 +1,108 @@
 """Graph -> a folder of Verilog: the core, its ROMs and configuration, a testbench and make files (docs/fpga.md)."""
 
+import json
 from pathlib import Path
 
-import numpy as np
+import jinja2
 
 from ... import __version__
-from ...integer import accumulator_bound
-from .planner import FIELDS, OPERAND_WORDS, STEM_VALUES, schedule
-from .roms import MULTIPLIER_BITS, OFFSET_BITS, WEIGHT_BITS
-from .words import ceil_div, checksum, signed_bits, to_hex
+from ..folder import Export
+from . import resources
+from .memories import TOP, accumulator_bits, configuration, memories, rom_module
+from .planner import OPERAND_WORDS, OUTPUTS, schedule
+from .words import to_hex
 
-__all__ = ["Memory", "memories", "configuration"]
+__all__ = ["emit", "REPORT"]
 
 TOOL = "gluon_etinynet export_fpga"
-TOP = 5
-_RTL = Path(__file__).resolve().parent / "rtl"
+REPORT = "report.json"
+_HERE = Path(__file__).resolve().parent
+_SYNTHESIS = {"xc7a100t": "synth_xilinx -family xc7 -top etn_top", "lfe5u-85": "synth_ecp5 -top etn_top"}
 
 
-class Memory:
-    """A ROM: its bits, array of uint8 of shape (depth, width), bit 0 first; and what it is made of."""
-
-    def __init__(self, bits, style, latency=1):
-        self.bits, self.style, self.latency = bits, style, latency
-
-    @property
-    def depth(self):
-        """Words."""
-        return self.bits.shape[0]
-
-    @property
-    def width(self):
-        """Bits of a word."""
-        return self.bits.shape[1]
-
-
-def memories(graph, plan):
-    """The ROMs of the core.
+def emit(graph, word_channels, outputs, part="xc7a100t"):
+    """Write `graph` as a core.
 
     Parameters
     ----------
     graph : Graph
-    plan : Schedule
+        A classifier with weights of at most 4 bits: a stem, blocks, a global average and a fully connected layer.
+    word_channels : {8, 24, 32}
+        V, the channels of a word.
+    outputs : {4, 8, 16}
+        TO, the output channels that are computed together; at most V.
+    part : str
+        One of `resources.PARTS`, which it has to fit.
 
     Returns
     -------
-    dict from str to Memory
+    Export
+        The same arguments give the same text. Its manifest, report.json, has cycles by layer and what it takes.
+
+    Raises
+    ------
+    InputError
+        If the core has no place for a node, naming it, or the part none for the core, with the numbers.
     """
-    v, to, half = plan.word_channels, plan.outputs, plan.word_channels // 2
-    convolutions = [node for node in graph.nodes if node.op == "conv2d"]
-    offset_bits, bias_bits = parameter_bits(convolutions)
-    words = {name: [] for name in ("pointwise", "pointwise_channels", "depthwise_1", "depthwise_1_channels",
-                                   "depthwise_2", "depthwise_2_channels")}
-
-    def channels(memory, node, lanes, count):
-        """`count` words of multiplier, offset and bias of as many channels as there are lanes."""
-        columns = []
-        for key, bits in (("multiplier", MULTIPLIER_BITS), ("offset", offset_bits), ("bias", bias_bits)):
-            value = node.attrs[key]
-            filled = np.zeros(count * lanes, np.int64)
-            if value is not None:
-                filled[:len(value)] = value
-            columns.append(_bits(filled, bits))
-        words[memory].append(np.concatenate(columns, axis=1).reshape(count, -1))
-
-    def pointwise(node, fields):
-        weight = node.attrs["weight"]
-        outputs, inputs = weight.shape[0], weight[0].size
-        count, groups = fields["last_word"] + 1, fields["pw_last_group"] + 1
-        filled = np.zeros((groups * to, count * v), np.int64)
-        filled[:outputs, :inputs] = weight.reshape(outputs, inputs)
-        filled = filled.reshape(groups, to, count, v).transpose(0, 2, 1, 3)
-        words["pointwise"].append(_bits(filled, WEIGHT_BITS).reshape(groups * count, -1))
-        channels("pointwise_channels", node, to, groups)
-
-    def depthwise(memory, node, count):
-        weight = node.attrs["weight"]
-        filled = np.zeros((count * v, 9), np.int64)
-        filled[:len(weight)] = weight.reshape(len(weight), 9)
-        words[memory].append(_bits(filled, WEIGHT_BITS).reshape(2 * count, -1))
-        channels(f"{memory}_channels", node, half, 2 * count)
-
-    for one in plan.passes:
-        if one.kind == "block":
-            depthwise("depthwise_1", one.nodes[0], one.fields["last_word"] + 1)
-            depthwise("depthwise_2", one.nodes[2], one.fields["middle_last_word"] + 1)
-        pointwise(one.nodes[{"stem": 0, "block": 1, "head": 1}[one.kind]], one.fields)
-    descriptors = np.stack([np.concatenate([_bits(np.int64(one.fields.get(name, 0)), bits) for name, bits in FIELDS])
-                            for one in plan.passes])
-    styles = {"pointwise": ("block", 2), "pointwise_channels": ("block", 1), "depthwise_1_channels": ("block", 1),
-              "depthwise_2_channels": ("block", 1)}
-    result = {"passes": Memory(descriptors, "distributed")}
-    result.update((name, Memory(np.concatenate(parts), *styles.get(name, ("distributed",))))
-                  for name, parts in words.items())
-    return result
-
-
-def parameter_bits(convolutions):
-    """Bits of an offset and of a bias."""
-    offsets = [node.attrs["offset"] for node in convolutions]
-    biases = [node.attrs["bias"] for node in convolutions if node.attrs["bias"] is not None]
-    return max(OFFSET_BITS, signed_bits(offsets)), max(1, signed_bits(biases))
-
-
-def _bits(values, count):
-    """Two's complement, bit 0 first: shape + (count,)."""
-    return ((np.asarray(values)[..., None] >> np.arange(count)) & 1).astype(np.uint8)
-
-
-def configuration(graph, plan, roms):
-    """The text of etn_config.vh."""
-    convolutions = [node for node in graph.nodes if node.op == "conv2d"]
-    offset_bits, bias_bits = parameter_bits(convolutions)
-    bound = max(int(accumulator_bound(node.attrs["weight"], node.attrs["bias"]).max()) for node in convolutions)
-    _, rows, columns = graph.tensors[plan.passes[-1].nodes[0].inputs[0]].shape
-    blocks = [one.fields for one in plan.passes if one.kind == "block"]
-    stem = plan.passes[0].fields
-    values = {
-        "V": plan.word_channels, "TO": plan.outputs, "TOP": min(TOP, graph.classes), "CLASSES": graph.classes,
-        "IMAGE_WIDTH": stem["width"], "IMAGE_HEIGHT": stem["height"],
-        "SIDE_BITS": _bits_for(plan.largest("width", "height", "last_x", "last_y")),
-        "GROUP_BITS": max(5, _bits_for(plan.largest("last_word", "middle_last_word"))),
-        "PW_GROUP_BITS": _bits_for(plan.largest("pw_last_group")),
-        "OPERAND_BITS": _bits_for(OPERAND_WORDS - 1),
-        "IMAGE_LINE_BITS": _bits_for(stem["width"] - 1),
-        "POOL_LINE_BITS": _bits_for(stem["middle_width"] // 2 * (stem["middle_last_word"] + 1) - 1),
-        "LINE_1_BITS": max(_bits_for(f["width"] * (f["last_word"] + 1) - 1) for f in blocks),
-        "LINE_2_BITS": max(_bits_for(f["middle_width"] * (f["middle_last_word"] + 1) - 1) for f in blocks),
-        "ACC_BITS": max(bound.bit_length() + 1, 18), "OFFSET_BITS": offset_bits, "BIAS_BITS": bias_bits,
-        "SUM_BITS": 8 + _bits_for(rows * columns),
-        "MEMORY_DEPTH": plan.memory_words, "MEMORY_BITS": _bits_for(plan.memory_words - 1),
-    }
-    for name, memory in roms.items():
-        values.update({f"{name.upper()}_WIDTH": memory.width, f"{name.upper()}_DEPTH": memory.depth,
-                       f"{name.upper()}_ADDRESS_BITS": _bits_for(memory.depth - 1)})
-    lines = [f"`define ETN_{name} {value}" for name, value in values.items()]
-    used = {"SOURCE": values["MEMORY_BITS"], "TARGET": values["MEMORY_BITS"], "LAST_WORD": values["GROUP_BITS"],
-            "SOURCE_WORDS": values["MEMORY_BITS"] + 1, "TARGET_WORDS": values["MEMORY_BITS"] + 1,
-            "MIDDLE_LAST_WORD": values["GROUP_BITS"], "PW_LAST_GROUP": values["PW_GROUP_BITS"]}
-    used.update({name: values[f"{name}_ADDRESS_BITS"] for name in ("POINTWISE", "POINTWISE_CHANNELS", "DEPTHWISE_1",
-                                                                  "DEPTHWISE_2")})
-    used.update(dict.fromkeys(("WIDTH", "HEIGHT", "LAST_X", "LAST_Y", "MIDDLE_WIDTH", "MIDDLE_HEIGHT"),
-                              values["SIDE_BITS"]))
-    first = 0
-    for name, bits in FIELDS:
-        upper = name.upper()
-        lines.append(f"`define ETN_FIELD_{upper} {first + min(bits, used.get(upper, bits)) - 1}:{first}")
-        first += bits
-    return "\n".join(lines) + "\n"
-
-
-def _bits_for(value):
-    """Bits of a whole number without sign, at least 1."""
-    return max(1, int(value).bit_length())
-
-
-def rom_module(roms):
-    """The text of etn_roms.v: every memory with a port of its own, checked together."""
-    ports = ["    input  wire clk", "    input  wire rst", "    input  wire check",
-             f"    output wire [{len(roms) - 1}:0] checked", f"    output wire [{len(roms) - 1}:0] bad"]
-    instances = []
-    for number, (name, memory) in enumerate(roms.items()):
-        address_bits = _bits_for(memory.depth - 1)
-        ports += [f"    input  wire [{address_bits - 1}:0] {name}_address",
-                  f"    output wire [{memory.width - 1}:0] {name}_data"]
-        instances.append(
-            f'    etn_rom #(.PATH("{name}.mem"), .WIDTH({memory.width}), .DEPTH({memory.depth}), '
-            f".CHECKSUM(32'h{checksum(memory.bits, 1):08x}),\n              .STYLE(\"{memory.style}\"), "
-            f".LATENCY({memory.latency}), .ADDRESS_BITS({address_bits})) {name} (\n"
-            f"        .clk(clk), .rst(rst), .check(check), .checked(checked[{number}]), .bad(bad[{number}]),\n"
-            f"        .address({name}_address), .data({name}_data));\n")
-    return ("`default_nettype none\n\nmodule etn_roms (\n" + ",\n".join(ports) + "\n);\n" + "\n".join(instances)
-            + "endmodule\n\n`default_nettype wire\n")
-
-
-def emit(graph, word_channels, outputs):
+    graph.validate()
     plan = schedule(graph, word_channels, outputs)
     roms = memories(graph, plan)
-    files = {path.name: path.read_text() for path in sorted(_RTL.glob("*.v"))}
-    files["etn_config.vh"] = configuration(graph, plan, roms)
-    files["etn_roms.v"] = rom_module(roms)
+    counted = _count(part, graph, plan, roms)
+    device = resources.PARTS[part]
+    if not resources.fits(device, counted):
+        resources.check(device, counted, _remedy(part, graph, word_channels))
+
+    sources = {path.name: path.read_text() for path in sorted((_HERE / "rtl").glob("*.v"))}
+    digest = graph.sha256()
+    notice = f"Written by {TOOL} {__version__} from the network {graph.name}, SHA-256 {digest[:16]}. Do not edit."
+    sources["etn_roms.v"] = f"// {notice}\n{rom_module(roms)}"
+    files = dict(sources)
+    files["etn_config.vh"] = f"// {notice}\n{configuration(graph, plan, roms)}"
+    files["etn_tb.v"] = (_HERE / "testbench" / "etn_tb.v").read_text()
     for name, memory in roms.items():
         files[f"{name}.mem"] = "".join(line + "\n" for line in to_hex(memory.bits, 1))
-    return files, plan
+    _, rows, columns = graph.image.shape
+    view = {
+        "notice": notice, "network": " ".join(graph.name.split()), "rows": rows, "columns": columns,
+        "classes": graph.classes, "top": min(TOP, graph.classes), "v": word_channels, "to": outputs,
+        "cycles": f"{plan.cycles:,}", "part": device.name, "synthesis": _SYNTHESIS[part], "sources": list(sources),
+        "memories": [f"{name}.mem" for name in roms], "block_kbit": 18 * device.pair,
+        "blocks": f"{sum(counted['block_ram'].values()) / device.pair:g}", "part_blocks": device.blocks // device.pair,
+        "multipliers": sum(counted["multipliers"].values()), "part_multipliers": device.multipliers,
+    }
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(str(_HERE / "templates")), trim_blocks=True,
+                                     lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
+    for name in environment.list_templates():
+        files[name[:-len(".j2")]] = environment.get_template(name).render(view)
+    files[REPORT] = json.dumps(_report(graph, plan, roms, part, counted, [*files, REPORT]), indent=1) + "\n"
+    return Export(files, REPORT)
+
+
+def _count(part, graph, plan, roms):
+    word = 8 * plan.word_channels
+    sizes = {name: (memory.depth, memory.width) for name, memory in roms.items() if memory.style == "block"}
+    sizes.update({"activations": (plan.memory_words, word), "operands": (OPERAND_WORDS, word)})
+    return resources.count(resources.PARTS[part], plan, sizes, accumulator_bits(graph))
+
+
+def _remedy(part, graph, v):
+    """What would fit, tried out."""
+    for to in sorted((to for to in OUTPUTS if to <= v), reverse=True):
+        plan = schedule(graph, v, to)
+        if resources.fits(resources.PARTS[part], _count(part, graph, plan, memories(graph, plan))):
+            return f"it fits with --outputs {to}"
+    return f"it does not with any --outputs for words of {v} either; train fewer classes, or take a larger part"
+
+
+def _report(graph, plan, roms, part, counted, files):
+    layers = [{"pass": one.kind, "layers": [node.output for node in one.nodes], "cycles": one.cycles,
+               "source": one.fields.get("source"), "target": one.fields.get("target")} for one in plan.passes]
+    return {
+        "tool": TOOL, "version": __version__, "network": graph.name, "graph_sha256": graph.sha256(), "files": files,
+        "word_channels": plan.word_channels, "outputs": plan.outputs, "image": list(graph.image.shape),
+        "classes": graph.classes, "labels": graph.labels, "cycles": plan.cycles, "passes": layers, "part": part,
+        "block_ram_18k": counted["block_ram"], "multipliers": counted["multipliers"],
+        "memories": {name: {"depth": memory.depth, "width": memory.width, "style": memory.style}
+                     for name, memory in roms.items()},
+        "activations": {"depth": plan.memory_words, "width": 8 * plan.word_channels},
+    }

@@ -154,7 +154,7 @@ def _check(graph, v, to):
         if attrs["weight_quant"].bits > 4:
             raise InputError(f"node {node.output} has weights of {attrs['weight_quant'].bits} bits, the core "
                              "multiplies by 4: train and lower the network with weights of at most 4 bits")
-        if int(accumulator_bound(attrs["weight"], attrs["bias"]).max()) >= 1 << (ACC_BITS - 1):
+        if int(accumulator_bound(attrs["weight"], attrs["bias"]).max()) >= 1 << (ACC_BITS - 2):
             raise InputError(f"node {node.output}: its sums can exceed the {ACC_BITS} bits of a multiplier's input")
     for name, tensor in graph.tensors.items():
         if name != graph.output.name and ceil_div(tensor.shape[0], v) > SHORTCUT_WORDS:

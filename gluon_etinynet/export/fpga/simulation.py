@@ -6,7 +6,7 @@ from typing import Dict, List, NamedTuple
 
 import numpy as np
 
-from ...reading import InputError
+from ...files import InputError, write_text
 from .words import ceil_div
 
 __all__ = ["SIMULATORS", "Simulation", "build", "simulate", "traces", "pixel_lines"]
@@ -96,10 +96,10 @@ def simulate(folder, images, simulator="verilator", trace=False, stalls=0, seed=
     build(folder, simulator)
     lines = images if isinstance(images, list) else [line for image in images for line in pixel_lines(image)]
     pictures = pictures or sum(line[0] == "1" for line in lines)
-    (folder / PIXELS).write_text("".join(lines))
+    write_text(folder / PIXELS, "".join(lines))
     arguments = [f"+pictures={pictures}", f"+stalls={stalls}", f"+seed={seed}", f"+reset={reset or -1}"]
     arguments += ["+trace"] * trace + [f"+limit={limit}"] * (limit is not None)
-    command = ["vvp", "-n", "build/icarus"] if simulator == "icarus" else ["build/verilator/Vetn_tb"]
+    command = ["vvp", "-n", "build/icarus"] if simulator == "icarus" else ["build/verilator"]
     done = subprocess.run([*command, *arguments], cwd=str(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           universal_newlines=True)
     return _parse(done.stdout.splitlines(), f"{simulator} in {folder}")

@@ -13,6 +13,7 @@ module etn_dw #(
     parameter OFFSET_BITS  = 20,
     parameter BIAS_BITS    = 16,
     parameter ADDRESS_BITS = 8,
+    parameter SHORTCUT     = 1,
     parameter LANES        = V / 2,
     parameter CHANNEL_BITS = 16 + OFFSET_BITS + BIAS_BITS
 ) (
@@ -67,7 +68,7 @@ module etn_dw #(
         .out_valid(window_valid), .out_ready(issue && half), .out_taps(taps), .out_group(group));
 
     // ---- Cycle 0: a half of the window; 1: its weights; 4: sums; 5: accumulators ----
-    wire [15:0] place = {{15-GROUP_BITS{1'b0}}, group, half};
+    wire [ADDRESS_BITS+GROUP_BITS:0] place = {{ADDRESS_BITS{1'b0}}, group, half};
     assign weight_address = base + place[ADDRESS_BITS-1:0];
     etn_delay #(.WIDTH(ADDRESS_BITS), .CYCLES(3)) address_delay (
         .clk(clk), .in(weight_address), .out(channel_address));
@@ -105,16 +106,16 @@ module etn_dw #(
             etn_taps convolution (.clk(clk), .bytes(bytes), .weights(weights[36*lane +: 36]), .sum(sum));
 
             wire [CHANNEL_BITS-1:0]      channel = channels[CHANNEL_BITS*lane +: CHANNEL_BITS];
-            wire signed [BIAS_BITS-1:0]  bias    = channel[16 + OFFSET_BITS +: BIAS_BITS];
+            wire [BIAS_BITS-1:0]         bias    = channel[16 + OFFSET_BITS +: BIAS_BITS];
             reg  signed [ACC_BITS-1:0]   acc;
             reg  [16+OFFSET_BITS-1:0]    scale;
             wire signed [31:0]           unused_t;
             always @(posedge clk) begin
-                acc   <= sum + bias;
+                acc   <= {{ACC_BITS-16{sum[15]}}, sum} + {{ACC_BITS-BIAS_BITS{bias[BIAS_BITS-1]}}, bias};
                 scale <= channel[0 +: 16 + OFFSET_BITS];
             end
 
-            etn_requant #(.ACC_BITS(ACC_BITS), .OFFSET_BITS(OFFSET_BITS)) requant (
+            etn_requant #(.ACC_BITS(ACC_BITS), .OFFSET_BITS(OFFSET_BITS), .SHORTCUT(SHORTCUT)) requant (
                 .clk(clk), .relu(relu), .down(down), .shortcut_multiplier(shortcut_multiplier), .low(low),
                 .acc(acc), .multiplier(scale[15:0]), .offset(scale[16 +: OFFSET_BITS]),
                 .shortcut(centre_acc[8*lane +: 8]), .t(unused_t), .q(outputs[8*lane +: 8]));

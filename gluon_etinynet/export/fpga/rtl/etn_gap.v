@@ -71,7 +71,7 @@ module etn_gap #(
 
     wire signed [7:0]     q;
     wire signed [31:0]    unused_t;
-    etn_requant #(.ACC_BITS(SUM_BITS), .OFFSET_BITS(OFFSET_BITS)) requant (
+    etn_requant #(.ACC_BITS(SUM_BITS), .OFFSET_BITS(OFFSET_BITS), .SHORTCUT(0)) requant (
         .clk(clk), .relu(1'b0), .down(down), .shortcut_multiplier(16'sd0), .low(-8'sd128),
         .acc(lanes[SUM_BITS-1:0]), .multiplier(multiplier), .offset(offset), .shortcut(8'sd0),
         .t(unused_t), .q(q));

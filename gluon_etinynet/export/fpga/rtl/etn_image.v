@@ -28,12 +28,12 @@ module etn_image #(
     output wire                 push,    // also reserves
     output wire [8*V-1:0]       push_word
 );
-    localparam WORDS = (27 + V - 1) / V;
+    localparam WORDS = (27 + V - 1) / V, LAST = WORDS - 1;
 
     wire         window_valid, unused_group;
     wire [215:0] taps;
     reg  [2:0]   index;
-    wire         last = index == WORDS - 1;
+    wire         last = index == LAST[2:0];
 
     // The network's input is pixel - 128: the highest bit turned.
     etn_window #(.WIDTH(24), .LINE_BITS(LINE_BITS), .GROUP_BITS(1), .SIDE_BITS(SIDE_BITS)) window (

@@ -70,6 +70,8 @@ module etn_pw #(
     wire pixel_last  = last && group == last_group;
     wire issue       = (!pixel_first || filled > {{PIXEL_BITS+1-WORD_BITS{1'b0}}, last_word}) && (!first || room);
     wire [3:0] shortcut_next = {1'b0, shortcut_unit} + PER_GROUP[3:0];
+    wire       shortcut_full = shortcut_next >= PER_WORD[3:0];
+    wire [3:0] shortcut_rest = shortcut_next - PER_WORD[3:0];
 
     assign reserve = issue && first;
 
@@ -101,9 +103,8 @@ module etn_pw #(
                 if (last) begin
                     group          <= pixel_last ? 0 : group + 1'b1;
                     channel        <= pixel_last ? channel_base : channel + 1'b1;
-                    shortcut_index <= pixel_last ? 0 : shortcut_index + (shortcut_next >= PER_WORD);
-                    shortcut_unit  <= pixel_last ? 0 : shortcut_next >= PER_WORD ? shortcut_next - PER_WORD
-                                                                                 : shortcut_next;
+                    shortcut_index <= pixel_last ? 0 : shortcut_index + {{WORD_BITS-1{1'b0}}, shortcut_full};
+                    shortcut_unit  <= pixel_last ? 0 : shortcut_full ? shortcut_rest[2:0] : shortcut_next[2:0];
                 end
             end
         end
@@ -131,13 +132,13 @@ module etn_pw #(
         end
         for (o = 0; o < TO; o = o + 1) begin : outputs
             wire [CHANNEL_BITS-1:0]     parameters = channels[CHANNEL_BITS*o +: CHANNEL_BITS];
-            wire signed [BIAS_BITS-1:0] bias       = parameters[16 + OFFSET_BITS +: BIAS_BITS];
-            wire signed [15:0]          sum        = sums[16*o +: 16];
-            wire signed [ACC_BITS-1:0]  bias_wide  = bias;
+            wire [BIAS_BITS-1:0]        bias       = parameters[16 + OFFSET_BITS +: BIAS_BITS];
+            wire [15:0]                 sum        = sums[16*o +: 16];
+            wire signed [ACC_BITS-1:0]  bias_wide  = {{ACC_BITS-BIAS_BITS{bias[BIAS_BITS-1]}}, bias};
             reg  signed [ACC_BITS-1:0]  acc;
             reg  [16+OFFSET_BITS-1:0]   scale;
             always @(posedge clk) begin
-                acc   <= (firsts[TO_SUM-1] ? bias_wide : acc) + sum;
+                acc   <= (firsts[TO_SUM-1] ? bias_wide : acc) + {{ACC_BITS-16{sum[15]}}, sum};
                 scale <= parameters[0 +: 16 + OFFSET_BITS];
             end
 

@@ -14,12 +14,12 @@ module etn_ram #(
     input  wire [ADDRESS_BITS-1:0] read_address,
     output reg  [WIDTH-1:0]        read_data
 );
-    (* ram_style = "block" *) reg [WIDTH-1:0] words [0:DEPTH-1];
+    (* ram_style = "block" *) reg [WIDTH-1:0] cells [0:DEPTH-1];
     reg [WIDTH-1:0] read;
 
     always @(posedge clk) begin
-        if (write) words[write_address] <= write_data;
-        read      <= words[read_address];
+        if (write) cells[write_address] <= write_data;
+        read      <= cells[read_address];
         read_data <= read;
     end
 endmodule

@@ -31,7 +31,7 @@ module etn_rom #(
     wire [31:0]             folded;
     wire                    more = check && next != DEPTH;
 
-    rom #(.PATH(PATH), .WIDTH(WIDTH), .DEPTH(DEPTH), .STYLE(STYLE), .ADDRESS_BITS(ADDRESS_BITS)) words (
+    rom #(.PATH(PATH), .WIDTH(WIDTH), .DEPTH(DEPTH), .STYLE(STYLE), .ADDRESS_BITS(ADDRESS_BITS)) memory (
         .clk(clk), .enable(1'b1), .address(check ? next[ADDRESS_BITS-1:0] : address), .data(word));
 
     etn_delay #(.WIDTH(WIDTH), .CYCLES(LATENCY - 1)) output_register (.clk(clk), .in(word), .out(data));

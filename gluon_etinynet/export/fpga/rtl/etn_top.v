@@ -46,7 +46,6 @@ module etn_top #(
 );
     localparam SIDE = `ETN_SIDE_BITS, GROUP = `ETN_GROUP_BITS, ADDRESS = `ETN_MEMORY_BITS;
     localparam ACC = `ETN_ACC_BITS, OFFSET = `ETN_OFFSET_BITS, BIAS = `ETN_BIAS_BITS;
-    localparam CHANNEL = 16 + OFFSET + BIAS, LANES = V / 2;
     localparam STEM = 0, BLOCK = 1, HEAD = 2;
 
     // ---- The pass ----
@@ -126,7 +125,8 @@ module etn_top #(
         .room(in_room), .push(image_push), .push_word(image_word));
 
     etn_dw #(.V(V), .LINE_BITS(`ETN_LINE_1_BITS), .GROUP_BITS(GROUP), .SIDE_BITS(SIDE), .ACC_BITS(ACC),
-             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .ADDRESS_BITS(`ETN_DEPTHWISE_1_ADDRESS_BITS)) dw1 (
+             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .ADDRESS_BITS(`ETN_DEPTHWISE_1_ADDRESS_BITS),
+             .SHORTCUT(0)) dw1 (
         .clk(clk), .clear(clear), .active(block),
         .width(pass_word[`ETN_FIELD_WIDTH]), .height(pass_word[`ETN_FIELD_HEIGHT]),
         .last_x(pass_word[`ETN_FIELD_LAST_X]), .last_y(pass_word[`ETN_FIELD_LAST_Y]),

@@ -1,0 +1,105 @@
+"""What a core takes of an FPGA's block RAM and multipliers, and whether it fits."""
+
+from typing import NamedTuple, Tuple
+
+from ...reading import InputError
+from .words import ceil_div
+
+__all__ = ["PARTS", "Part", "block_ram_kbits", "count", "check"]
+
+# Widths at depths of a block RAM: parity bits hold data.
+_WIDTHS_36K = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
+_WIDTHS_18K = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+
+
+class Part(NamedTuple):
+    """An FPGA: its name, block RAM in units of 18 Kbit, of which `pair` are one block, multipliers, LUTs.
+
+    `product_bits` is the wider input of a multiplier: a wider product takes two.
+    """
+    name: str
+    blocks: int
+    pair: int
+    multipliers: int
+    product_bits: int
+    luts: int
+
+
+PARTS = {"xc7a100t": Part("AMD Artix-7 XC7A100T", 270, 2, 240, 25, 63400),
+         "lfe5u-85": Part("Lattice ECP5 LFE5U-85", 208, 1, 156, 18, 83640)}
+
+
+def block_ram_kbits(part, depth, width):
+    """Units of 18 Kbit that a memory takes, in the one shape of block RAM that takes fewest.
+
+    Parameters
+    ----------
+    part : Part
+    depth, width : int
+        Words, and bits of a word.
+    """
+    units = min(ceil_div(depth, d) * ceil_div(width, w) for d, w in _WIDTHS_18K)
+    if part.pair == 1:
+        return units
+    return min(units, 2 * min(ceil_div(depth, d) * ceil_div(width, w) for d, w in _WIDTHS_36K))
+
+
+def count(part, plan, sizes, acc_bits):
+    """What a core takes.
+
+    Parameters
+    ----------
+    part : Part
+    plan : Schedule
+    sizes : dict from str to (int, int)
+        Words and bits of each memory in block RAM.
+    acc_bits : int
+        Of an accumulator.
+
+    Returns
+    -------
+    dict
+        `block_ram` (units of 18 Kbit by memory), `multipliers` (by use).
+    """
+    v, to = plan.word_channels, plan.outputs
+    wide = 1 + (acc_bits > part.product_bits)
+    products = v * to // 2 * (1 + (25 > part.product_bits))
+    return {"block_ram": {name: block_ram_kbits(part, *size) for name, size in sizes.items()},
+            "multipliers": {"products": products, "requantisation": (to + v) * wide, "average": 1}}
+
+
+def check(part, counted, remedy):
+    """Refuse what does not fit.
+
+    Parameters
+    ----------
+    part : Part
+    counted : dict
+        As `count` returns it.
+    remedy : str
+        What would fit.
+
+    Raises
+    ------
+    InputError
+        With the numbers.
+    """
+    found: Tuple = _over(part, counted)
+    if found:
+        raise InputError(f"the core does not fit {part.name}: {'; '.join(found)}: {remedy}")
+
+
+def fits(part, counted):
+    """Whether it does."""
+    return not _over(part, counted)
+
+
+def _over(part, counted):
+    blocks, multipliers = sum(counted["block_ram"].values()), sum(counted["multipliers"].values())
+    unit = f"block RAMs of {18 * part.pair} Kbit"
+    over = []
+    if blocks > part.blocks:
+        over.append(f"it takes {blocks / part.pair:g} {unit}, there are {part.blocks // part.pair}")
+    if multipliers > part.multipliers:
+        over.append(f"it takes {multipliers} multipliers, there are {part.multipliers}")
+    return over
