@@ -130,6 +130,7 @@ def configuration(graph, plan, roms):
         "LINE_2_BITS": max(_bits_for(f["middle_width"] * (f["middle_last_word"] + 1) - 1) for f in blocks),
         "ACC_BITS": accumulator_bits(graph), "OFFSET_BITS": offset_bits, "BIAS_BITS": bias_bits,
         "SUM_BITS": 8 + _bits_for(rows * columns),
+        "RESULT_BITS": _bits_for(plan.largest("results")),
         "MEMORY_DEPTH": plan.memory_words, "MEMORY_BITS": _bits_for(plan.memory_words - 1),
     }
     for name, memory in roms.items():
@@ -137,7 +138,7 @@ def configuration(graph, plan, roms):
                        f"{name.upper()}_ADDRESS_BITS": _bits_for(memory.depth - 1)})
     lines = [f"`define ETN_{name} {value}" for name, value in values.items()]
     used = {"SOURCE": values["MEMORY_BITS"], "TARGET": values["MEMORY_BITS"], "LAST_WORD": values["GROUP_BITS"],
-            "SOURCE_WORDS": values["MEMORY_BITS"] + 1, "TARGET_WORDS": values["MEMORY_BITS"] + 1,
+            "SOURCE_WORDS": values["MEMORY_BITS"] + 1, "RESULTS": _bits_for(plan.largest("results")),
             "MIDDLE_LAST_WORD": values["GROUP_BITS"], "PW_LAST_GROUP": values["PW_GROUP_BITS"]}
     used.update({name: values[f"{name}_ADDRESS_BITS"] for name in ("POINTWISE", "POINTWISE_CHANNELS", "DEPTHWISE_1",
                                                                   "DEPTHWISE_2")})

@@ -22,7 +22,7 @@ ACC_BITS = 25  # the port of a DSP48
 
 # The descriptor, from bit 0 on: name and bits.
 FIELDS = (
-    ("op", 2), ("source", 16), ("source_words", 17), ("target", 16), ("target_words", 17),
+    ("op", 2), ("source", 16), ("source_words", 17), ("target", 16), ("results", 17),
     ("width", 11), ("height", 11), ("last_x", 11), ("last_y", 11), ("stride_2", 1), ("last_word", 6),
     ("middle_width", 11), ("middle_height", 11), ("middle_last_word", 6),
     ("pointwise", 16), ("pointwise_channels", 16), ("pw_last_group", 12), ("depthwise_1", 12), ("depthwise_2", 12),
@@ -43,12 +43,15 @@ class Pass:
     nodes : tuple of Node
     fields : dict from str to int
         The descriptor; fields that are left out are 0.
+    written : int
+        Words of the memory that it writes.
     cycles : int
         Predicted.
     """
     kind: str
     nodes: Tuple
     fields: Dict[str, int]
+    written: int
     cycles: int
 
 
@@ -116,7 +119,7 @@ def schedule(graph, word_channels, outputs):
             signed = name.startswith(("shortcut", "low", "padding", "gap"))
             if not (-(1 << bits - 1) if signed else 0) <= value < 1 << (bits - signed):
                 raise InputError(f"node {one.nodes[-1].output}: {name} is {value}, more than the core's {bits} bits hold")
-    memory = max(one.fields["target"] + one.fields["target_words"] for one in passes[:-1])
+    memory = max(one.fields["target"] + one.written for one in passes[:-1])
     result = Schedule(word_channels, outputs, passes, memory)
     replay(graph, result)
     return result
@@ -208,10 +211,10 @@ def _stem(layout, stage, target):
     pixels = middle_height * middle_width
     cycles = max(width * height, pixels * words * groups) + 2 * width + words * groups + 24
     return Pass("stem", stage.nodes, {
-        "op": OPS["stem"], "target": target, "target_words": rows * columns * mid,
+        "op": OPS["stem"], "target": target, "results": pixels * mid,
         "width": width, "height": height, "last_x": 2 * middle_width - 1, "last_y": 2 * middle_height - 1,
         "stride_2": 1, "middle_width": middle_width, "middle_height": middle_height, "middle_last_word": mid - 1,
-        "padding_1": layout.zero_point(graph.image.name), **layout.pointwise(conv, words, groups)}, cycles)
+        "padding_1": layout.zero_point(graph.image.name), **layout.pointwise(conv, words, groups)}, rows * columns * mid, cycles)
 
 
 def _block(layout, stage, source, target):
@@ -231,13 +234,13 @@ def _block(layout, stage, source, target):
     cycles = busiest + (width + 1) * words + 2 * words + second_row + 50
     return Pass("block", stage.nodes, {
         "op": OPS["block"], "source": source, "source_words": height * width * words,
-        "target": target, "target_words": pixels * mid, "width": width, "height": height,
+        "target": target, "results": pixels * mid, "width": width, "height": height,
         "last_x": stride * (columns - 1) + 1, "last_y": stride * (rows - 1) + 1, "stride_2": int(stride == 2),
         "middle_width": columns, "middle_height": rows, "middle_last_word": mid - 1,
         "depthwise_1": layout.take("depthwise_1", 2 * words), "depthwise_2": layout.take("depthwise_2", 2 * mid),
         "padding_1": layout.zero_point(first.inputs[0]), "padding_2": layout.zero_point(pointwise.output),
         **layout.requantisation(first, "1"), **layout.pointwise(pointwise, words, groups),
-        **layout.requantisation(second, "2")}, cycles)
+        **layout.requantisation(second, "2")}, pixels * mid, cycles)
 
 
 def _head(layout, average, dense):
@@ -248,7 +251,7 @@ def _head(layout, average, dense):
     return Pass("head", (average, dense), {
         "op": OPS["head"], "down_1": 16 - average.attrs["shift"],
         "gap_multiplier": int(average.attrs["multiplier"][0]), "gap_offset": int(average.attrs["offset"][0]),
-        **layout.pointwise(dense, words, groups)}, cycles)
+        **layout.pointwise(dense, words, groups)}, 0, cycles)
 
 
 # ---- Where maps lie: a block's output over its input, as far below as it must be ----
@@ -306,7 +309,7 @@ def replay(graph, result):
     memory = {}
     for one in result.passes[:-1]:
         name, fields = one.nodes[-1].output, one.fields
-        written = [(name, k) for k in range(fields["target_words"])]
+        written = [(name, k) for k in range(one.written)]
         if one.kind == "stem":
             memory.update((fields["target"] + k, tag) for k, tag in enumerate(written))
             continue

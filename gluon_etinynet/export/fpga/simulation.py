@@ -32,6 +32,8 @@ class Simulation(NamedTuple):
         end.
     lines : list of list of str
         Of each picture, the trace, if it was asked for.
+    unfinished : list of str
+        The trace of what came after the last picture.
     """
     logits: np.ndarray
     top: List
@@ -39,6 +41,7 @@ class Simulation(NamedTuple):
     passes: List[List[int]]
     events: List[str]
     lines: List[List[str]]
+    unfinished: List[str]
 
 
 def pixel_lines(image, first=True):
@@ -106,7 +109,7 @@ def simulate(folder, images, simulator="verilator", trace=False, stalls=0, seed=
 
 
 def _parse(output, label):
-    logits, top, cycles, passes, events, lines = [], [], [], [], [], []
+    logits, top, cycles, passes, events, lines, complete = [], [], [], [], [], [], []
     for line in output:
         kind, *words = line.split()
         if kind == "c":
@@ -117,6 +120,7 @@ def _parse(output, label):
             logits[-1].append(int(words[1]))
         elif kind == "f":
             cycles.append(int(words[0]))
+            complete.append(len(logits) - 1)
         elif kind == "t":
             top.append((int(words[1]), int(words[2])))
         elif kind == "e":
@@ -125,9 +129,8 @@ def _parse(output, label):
             lines[-1].append(line)
         elif kind not in "-/":
             raise InputError(f"{label} says: {line}")
-    complete = [i for i, values in enumerate(logits) if values]
     return Simulation(np.array([logits[i] for i in complete], np.int32), top, cycles, [passes[i] for i in complete],
-                      events, [lines[i] for i in complete])
+                      events, [lines[i] for i in complete], lines[-1] if len(logits) - 1 not in complete else [])
 
 
 def traces(graph, word_channels, lines):

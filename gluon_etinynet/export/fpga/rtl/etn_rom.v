@@ -28,7 +28,6 @@ module etn_rom #(
     reg  [31:0]             sum;
     wire [WIDTH-1:0]        word;
     wire [32*PIECES-1:0]    wide = {{32*PIECES-WIDTH{1'b0}}, data};
-    wire [31:0]             folded;
     wire                    more = check && next != DEPTH;
 
     rom #(.PATH(PATH), .WIDTH(WIDTH), .DEPTH(DEPTH), .STYLE(STYLE), .ADDRESS_BITS(ADDRESS_BITS)) memory (
@@ -36,18 +35,13 @@ module etn_rom #(
 
     etn_delay #(.WIDTH(WIDTH), .CYCLES(LATENCY - 1)) output_register (.clk(clk), .in(word), .out(data));
 
-    // Each bit is the exclusive or of a bit of the sum and of one bit of every piece.
-    genvar i, k;
-    generate
-        for (i = 0; i < 32; i = i + 1) begin : bits
-            wire [PIECES:0] column;
-            assign column[PIECES] = sum[(i + 31) % 32];
-            for (k = 0; k < PIECES; k = k + 1) begin : piece
-                assign column[k] = wide[32*k + i];
-            end
-            assign folded[i] = ^column;
+    function [31:0] fold(input [32*PIECES-1:0] pieces);
+        integer i;
+        begin
+            fold = 0;
+            for (i = 0; i < PIECES; i = i + 1) fold = fold ^ pieces[32*i +: 32];
         end
-    endgenerate
+    endfunction
 
     assign checked = next == DEPTH && reading == 0;
 
@@ -60,7 +54,7 @@ module etn_rom #(
         end else if (check) begin
             reading <= {reading[LATENCY-1:0], more};
             if (more) next <= next + 1'b1;
-            if (reading[LATENCY-1]) sum <= folded;
+            if (reading[LATENCY-1]) sum <= {sum[30:0], sum[31]} ^ fold(wide);
             // The word "if" takes an unknown sum, of a memory that holds nothing, for a wrong one.
             if (sum == CHECKSUM) bad <= 0; else bad <= 1;
         end

@@ -215,25 +215,25 @@ module etn_top #(
         .in_logit(logit), .classes(top_classes), .logits(top_logits));
 
     // ---- Results of a stem or block into the memory; the end of a pass ----
-    reg [ADDRESS:0] left;
-    reg             logits_taken, top_known;
-    wire            result = pool_valid || dw2_valid;
+    // A stem ends with its last row before pooling, even if pooling drops that.
+    reg [`ETN_RESULT_BITS-1:0] left;
+    reg                        pooled, logits_taken, top_known;
+    wire                       result = pool_valid || dw2_valid;
 
     assign finished  = head ? logits_taken : left == 0;
     assign top_valid = top_known;
 
     always @(posedge clk) begin
         write      <= !clear && result;
+        pooled     <= !clear && stem && p_pop;
         write_data <= stem ? pool_word : dw2_word;
         if (clear) begin
             write_address <= pass_word[`ETN_FIELD_TARGET] - 1'b1;
-            left          <= pass_word[`ETN_FIELD_TARGET_WORDS];
+            left          <= pass_word[`ETN_FIELD_RESULTS];
             logits_taken  <= 0;
         end else begin
-            if (result) begin
-                write_address <= write_address + 1'b1;
-                left          <= left - 1'b1;
-            end
+            if (result) write_address <= write_address + 1'b1;
+            if (pooled || dw2_valid) left <= left - 1'b1;
             if (logit_valid && logit_ready && logit_last) logits_taken <= 1;
         end
         if (rst || (go && head)) top_known <= 0;

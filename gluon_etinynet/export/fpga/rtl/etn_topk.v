@@ -13,6 +13,7 @@ module etn_topk #(
     output reg  [32*K-1:0] logits
 );
     reg  [K-1:0] filled;
+    wire [K:0]   more = {filled, 1'b1};
     wire [K-1:0] beaten;  // by the logit that arrives; the ranks below a beaten one are beaten too
 
     genvar r;
@@ -39,7 +40,7 @@ module etn_topk #(
 
     always @(posedge clk)
         if (clear)         filled <= 0;
-        else if (in_valid) filled <= {filled[K-2:0], 1'b1};
+        else if (in_valid) filled <= more[K-1:0];
 endmodule
 
 `default_nettype wire
