@@ -7,7 +7,7 @@ import jinja2
 
 from ... import __version__
 from ..folder import Export
-from . import resources
+from . import resources, serial
 from .memories import TOP, accumulator_bits, configuration, memories, rom_module
 from .planner import OPERAND_WORDS, OUTPUTS, schedule
 from .words import to_hex
@@ -18,6 +18,7 @@ TOOL = "gluon_etinynet export_fpga"
 REPORT = "report.json"
 _HERE = Path(__file__).resolve().parent
 _SYNTHESIS = {"xc7a100t": "synth_xilinx -family xc7 -top etn_top", "lfe5u-85": "synth_ecp5 -top etn_top"}
+_BOARDS = {"xc7a100t": ("arty_a7_100.xdc", 100_000_000), "lfe5u-85": ("ulx3s.lpf", 25_000_000)}  # pins, Hz of its clock
 
 
 def emit(graph, word_channels, outputs, part="xc7a100t"):
@@ -57,8 +58,10 @@ def emit(graph, word_channels, outputs, part="xc7a100t"):
     notice = f"Written by {TOOL} {__version__} from the network {graph.name}, SHA-256 {digest[:16]}. Do not edit."
     sources["etn_roms.v"] = f"// {notice}\n{rom_module(roms)}"
     files = dict(sources)
-    files["etn_config.vh"] = f"// {notice}\n{configuration(graph, plan, roms)}"
-    files["etn_tb.v"] = (_HERE / "testbench" / "etn_tb.v").read_text()
+    pins, clock = _BOARDS[part]
+    files["etn_config.vh"] = f"// {notice}\n{configuration(graph, plan, roms)}{serial.definitions(clock)}"
+    for name in ("etn_tb.v", "etn_board_tb.v"):
+        files[name] = (_HERE / "testbench" / name).read_text()
     for name, memory in roms.items():
         files[f"{name}.mem"] = "".join(line + "\n" for line in to_hex(memory.bits, 1))
     _, rows, columns = graph.image.shape
@@ -69,10 +72,11 @@ def emit(graph, word_channels, outputs, part="xc7a100t"):
         "memories": [f"{name}.mem" for name in roms], "block_kbit": 18 * device.pair,
         "blocks": f"{sum(counted['block_ram'].values()) / device.pair:g}", "part_blocks": device.blocks // device.pair,
         "multipliers": sum(counted["multipliers"].values()), "part_multipliers": device.multipliers,
+        "pins": pins, "clock_mhz": clock // 1_000_000,
     }
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(str(_HERE / "templates")), trim_blocks=True,
                                      lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
-    for name in environment.list_templates():
+    for name in ("Makefile.j2", "README.md.j2", f"{pins}.j2"):
         files[name[:-len(".j2")]] = environment.get_template(name).render(view)
     files[REPORT] = json.dumps(_report(graph, plan, roms, part, counted, [*files, REPORT]), indent=1) + "\n"
     return Export(files, REPORT)
