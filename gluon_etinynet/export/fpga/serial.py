@@ -76,7 +76,7 @@ def answer(read, top):
 
 
 def simulate(folder, script, skew=0.0):
-    """Run the board's testbench in Icarus Verilog, at a tenth of its clock as rate.
+    """Run the board's testbench in Icarus Verilog, at an eighth of the clock as rate.
 
     Parameters
     ----------

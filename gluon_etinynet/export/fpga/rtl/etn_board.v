@@ -170,7 +170,7 @@ module etn_board #(
             end
             DRAIN: if (silent && (ready || error_rom)) begin
                 more       <= 0;
-                bytes      <= {5'd0, status, `ETN_ANSWER};
+                bytes[15:0] <= {5'd0, status, `ETN_ANSWER};
                 bytes_left <= WITHOUT;
                 sealed     <= 0;
                 state      <= ANSWER;

@@ -13,17 +13,18 @@ module etn_crc32 (
 
     assign crc = ~state;
 
-    function [31:0] after(input [31:0] from, input [7:0] with);
+    function [31:0] updated(input [31:0] old, input [7:0] octet);
         integer k;
         begin
-            after = from ^ {24'd0, with};
-            for (k = 0; k < 8; k = k + 1) after = after[0] ? {1'b0, after[31:1]} ^ 32'hedb88320 : {1'b0, after[31:1]};
+            updated = old ^ {24'd0, octet};
+            for (k = 0; k < 8; k = k + 1)
+                updated = updated[0] ? {1'b0, updated[31:1]} ^ 32'hedb88320 : {1'b0, updated[31:1]};
         end
     endfunction
 
     always @(posedge clk)
         if (clear)      state <= 32'hffffffff;
-        else if (valid) state <= after(state, data);
+        else if (valid) state <= updated(state, data);
 endmodule
 
 `default_nettype wire

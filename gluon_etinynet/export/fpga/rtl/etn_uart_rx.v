@@ -17,17 +17,17 @@ module etn_uart_rx #(
 
     reg  [28:0] phase;   // counts BAUD a cycle; a bit is CLOCK
     reg  [3:0]  bits;    // left of the byte, the start bit among them
-    reg         before;  // the line a cycle ago
+    reg         was;     // the line a cycle ago
     wire [28:0] next   = phase + BAUD[28:0];
     wire        sample = next >= CLOCK;
 
     always @(posedge clk) begin
         valid  <= 0;
-        before <= line;
+        was   <= line;
         if (rst) bits <= 0;
         else if (bits == 0) begin
             phase <= CLOCK / 2;
-            if (before && !line) bits <= START;
+            if (was && !line) bits <= START;
         end else begin
             phase <= sample ? next - CLOCK[28:0] : next;
             if (sample) begin

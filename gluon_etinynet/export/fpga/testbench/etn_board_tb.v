@@ -6,7 +6,7 @@
 `default_nettype none
 
 module etn_board_tb;
-    localparam BIT = 100;  // ns, ten cycles
+    localparam BIT = 80;  // ns, eight cycles
 
     reg        clk = 0, reset_n = 1, uart_rx = 1;
     wire       uart_tx, led_ready, led_busy, led_error;
@@ -15,7 +15,7 @@ module etn_board_tb;
     reg  [7:0] what, got;
     real       bit_time;
 
-    etn_board #(.CLOCK(100000000), .BAUD(10000000), .SILENCE(3000)) dut (
+    etn_board #(.CLOCK(100000000), .BAUD(12500000), .SILENCE(600)) dut (
         .clk(clk), .reset_n(reset_n), .uart_rx(uart_rx), .uart_tx(uart_tx),
         .led_ready(led_ready), .led_busy(led_busy), .led_error(led_error));
 
