@@ -25,7 +25,7 @@ FIELDS = (
     ("op", 2), ("source", 16), ("source_words", 17), ("target", 16), ("results", 17),
     ("width", 11), ("height", 11), ("last_x", 11), ("last_y", 11), ("stride_2", 1), ("last_word", 6),
     ("middle_width", 11), ("middle_height", 11), ("middle_last_word", 6),
-    ("pointwise", 16), ("pointwise_channels", 16), ("pw_last_group", 12), ("depthwise_1", 12), ("depthwise_2", 12),
+    ("pointwise", 16), ("pointwise_channels", 16), ("pw_last_group", 16), ("depthwise_1", 12), ("depthwise_2", 12),
     ("padding_1", 8), ("relu_1", 1), ("down_1", 5), ("low_1", 8),
     ("relu_pw", 1), ("down_pw", 5), ("low_pw", 8), ("shortcut_pw", 16),
     ("padding_2", 8), ("relu_2", 1), ("down_2", 5), ("low_2", 8), ("shortcut_2", 16),
