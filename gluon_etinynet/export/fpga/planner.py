@@ -118,7 +118,8 @@ def schedule(graph, word_channels, outputs):
             value = one.fields.get(name, 0)
             signed = name.startswith(("shortcut", "low", "padding", "gap"))
             if not (-(1 << bits - 1) if signed else 0) <= value < 1 << (bits - signed):
-                raise InputError(f"node {one.nodes[-1].output}: {name} is {value}, more than the core's {bits} bits hold")
+                raise InputError(f"node {one.nodes[-1].output}: {name} is {value}, more than the core's {bits} bits "
+                                 "hold")
     memory = max(one.fields["target"] + one.written for one in passes[:-1])
     result = Schedule(word_channels, outputs, passes, memory)
     replay(graph, result)
@@ -214,7 +215,8 @@ def _stem(layout, stage, target):
         "op": OPS["stem"], "target": target, "results": pixels * mid,
         "width": width, "height": height, "last_x": 2 * middle_width - 1, "last_y": 2 * middle_height - 1,
         "stride_2": 1, "middle_width": middle_width, "middle_height": middle_height, "middle_last_word": mid - 1,
-        "padding_1": layout.zero_point(graph.image.name), **layout.pointwise(conv, words, groups)}, rows * columns * mid, cycles)
+        "padding_1": layout.zero_point(graph.image.name),
+        **layout.pointwise(conv, words, groups)}, rows * columns * mid, cycles)
 
 
 def _block(layout, stage, source, target):

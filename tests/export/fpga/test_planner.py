@@ -64,7 +64,8 @@ def test_a_descriptor_has_its_fields_from_bit_0_on():
 
 
 @pytest.mark.parametrize("depth, width, kbit_18, kbit_36", [
-    (512, 36, 1, 1), (512, 72, 2, 2), (1024, 36, 2, 2), (2049, 18, 3, 3), (8192, 4, 2, 2), (178, 800, 23, 23)])
+    (512, 36, 1, 1), (512, 72, 2, 2), (1024, 36, 2, 2), (2049, 18, 3, 3), (8192, 4, 2, 2),
+    (178, 800, 23, 23)])
 def test_block_rams_are_counted_as_they_are_built(depth, width, kbit_18, kbit_36):
     assert block_ram_kbits(PARTS["lfe5u-85"], depth, width) == kbit_18
     assert block_ram_kbits(PARTS["xc7a100t"], depth, width) == kbit_36
@@ -93,7 +94,8 @@ def test_what_the_core_cannot_do_is_refused(refusal):
 
 def test_the_open_board_takes_fewer_outputs():
     graph = etinynet_graph("0.75", bits=4, classes=100)
-    with pytest.raises(InputError, match=r"LFE5U-85: it takes \d+ multipliers, there are 156: it fits with --outputs 4$"):
+    with pytest.raises(InputError, match=r"LFE5U-85: it takes \d+ multipliers, there are 156: it fits with "
+                                         "--outputs 4$"):
         core.emit(graph, 24, 8, "lfe5u-85")
     core.emit(graph, 24, 4, "lfe5u-85")
 
@@ -104,7 +106,8 @@ def test_the_tool_writes_a_folder_whose_make_refuses_a_picture_of_another_size(t
     graph = core_graph()
     graph.save(tmp_path / "model.npz")
     out = tmp_path / "core"
-    done = run("tools/export_fpga.py", "--graph", tmp_path / "model.npz", "--word-channels", 8, "--outputs", 4, "--out", out)
+    done = run("tools/export_fpga.py", "--graph", tmp_path / "model.npz", "--word-channels", 8, "--outputs", 4,
+               "--out", out)
     assert done.returncode == 0, done.stderr
     assert {path.name: path.read_text() for path in out.iterdir()} == dict(core_files(graph))
     report = json.loads((out / "report.json").read_text())
