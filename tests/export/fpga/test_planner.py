@@ -76,12 +76,13 @@ REFUSALS = {
     "16 channels": (lambda: (core_graph(), 16, 4), "words of 16 channels are not supported; choose 8, 24, 32"),
     "wider than V": (lambda: (core_graph(), 8, 16), "16 outputs a cycle are not supported with words of 8 .* 4, 8"),
     "detector": (lambda: (ssd_graph("tiny", 64, 4), 8, 4), "is a detector, the core computes classifiers"),
-    "too many words": (lambda: (core_graph(blocks=((300, 2, False),)), 8, 4), "300 channels are more than 32 words of 8"),
-    "too many classes": (lambda: (core_graph(image=(16, 16), blocks=((200, 2, False),), classes=8000), 24, 8),
+    "too many words": (lambda: (core_graph(blocks=((300, 2, False),)), 8, 4),
+                       "300 channels are more than 32 words of 8"),
+    "too many classes": (lambda: (core_graph(image=(16, 16), blocks=((200, 2, False),), classes=16000), 24, 8),
                          r"does not fit .*XC7A100T: it takes [\d.]+ block RAMs of 36 Kbit, there are 135: "
-                         "it does not with any --outputs"),
+                         "no part that is known takes it in words of 24; train fewer classes"),
     "too many products": (lambda: (core_graph(), 32, 16), r"it takes 305 multipliers, there are 240: it fits with "
-                                                          r"--outputs 8"),
+                                                          r"--outputs 8 or --outputs 16 --part xc7a200t$"),
 }
 
 
@@ -95,7 +96,7 @@ def test_what_the_core_cannot_do_is_refused(refusal):
 def test_the_open_board_takes_fewer_outputs():
     graph = etinynet_graph("0.75", bits=4, classes=100)
     with pytest.raises(InputError, match=r"LFE5U-85: it takes \d+ multipliers, there are 156: it fits with "
-                                         "--outputs 4$"):
+                                         "--outputs 4 or --outputs 16 --part xc7a100t or "):
         core.emit(graph, 24, 8, "lfe5u-85")
     core.emit(graph, 24, 4, "lfe5u-85")
 
