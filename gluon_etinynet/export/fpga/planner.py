@@ -210,7 +210,7 @@ def _stem(layout, stage, target):
     words, mid = ceil_div(STEM_VALUES, v), layout.words(conv.output)
     groups = ceil_div(mid * v, layout.to)
     pixels = middle_height * middle_width
-    cycles = max(width * height, pixels * words * groups) + 2 * width + words * groups + 24
+    cycles = max(width * height, pixels * words * groups) + 2 * width + words * groups + 27
     return Pass("stem", stage.nodes, {
         "op": OPS["stem"], "target": target, "results": pixels * mid,
         "width": width, "height": height, "last_x": 2 * middle_width - 1, "last_y": 2 * middle_height - 1,
@@ -233,7 +233,7 @@ def _block(layout, stage, source, target):
     rows_between = (stride - 1) * rows * width * words
     second_row = (columns * 2 + 1) * mid
     busiest = max(pixels * words * groups, first_row * rows + rows_between, second_row * rows)
-    cycles = busiest + (width + 1) * words + 2 * words + second_row + 50
+    cycles = busiest + (width + 1) * words + 2 * words + second_row + 53
     return Pass("block", stage.nodes, {
         "op": OPS["block"], "source": source, "source_words": height * width * words,
         "target": target, "results": pixels * mid, "width": width, "height": height,
@@ -249,7 +249,7 @@ def _head(layout, average, dense):
     words = layout.words(average.output)
     classes = layout.graph.output.shape[0]
     groups = ceil_div(classes, layout.to)
-    cycles = words * (layout.v + 1) + max(words * groups, classes) + layout.to + 34
+    cycles = words * (layout.v + 1) + max(words * groups, classes) + layout.to + 37
     return Pass("head", (average, dense), {
         "op": OPS["head"], "down_1": 16 - average.attrs["shift"],
         "gap_multiplier": int(average.attrs["multiplier"][0]), "gap_offset": int(average.attrs["offset"][0]),

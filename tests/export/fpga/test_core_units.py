@@ -11,10 +11,10 @@ from running import ROOT
 from gluon_etinynet.integer.requantise import requantise_reference
 
 RTL = ROOT / "gluon_etinynet" / "export" / "fpga" / "rtl"
-UNITS = [RTL / f"{name}.v" for name in ("etn_delay", "etn_requant", "etn_pair", "etn_taps")]
+UNITS = [RTL / f"{name}.v" for name in ("etn_delay", "etn_requant", "etn_skew", "etn_pair", "etn_taps")]
 simulated = pytest.mark.skipif(not shutil.which("iverilog"), reason="needs Icarus Verilog: apt-get install iverilog")
 synthesised = pytest.mark.skipif(not shutil.which("yosys"), reason="needs Yosys: apt-get install yosys")
-CYCLES = {"q": 5, "t": 4, "pair": 5, "taps": 3}  # from input to output
+CYCLES = {"q": 5, "t": 4, "pair": 8, "taps": 3}  # from input to output
 
 
 def call(command, folder):
@@ -101,7 +101,7 @@ def test_two_products_share_a_multiplier_and_taps_take_none(tmp_path):
             .low(a[265:258]), .acc(a[290:266]), .multiplier(a[306:291]), .offset(a[326:307]), .shortcut(a[334:327]),
             .t(b[79:48]), .q(b[87:80]));
         endmodule""")
-    said = call(["yosys", "-q", "-p", f"read_verilog top.v {' '.join(map(str, UNITS[1:]))}; synth_xilinx -family xc7 "
+    said = call(["yosys", "-q", "-p", f"read_verilog top.v {' '.join(map(str, UNITS))}; synth_xilinx -family xc7 "
                  "-top top -run :map_luts; tee -o /dev/stdout stat"], tmp_path)
     modules = dict(re.findall(r"=== (.*?) ===(.*?)(?=\n===|\Z)", said, re.DOTALL))
     counted = {name: sum(map(int, re.findall(r"DSP48E1\s+(\d+)", text)))

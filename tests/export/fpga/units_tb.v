@@ -23,8 +23,10 @@ module units_tb;
         .clk(clk), .relu(vector[0]), .down(late_2[5:1]), .shortcut_multiplier(vector[21:6]), .low(late_4[29:22]),
         .acc(vector[54:30]), .multiplier(vector[70:55]), .offset(vector[94:71]), .shortcut(vector[102:95]),
         .t(t), .q(q));
+    wire [63:0] bytes;
+    etn_skew #(.V(8)) skew (.clk(clk), .in(vector[191:128]), .out(bytes));
     etn_pair #(.V(8)) pair (
-        .clk(clk), .bytes(vector[191:128]), .weights_0(vector[223:192]), .weights_1(vector[255:224]),
+        .clk(clk), .bytes(bytes), .weights_0(vector[223:192]), .weights_1(vector[255:224]),
         .sum_0(sum_0), .sum_1(sum_1));
     etn_taps convolution (.clk(clk), .bytes(vector[327:256]), .weights(vector[363:328]), .sum(taps));
 
@@ -32,7 +34,7 @@ module units_tb;
 
     initial begin
         $readmemh("vectors.hex", vectors);
-        for (i = 0; i < COUNT + 6; i = i + 1) begin
+        for (i = 0; i < COUNT + 9; i = i + 1) begin
             vector = vectors[i < COUNT ? i : COUNT - 1];
             @(posedge clk) #1;
             $display("%0d %0d %0d %0d %0d", q, t, sum_0, sum_1, taps);
