@@ -41,7 +41,7 @@ def core_graph(seed=0, image=(17, 14), stem=5, blocks=((5, 1, False), (9, 2, Tru
 
 
 def with_changed_bits(files, memory, word, change, checked=True):
-    """The files with bits of a ROM's word changed (`change`: integer -> integer), its checksum too if it is `checked`."""
+    """The files with a ROM's word changed by `change`, integer -> integer; its checksum too if it is `checked`."""
     files = dict(files)
     lines = files[f"{memory}.mem"].splitlines()
     lines[word] = f"{change(int(lines[word], 16)):0{len(lines[word])}x}"

@@ -17,8 +17,8 @@ def parse_args():
     parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--graph", required=True, metavar="NPZ", help="integer network with weights of at most 4 bits")
     parser.add_argument("--word-channels", type=int, default=24, choices=WORD_CHANNELS,
-                        help="channels of a word of memory (default: 24, which divides those of EtinyNet-0.75; 32 suits "
-                             "EtinyNet-1.0)")
+                        help="channels of a word of memory (default: 24, which divides those of EtinyNet-0.75; 32 "
+                             "suits EtinyNet-1.0)")
     parser.add_argument("--outputs", type=int, default=8, choices=OUTPUTS,
                         help="output channels that are computed together, at most those of a word (default: 8)")
     parser.add_argument("--part", default="xc7a100t", choices=PARTS, help="FPGA that it has to fit (default: xc7a100t)")

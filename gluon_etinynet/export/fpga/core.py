@@ -17,8 +17,9 @@ __all__ = ["emit", "REPORT"]
 TOOL = "gluon_etinynet export_fpga"
 REPORT = "report.json"
 _HERE = Path(__file__).resolve().parent
-_SYNTHESIS = {"xc7a100t": "synth_xilinx -family xc7 -top etn_top", "lfe5u-85": "synth_ecp5 -top etn_top"}
-_BOARDS = {"xc7a100t": ("arty_a7_100.xdc", 100_000_000), "lfe5u-85": ("ulx3s.lpf", 25_000_000)}  # pins, Hz of its clock
+# Of each part a board: its pins, and the Hz of its clock.
+_BOARDS = {"xc7a100t": ("arty_a7_100.xdc", 100_000_000), "xc7a200t": ("nexys_video.xdc", 100_000_000),
+           "lfe5u-85": ("ulx3s.lpf", 25_000_000)}
 
 
 def emit(graph, word_channels, outputs, part="xc7a100t"):
@@ -68,7 +69,7 @@ def emit(graph, word_channels, outputs, part="xc7a100t"):
     view = {
         "notice": notice, "network": " ".join(graph.name.split()), "rows": rows, "columns": columns,
         "classes": graph.classes, "top": min(TOP, graph.classes), "v": word_channels, "to": outputs,
-        "cycles": f"{plan.cycles:,}", "part": device.name, "synthesis": _SYNTHESIS[part], "sources": list(sources),
+        "cycles": f"{plan.cycles:,}", "part": device.name, "synthesis": device.synthesis, "sources": list(sources),
         "memories": [f"{name}.mem" for name in roms], "block_kbit": 18 * device.pair,
         "blocks": f"{sum(counted['block_ram'].values()) / device.pair:g}", "part_blocks": device.blocks // device.pair,
         "multipliers": sum(counted["multipliers"].values()), "part_multipliers": device.multipliers,
@@ -91,11 +92,16 @@ def _count(part, graph, plan, roms):
 
 def _remedy(part, graph, v):
     """What would fit, tried out."""
-    for to in sorted((to for to in OUTPUTS if to <= v), reverse=True):
-        plan = schedule(graph, v, to)
-        if resources.fits(resources.PARTS[part], _count(part, graph, plan, memories(graph, plan))):
-            return f"it fits with --outputs {to}"
-    return f"it does not with any --outputs for words of {v} either; train fewer classes, or take a larger part"
+    found = []
+    for other in (part, *(other for other in resources.PARTS if other != part)):
+        for to in sorted((to for to in OUTPUTS if to <= v), reverse=True):
+            plan = schedule(graph, v, to)
+            if resources.fits(resources.PARTS[other], _count(other, graph, plan, memories(graph, plan))):
+                found.append(f"--outputs {to}" + f" --part {other}" * (other != part))
+                break
+    if found:
+        return f"it fits with {' or '.join(found)}"
+    return f"no part that is known takes it in words of {v}; train fewer classes"
 
 
 def _report(graph, plan, roms, part, counted, files):

@@ -25,7 +25,7 @@ FIELDS = (
     ("op", 2), ("source", 16), ("source_words", 17), ("target", 16), ("results", 17),
     ("width", 11), ("height", 11), ("last_x", 11), ("last_y", 11), ("stride_2", 1), ("last_word", 6),
     ("middle_width", 11), ("middle_height", 11), ("middle_last_word", 6),
-    ("pointwise", 16), ("pointwise_channels", 16), ("pw_last_group", 12), ("depthwise_1", 12), ("depthwise_2", 12),
+    ("pointwise", 16), ("pointwise_channels", 16), ("pw_last_group", 16), ("depthwise_1", 12), ("depthwise_2", 12),
     ("padding_1", 8), ("relu_1", 1), ("down_1", 5), ("low_1", 8),
     ("relu_pw", 1), ("down_pw", 5), ("low_pw", 8), ("shortcut_pw", 16),
     ("padding_2", 8), ("relu_2", 1), ("down_2", 5), ("low_2", 8), ("shortcut_2", 16),
@@ -118,7 +118,8 @@ def schedule(graph, word_channels, outputs):
             value = one.fields.get(name, 0)
             signed = name.startswith(("shortcut", "low", "padding", "gap"))
             if not (-(1 << bits - 1) if signed else 0) <= value < 1 << (bits - signed):
-                raise InputError(f"node {one.nodes[-1].output}: {name} is {value}, more than the core's {bits} bits hold")
+                raise InputError(f"node {one.nodes[-1].output}: {name} is {value}, more than the core's {bits} bits "
+                                 "hold")
     memory = max(one.fields["target"] + one.written for one in passes[:-1])
     result = Schedule(word_channels, outputs, passes, memory)
     replay(graph, result)
@@ -209,12 +210,13 @@ def _stem(layout, stage, target):
     words, mid = ceil_div(STEM_VALUES, v), layout.words(conv.output)
     groups = ceil_div(mid * v, layout.to)
     pixels = middle_height * middle_width
-    cycles = max(width * height, pixels * words * groups) + 2 * width + words * groups + 24
+    cycles = max(width * height, pixels * words * groups) + 2 * width + words * groups + 27
     return Pass("stem", stage.nodes, {
         "op": OPS["stem"], "target": target, "results": pixels * mid,
         "width": width, "height": height, "last_x": 2 * middle_width - 1, "last_y": 2 * middle_height - 1,
         "stride_2": 1, "middle_width": middle_width, "middle_height": middle_height, "middle_last_word": mid - 1,
-        "padding_1": layout.zero_point(graph.image.name), **layout.pointwise(conv, words, groups)}, rows * columns * mid, cycles)
+        "padding_1": layout.zero_point(graph.image.name),
+        **layout.pointwise(conv, words, groups)}, rows * columns * mid, cycles)
 
 
 def _block(layout, stage, source, target):
@@ -231,7 +233,7 @@ def _block(layout, stage, source, target):
     rows_between = (stride - 1) * rows * width * words
     second_row = (columns * 2 + 1) * mid
     busiest = max(pixels * words * groups, first_row * rows + rows_between, second_row * rows)
-    cycles = busiest + (width + 1) * words + 2 * words + second_row + 50
+    cycles = busiest + (width + 1) * words + 2 * words + second_row + 53
     return Pass("block", stage.nodes, {
         "op": OPS["block"], "source": source, "source_words": height * width * words,
         "target": target, "results": pixels * mid, "width": width, "height": height,
@@ -247,7 +249,7 @@ def _head(layout, average, dense):
     words = layout.words(average.output)
     classes = layout.graph.output.shape[0]
     groups = ceil_div(classes, layout.to)
-    cycles = words * (layout.v + 1) + max(words * groups, classes) + layout.to + 34
+    cycles = words * (layout.v + 1) + max(words * groups, classes) + layout.to + 37
     return Pass("head", (average, dense), {
         "op": OPS["head"], "down_1": 16 - average.attrs["shift"],
         "gap_multiplier": int(average.attrs["multiplier"][0]), "gap_offset": int(average.attrs["offset"][0]),

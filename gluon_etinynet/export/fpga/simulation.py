@@ -127,7 +127,7 @@ def _parse(output, label):
             events.append(words[0])
         elif kind in "dmgy":
             lines[-1].append(line)
-        elif kind not in "-/":
+        elif kind not in "-/" and "$readmem" not in line:  # the core says itself what is missing
             raise InputError(f"{label} says: {line}")
     return Simulation(np.array([logits[i] for i in complete], np.int32), top, cycles, [passes[i] for i in complete],
                       events, [lines[i] for i in complete], lines[-1] if len(logits) - 1 not in complete else [])

@@ -1,6 +1,8 @@
 // Two scalar products of V bytes with 4-bit weights, two products in each multiplier of 25 by 8 bits:
 //     (w1 * 2^21 + w0) * a = (w1 * a) * 2^21 + w0 * a
-// The sum of the low parts stays below 2^20, so that both sums are read off the sum of the products. 5 cycles.
+// The sum of the low parts stays below 2^20, so that both sums are read off the sum of the products. Four multipliers
+// add up in a row, each a cycle after the one before, as DSP blocks can without logic: lane k comes k mod 4 cycles late,
+// the bytes already so (`etn_skew`), the weights here. The sums are there 8 cycles after lane 0.
 `default_nettype none
 
 module etn_pair #(
@@ -13,60 +15,47 @@ module etn_pair #(
     output wire signed [15:0] sum_0,
     output wire signed [15:0] sum_1
 );
-    localparam WIDTH = 38;
-    localparam N1 = (V + 3) / 4, N2 = (N1 + 3) / 4;
+    localparam ROW = 34, WIDTH = 37, ROWS = V / 4;
 
-    wire [WIDTH*4*N1-1:0] products;
-    wire [WIDTH*4*N2-1:0] sums_1;
-    wire [WIDTH*4-1:0]    sums_2;
-    reg  [WIDTH-1:0]      total;
+    wire [WIDTH*8-1:0] rows;
+    reg  [WIDTH-1:0]   half_0, half_1, total;
 
-    genvar i;
+    genvar row, k;
     generate
-        for (i = 0; i < 4 * N1; i = i + 1) begin : lane
-            if (i < V) begin : used
-                wire [3:0] w0 = weights_0[4*i +: 4];
-                wire [3:0] w1 = weights_1[4*i +: 4];
-                wire [3:0] high = w1 - {3'b0, w0[3]};  // what a negative w0 borrows
-                reg signed [24:0] packed_weights;
-                reg signed [7:0]  a;
-                reg signed [32:0] product;
-                always @(posedge clk) begin
-                    packed_weights <= {high, {17{w0[3]}}, w0};
-                    a              <= bytes[8*i +: 8];
-                    product        <= packed_weights * a;
+        for (row = 0; row < 8; row = row + 1) begin : chain
+            if (row < ROWS) begin : used
+                wire [5*ROW-1:0] so_far;  // of the multipliers before
+                assign so_far[0 +: ROW] = 0;
+                for (k = 0; k < 4; k = k + 1) begin : lane
+                    wire [3:0] w0 = weights_0[4*(4*row+k) +: 4];
+                    wire [3:0] w1 = weights_1[4*(4*row+k) +: 4];
+                    wire [7:0] late;
+                    reg signed [24:0]    factor;
+                    reg signed [7:0]     a;
+                    reg signed [31:0]    product;
+                    reg signed [ROW-1:0] sum;
+                    // A negative w0 borrows from w1.
+                    etn_delay #(.WIDTH(8), .CYCLES(k)) skew (.clk(clk), .in({w1 - {3'b0, w0[3]}, w0}), .out(late));
+                    always @(posedge clk) begin
+                        factor  <= {late[7:4], {17{late[3]}}, late[3:0]};
+                        a       <= bytes[8*(4*row+k) +: 8];
+                        product <= factor * a;
+                        sum     <= {{ROW-32{product[31]}}, product} + so_far[ROW*k +: ROW];
+                    end
+                    assign so_far[ROW*(k+1) +: ROW] = sum;
                 end
-                assign products[WIDTH*i +: WIDTH] = {{WIDTH-33{product[32]}}, product};
+                assign rows[WIDTH*row +: WIDTH] = {{WIDTH-ROW{so_far[5*ROW-1]}}, so_far[4*ROW +: ROW]};
             end else begin : unused
-                assign products[WIDTH*i +: WIDTH] = 0;
-            end
-        end
-        for (i = 0; i < 4 * N2; i = i + 1) begin : first
-            if (i < N1) begin : used
-                reg [WIDTH-1:0] sum;
-                always @(posedge clk)
-                    sum <= (products[WIDTH*(4*i)   +: WIDTH] + products[WIDTH*(4*i+1) +: WIDTH])
-                         + (products[WIDTH*(4*i+2) +: WIDTH] + products[WIDTH*(4*i+3) +: WIDTH]);
-                assign sums_1[WIDTH*i +: WIDTH] = sum;
-            end else begin : unused
-                assign sums_1[WIDTH*i +: WIDTH] = 0;
-            end
-        end
-        for (i = 0; i < 4; i = i + 1) begin : second
-            if (i < N2) begin : used
-                reg [WIDTH-1:0] sum;
-                always @(posedge clk)
-                    sum <= (sums_1[WIDTH*(4*i)   +: WIDTH] + sums_1[WIDTH*(4*i+1) +: WIDTH])
-                         + (sums_1[WIDTH*(4*i+2) +: WIDTH] + sums_1[WIDTH*(4*i+3) +: WIDTH]);
-                assign sums_2[WIDTH*i +: WIDTH] = sum;
-            end else begin : unused
-                assign sums_2[WIDTH*i +: WIDTH] = 0;
+                assign rows[WIDTH*row +: WIDTH] = 0;
             end
         end
     endgenerate
 
-    always @(posedge clk)
-        total <= (sums_2[0 +: WIDTH] + sums_2[WIDTH +: WIDTH]) + (sums_2[2*WIDTH +: WIDTH] + sums_2[3*WIDTH +: WIDTH]);
+    always @(posedge clk) begin
+        half_0 <= (rows[0       +: WIDTH] + rows[WIDTH   +: WIDTH]) + (rows[2*WIDTH +: WIDTH] + rows[3*WIDTH +: WIDTH]);
+        half_1 <= (rows[4*WIDTH +: WIDTH] + rows[5*WIDTH +: WIDTH]) + (rows[6*WIDTH +: WIDTH] + rows[7*WIDTH +: WIDTH]);
+        total  <= half_0 + half_1;
+    end
 
     assign sum_0 = total[15:0];
     assign sum_1 = total[36:21] + {15'b0, total[20]};

@@ -49,7 +49,7 @@ module etn_pw #(
     output wire                       q_last,           // the last group of a pixel
     output wire [8*TO-1:0]            q
 );
-    localparam TO_SUM = 7;  // cycles from a word to its sum
+    localparam TO_SUM = 10;  // cycles from a word to its sum
     localparam LATENCY = TO_SUM + 1 + 5;
     localparam UNIT = V % TO == 0 ? TO : 8;  // channels; divides V and TO
     localparam PER_WORD = V / UNIT, PER_GROUP = TO / UNIT;
@@ -110,7 +110,7 @@ module etn_pw #(
         end
     end
 
-    // ---- Cycle 2: word and weights; 7: their sums; 8: accumulators; 13: outputs ----
+    // ---- Cycle 2: word and weights; 10: their sums; 11: accumulators; 16: outputs ----
     wire [8*TO-1:0] shortcut_now, shortcut;
     wire [16*V-1:0] shortcut_shifted = shortcuts >> (8 * UNIT * shortcut_unit);
     assign shortcut_now = shortcut_shifted[8*TO-1:0];
@@ -122,12 +122,15 @@ module etn_pw #(
     assign q_valid = lasts[LATENCY-1];
     assign q_last  = ends[LATENCY-1];
 
+    wire [8*V-1:0]   word_late;
     wire [16*TO-1:0] sums;
+    etn_skew #(.V(V)) skew (.clk(clk), .in(word), .out(word_late));
+
     genvar o;
     generate
         for (o = 0; o < TO; o = o + 2) begin : pairs
             etn_pair #(.V(V)) pair (
-                .clk(clk), .bytes(word), .weights_0(weights[4*V*o +: 4*V]), .weights_1(weights[4*V*(o+1) +: 4*V]),
+                .clk(clk), .bytes(word_late), .weights_0(weights[4*V*o +: 4*V]), .weights_1(weights[4*V*(o+1) +: 4*V]),
                 .sum_0(sums[16*o +: 16]), .sum_1(sums[16*(o+1) +: 16]));
         end
         for (o = 0; o < TO; o = o + 1) begin : outputs
