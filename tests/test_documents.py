@@ -164,7 +164,7 @@ def test_blocks_run(name, clone):
 
 @pytest.mark.slow
 def test_quickstart(clone):
-    """With one epoch of each training: of accuracy it says nothing, but the C equals the interpreter all the same."""
+    """With one epoch of each training: of accuracy it says nothing, but C and core equal the interpreter all the same."""
     recipe = clone.folder / "recipes" / "quickstart.sh"
     text = recipe.read_text()
     assert "--num-epochs 5" in text
@@ -172,6 +172,7 @@ def test_quickstart(clone):
     done = clone("bash", "recipes/quickstart.sh", "--num-epochs", "1")
     assert done.returncode == 0, done.stdout
     assert "360 of 360 pictures equal" in done.stdout and "Left out" not in done.stdout, done.stdout
+    assert "core in verilator: 10 of 10 pictures equal" in done.stdout, done.stdout
     assert "palace" in done.stdout, "china.jpg of scikit-learn"
     for name in ("net.params", "training.png", "roms/etinynet_roms.json", "firmware/README.md", "figures/fig3.png"):
         assert (clone.folder / "runs" / "quickstart" / name).is_file(), name
