@@ -81,7 +81,8 @@ def memories(graph, plan):
         pointwise(one.nodes[{"stem": 0, "block": 1, "head": 1}[one.kind]], one.fields)
     descriptors = np.stack([np.concatenate([_bits(np.int64(one.fields.get(name, 0)), bits) for name, bits in FIELDS])
                             for one in plan.passes])
-    styles = {"pointwise": ("block", 2), "pointwise_channels": ("block", 1)}
+    styles = {"pointwise": ("block", 2), "pointwise_channels": ("block", 1),
+              "depthwise_2_channels": ("block", 1)}
     result = {"passes": Memory(descriptors, "distributed")}
     result.update((name, Memory(np.concatenate(parts), *styles.get(name, ("distributed",))))
                   for name, parts in words.items())
@@ -128,6 +129,7 @@ def configuration(graph, plan, roms):
         "POOL_LINE_BITS": _bits_for(stem["middle_width"] // 2 * (stem["middle_last_word"] + 1) - 1),
         "LINE_1_BITS": max(_bits_for(f["width"] * (f["last_word"] + 1) - 1) for f in blocks),
         "LINE_2_BITS": max(_bits_for(f["middle_width"] * (f["middle_last_word"] + 1) - 1) for f in blocks),
+        "DOWN_LEAST": plan.down_least, "DOWN_BITS": _bits_for(plan.largest("down_1", "down_pw", "down_2")),
         "ACC_BITS": accumulator_bits(graph), "OFFSET_BITS": offset_bits, "BIAS_BITS": bias_bits,
         "SUM_BITS": 8 + _bits_for(rows * columns),
         "RESULT_BITS": _bits_for(plan.largest("results")),
@@ -144,6 +146,7 @@ def configuration(graph, plan, roms):
                                                                   "DEPTHWISE_2")})
     used.update(dict.fromkeys(("WIDTH", "HEIGHT", "LAST_X", "LAST_Y", "MIDDLE_WIDTH", "MIDDLE_HEIGHT"),
                               values["SIDE_BITS"]))
+    used.update(dict.fromkeys(("DOWN_1", "DOWN_PW", "DOWN_2"), values["DOWN_BITS"]))
     first = 0
     for name, bits in FIELDS:
         upper = name.upper()

@@ -66,11 +66,14 @@ class Schedule:
     passes : list of Pass
     memory_words : int
         Depth of the activation memory.
+    down_least : int
+        The least 16 - L of any layer; a descriptor has what is more.
     """
     word_channels: int
     outputs: int
     passes: List[Pass]
     memory_words: int
+    down_least: int
 
     @property
     def cycles(self):
@@ -113,6 +116,10 @@ def schedule(graph, word_channels, outputs):
     for block, source, target in zip(blocks, bases, bases[1:]):
         passes.append(_block(layout, block, source, target))
     passes.append(_head(layout, average, dense))
+    downs = [name for name, _ in FIELDS if name.startswith("down")]
+    least = min(one.fields[name] for one in passes for name in downs if name in one.fields)
+    for one in passes:
+        one.fields.update((name, one.fields[name] - least) for name in downs if name in one.fields)
     for one in passes:
         for name, bits in FIELDS:
             value = one.fields.get(name, 0)
@@ -121,7 +128,7 @@ def schedule(graph, word_channels, outputs):
                 raise InputError(f"node {one.nodes[-1].output}: {name} is {value}, more than the core's {bits} bits "
                                  "hold")
     memory = max(one.fields["target"] + one.written for one in passes[:-1])
-    result = Schedule(word_channels, outputs, passes, memory)
+    result = Schedule(word_channels, outputs, passes, memory, least)
     replay(graph, result)
     return result
 
@@ -229,9 +236,9 @@ def _block(layout, stage, source, target):
     groups = ceil_div(mid * v, layout.to)
     pixels = rows * columns
     # A window takes two cycles, a column without one a cycle; the two units run beside the pointwise one.
-    first_row = (columns * 2 + max(0, stride * (columns - 1) + 2 - columns)) * words
+    first_row = (columns * 2 + max(0, stride * (columns - 1) + 3 - columns)) * words
     rows_between = (stride - 1) * rows * width * words
-    second_row = (columns * 2 + 1) * mid
+    second_row = (columns * 2 + 2) * mid
     busiest = max(pixels * words * groups, first_row * rows + rows_between, second_row * rows)
     cycles = busiest + (width + 1) * words + 2 * words + second_row + 53
     return Pass("block", stage.nodes, {

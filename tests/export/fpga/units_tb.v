@@ -1,5 +1,5 @@
-// Applies a vector in each cycle and prints what comes out a fixed number of cycles later. vectors.hex: a vector a line,
-// fields from bit 0 on as the units below take them.
+// Applies each vector for some cycles and prints what comes out at last. vectors.hex: a vector a line, fields from bit 0
+// on as the units below take them.
 `default_nettype none
 
 module units_tb;
@@ -13,31 +13,28 @@ module units_tb;
     wire signed [31:0] t;
     wire signed [7:0]  q;
     wire signed [15:0] sum_0, sum_1, taps;
+    wire        [17:0] once, thrice, minus;
+    wire        [63:0] bytes;
 
-    // The parameters of a layer stay as they are while a pass runs: the delayed copies hold that here.
-    wire [511:0] late_2, late_4;
-    etn_delay #(.WIDTH(512), .CYCLES(2)) delay_2 (.clk(clk), .in(vector), .out(late_2));
-    etn_delay #(.WIDTH(512), .CYCLES(4)) delay_4 (.clk(clk), .in(vector), .out(late_4));
-
+    etn_multiples multiples (.clk(clk), .multiplier(vector[21:6]), .once(once), .thrice(thrice), .minus(minus));
     etn_requant #(.ACC_BITS(25), .OFFSET_BITS(24)) requant (
-        .clk(clk), .relu(vector[0]), .down(late_2[5:1]), .shortcut_multiplier(vector[21:6]), .low(late_4[29:22]),
-        .acc(vector[54:30]), .multiplier(vector[70:55]), .offset(vector[94:71]), .shortcut(vector[102:95]),
-        .t(t), .q(q));
-    wire [63:0] bytes;
+        .clk(clk), .relu(vector[0]), .down(vector[5:1]), .shortcut_1(once), .shortcut_3(thrice),
+        .shortcut_minus_1(minus), .low(vector[29:22]), .acc(vector[54:30]), .multiplier(vector[70:55]),
+        .offset(vector[94:71]), .shortcut(vector[102:95]), .t(t), .q(q));
     etn_skew #(.V(8)) skew (.clk(clk), .in(vector[191:128]), .out(bytes));
     etn_pair #(.V(8)) pair (
-        .clk(clk), .bytes(bytes), .weights_0(vector[223:192]), .weights_1(vector[255:224]),
-        .sum_0(sum_0), .sum_1(sum_1));
+        .clk(clk), .bytes(bytes), .weights_0(vector[223:192]), .weights_1(vector[255:224]), .sum_0(sum_0),
+        .sum_1(sum_1));
     etn_taps convolution (.clk(clk), .bytes(vector[327:256]), .weights(vector[363:328]), .sum(taps));
 
     always #5 clk = !clk;
 
     initial begin
         $readmemh("vectors.hex", vectors);
-        for (i = 0; i < COUNT + 9; i = i + 1) begin
-            vector = vectors[i < COUNT ? i : COUNT - 1];
-            @(posedge clk) #1;
-            $display("%0d %0d %0d %0d %0d", q, t, sum_0, sum_1, taps);
+        for (i = 0; i < COUNT; i = i + 1) begin
+            vector = vectors[i];
+            repeat (10) @(posedge clk);
+            #1 $display("%0d %0d %0d %0d %0d", q, t, sum_0, sum_1, taps);
         end
         $finish;
     end

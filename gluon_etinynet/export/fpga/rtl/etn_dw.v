@@ -1,6 +1,6 @@
 // A depthwise 3x3 convolution of a map that arrives row by row, with requantisation and shortcut.
 // A window of V channels takes two cycles, V / 2 lanes in each. The shortcut is the window's centre.
-// `out_word` comes 11 cycles after the last of the two, whether or not anybody waits for it: a place for it was
+// `out_word` comes 12 cycles after the last of the two, whether or not anybody waits for it: a place for it was
 // reserved with `reserve`, while there was `room`.
 `default_nettype none
 
@@ -14,6 +14,8 @@ module etn_dw #(
     parameter BIAS_BITS    = 16,
     parameter ADDRESS_BITS = 8,
     parameter SHORTCUT     = 1,
+    parameter DOWN_LEAST   = 0,
+    parameter DOWN_BITS    = 5,
     parameter LANES        = V / 2,
     parameter CHANNEL_BITS = 16 + OFFSET_BITS + BIAS_BITS
 ) (
@@ -30,7 +32,7 @@ module etn_dw #(
     input  wire [7:0]                    padding,
     input  wire [ADDRESS_BITS-1:0]       base,
     input  wire                          relu,
-    input  wire [4:0]                    down,
+    input  wire [DOWN_BITS-1:0]          down,
     input  wire [15:0]                   shortcut_multiplier,
     input  wire [7:0]                    low,
 
@@ -50,7 +52,7 @@ module etn_dw #(
     output reg  [8*V-1:0]                out_word,
     output reg  [8*V-1:0]                out_centre
 );
-    localparam FROM_ISSUE = 9;  // cycles from a half of a window to its outputs
+    localparam FROM_ISSUE = 10;  // cycles from a half of a window to its outputs
 
     wire                  window_valid, unused_complete;
     wire [72*V-1:0]       taps;
@@ -67,14 +69,14 @@ module etn_dw #(
         .in_valid(in_valid), .in_ready(in_ready), .in_word(in_word), .in_complete(unused_complete),
         .out_valid(window_valid), .out_ready(issue && half), .out_taps(taps), .out_group(group));
 
-    // ---- Cycle 0: a half of the window; 1: its weights; 4: sums; 5: accumulators ----
+    // ---- Cycle 0: a half of the window; 1: its weights; 5: sums; 6: accumulators ----
     wire [ADDRESS_BITS+GROUP_BITS:0] place = {{ADDRESS_BITS{1'b0}}, group, half};
     assign weight_address = base + place[ADDRESS_BITS-1:0];
-    etn_delay #(.WIDTH(ADDRESS_BITS), .CYCLES(3)) address_delay (
+    etn_delay #(.WIDTH(ADDRESS_BITS), .CYCLES(4)) address_delay (
         .clk(clk), .in(weight_address), .out(channel_address));
 
     reg  [FROM_ISSUE:0] issued, issued_half;
-    wire [8*LANES-1:0]  centre_now, centre_acc, centre_out, outputs;
+    wire [8*LANES-1:0]  centre_now, centre_sum, centre_out, outputs;
     reg  [8*LANES-1:0]  first_outputs, first_centre;
 
     always @(posedge clk) begin
@@ -89,8 +91,11 @@ module etn_dw #(
     end
 
     assign centre_now = half ? taps[4*8*V + 8*LANES +: 8*LANES] : taps[4*8*V +: 8*LANES];
-    etn_delay #(.WIDTH(8*LANES), .CYCLES(5)) centre_delay (.clk(clk), .in(centre_now), .out(centre_acc));
-    etn_delay #(.WIDTH(8*LANES), .CYCLES(5)) centre_delay_2 (.clk(clk), .in(centre_acc), .out(centre_out));
+    etn_delay #(.WIDTH(8*LANES), .CYCLES(5)) centre_delay (.clk(clk), .in(centre_now), .out(centre_sum));
+    etn_delay #(.WIDTH(8*LANES), .CYCLES(6)) centre_delay_2 (.clk(clk), .in(centre_sum), .out(centre_out));
+
+    wire [17:0] once, thrice, minus;
+    etn_multiples multiples (.clk(clk), .multiplier(shortcut_multiplier), .once(once), .thrice(thrice), .minus(minus));
 
     genvar lane, k;
     generate
@@ -108,21 +113,19 @@ module etn_dw #(
             wire [CHANNEL_BITS-1:0]      channel = channels[CHANNEL_BITS*lane +: CHANNEL_BITS];
             wire [BIAS_BITS-1:0]         bias    = channel[16 + OFFSET_BITS +: BIAS_BITS];
             reg  signed [ACC_BITS-1:0]   acc;
-            reg  [16+OFFSET_BITS-1:0]    scale;
             wire signed [31:0]           unused_t;
-            always @(posedge clk) begin
-                acc   <= {{ACC_BITS-16{sum[15]}}, sum} + {{ACC_BITS-BIAS_BITS{bias[BIAS_BITS-1]}}, bias};
-                scale <= channel[0 +: 16 + OFFSET_BITS];
-            end
+            always @(posedge clk)
+                acc <= {{ACC_BITS-16{sum[15]}}, sum} + {{ACC_BITS-BIAS_BITS{bias[BIAS_BITS-1]}}, bias};
 
-            etn_requant #(.ACC_BITS(ACC_BITS), .OFFSET_BITS(OFFSET_BITS), .SHORTCUT(SHORTCUT)) requant (
-                .clk(clk), .relu(relu), .down(down), .shortcut_multiplier(shortcut_multiplier), .low(low),
-                .acc(acc), .multiplier(scale[15:0]), .offset(scale[16 +: OFFSET_BITS]),
-                .shortcut(centre_acc[8*lane +: 8]), .t(unused_t), .q(outputs[8*lane +: 8]));
+            etn_requant #(.ACC_BITS(ACC_BITS), .OFFSET_BITS(OFFSET_BITS), .SHORTCUT(SHORTCUT), .DOWN_LEAST(DOWN_LEAST),
+                          .DOWN_BITS(DOWN_BITS)) requant (
+                .clk(clk), .relu(relu), .down(down), .shortcut_1(once), .shortcut_3(thrice),
+                .shortcut_minus_1(minus), .low(low), .acc(acc), .multiplier(channel[15:0]),
+                .offset(channel[16 +: OFFSET_BITS]), .shortcut(centre_sum[8*lane +: 8]), .t(unused_t), .q(outputs[8*lane +: 8]));
         end
     endgenerate
 
-    // ---- Cycle 10: outputs of a half; 11: two halves are a word ----
+    // ---- Cycle 11: outputs of a half; 12: two halves are a word ----
     always @(posedge clk) begin
         if (!issued_half[FROM_ISSUE]) begin
             first_outputs <= outputs;

@@ -5,14 +5,16 @@ module etn_gap #(
     parameter V           = 24,
     parameter GROUP_BITS  = 4,
     parameter SUM_BITS    = 16,
-    parameter OFFSET_BITS = 24
+    parameter OFFSET_BITS = 24,
+    parameter DOWN_LEAST  = 0,
+    parameter DOWN_BITS   = 5
 ) (
     input  wire                          clk,
     input  wire                          clear,
     input  wire                          gather,    // from `clear` on, add up what arrives
     input  wire                          average,   // from `clear` on, put out the averages
     input  wire [GROUP_BITS-1:0]         last_group,
-    input  wire [4:0]                    down,
+    input  wire [DOWN_BITS-1:0]          down,
     input  wire signed [15:0]            multiplier,
     input  wire signed [OFFSET_BITS-1:0] offset,
 
@@ -71,9 +73,10 @@ module etn_gap #(
 
     wire signed [7:0]     q;
     wire signed [31:0]    unused_t;
-    etn_requant #(.ACC_BITS(SUM_BITS), .OFFSET_BITS(OFFSET_BITS), .SHORTCUT(0)) requant (
-        .clk(clk), .relu(1'b0), .down(down), .shortcut_multiplier(16'sd0), .low(-8'sd128),
-        .acc(lanes[SUM_BITS-1:0]), .multiplier(multiplier), .offset(offset), .shortcut(8'sd0),
+    etn_requant #(.ACC_BITS(SUM_BITS), .OFFSET_BITS(OFFSET_BITS), .SHORTCUT(0), .DOWN_LEAST(DOWN_LEAST),
+                  .DOWN_BITS(DOWN_BITS)) requant (
+        .clk(clk), .relu(1'b0), .down(down), .shortcut_1(18'd0), .shortcut_3(18'd0), .shortcut_minus_1(18'd0), .low(-8'sd128),
+        .acc(lanes[SUM_BITS-1:0]), .multiplier(multiplier), .offset(offset), .shortcut(8'd0),
         .t(unused_t), .q(q));
 
     reg [LATENCY-1:0] leaving, finishing;

@@ -15,6 +15,8 @@ module etn_pw #(
     parameter BIAS_BITS       = 16,
     parameter WEIGHT_BITS     = 12,
     parameter CHANNEL_ADDRESS = 10,
+    parameter DOWN_LEAST      = 0,
+    parameter DOWN_BITS       = 5,
     parameter CHANNEL_BITS    = 16 + OFFSET_BITS + BIAS_BITS
 ) (
     input  wire                       clk,
@@ -25,7 +27,7 @@ module etn_pw #(
     input  wire [WEIGHT_BITS-1:0]     weight_base,
     input  wire [CHANNEL_ADDRESS-1:0] channel_base,
     input  wire                       relu,
-    input  wire [4:0]                 down,
+    input  wire [DOWN_BITS-1:0]       down,
     input  wire                       with_shortcut,
     input  wire [15:0]                shortcut_multiplier,
     input  wire [7:0]                 low,
@@ -114,7 +116,7 @@ module etn_pw #(
     wire [8*TO-1:0] shortcut_now, shortcut;
     wire [16*V-1:0] shortcut_shifted = shortcuts >> (8 * UNIT * shortcut_unit);
     assign shortcut_now = shortcut_shifted[8*TO-1:0];
-    etn_delay #(.WIDTH(8*TO), .CYCLES(TO_SUM + 1)) shortcut_delay (.clk(clk), .in(shortcut_now), .out(shortcut));
+    etn_delay #(.WIDTH(8*TO), .CYCLES(TO_SUM)) shortcut_delay (.clk(clk), .in(shortcut_now), .out(shortcut));
     etn_delay #(.WIDTH(CHANNEL_ADDRESS), .CYCLES(TO_SUM - 1)) channel_delay (
         .clk(clk), .in(channel), .out(channel_address));
 
@@ -125,6 +127,9 @@ module etn_pw #(
     wire [8*V-1:0]   word_late;
     wire [16*TO-1:0] sums;
     etn_skew #(.V(V)) skew (.clk(clk), .in(word), .out(word_late));
+
+    wire [17:0] once, thrice, minus;
+    etn_multiples multiples (.clk(clk), .multiplier(shortcut_multiplier), .once(once), .thrice(thrice), .minus(minus));
 
     genvar o;
     generate
@@ -139,15 +144,14 @@ module etn_pw #(
             wire [15:0]                 sum        = sums[16*o +: 16];
             wire signed [ACC_BITS-1:0]  bias_wide  = {{ACC_BITS-BIAS_BITS{bias[BIAS_BITS-1]}}, bias};
             reg  signed [ACC_BITS-1:0]  acc;
-            reg  [16+OFFSET_BITS-1:0]   scale;
-            always @(posedge clk) begin
-                acc   <= (firsts[TO_SUM-1] ? bias_wide : acc) + {{ACC_BITS-16{sum[15]}}, sum};
-                scale <= parameters[0 +: 16 + OFFSET_BITS];
-            end
+            always @(posedge clk)
+                acc <= (firsts[TO_SUM-1] ? bias_wide : acc) + {{ACC_BITS-16{sum[15]}}, sum};
 
-            etn_requant #(.ACC_BITS(ACC_BITS), .OFFSET_BITS(OFFSET_BITS)) requant (
-                .clk(clk), .relu(relu), .down(down), .shortcut_multiplier(shortcut_multiplier), .low(low),
-                .acc(acc), .multiplier(scale[15:0]), .offset(scale[16 +: OFFSET_BITS]),
+            etn_requant #(.ACC_BITS(ACC_BITS), .OFFSET_BITS(OFFSET_BITS), .DOWN_LEAST(DOWN_LEAST), .DOWN_BITS(DOWN_BITS))
+            requant (
+                .clk(clk), .relu(relu), .down(down), .shortcut_1(once), .shortcut_3(thrice),
+                .shortcut_minus_1(minus), .low(low), .acc(acc), .multiplier(parameters[15:0]),
+                .offset(parameters[16 +: OFFSET_BITS]),
                 .shortcut(shortcut[8*o +: 8]), .t(t[32*o +: 32]), .q(q[8*o +: 8]));
         end
     endgenerate

@@ -45,6 +45,7 @@ module etn_top #(
     output wire              error_frame    // for a cycle: a picture was cut short by the next one's first pixel
 );
     localparam SIDE = `ETN_SIDE_BITS, GROUP = `ETN_GROUP_BITS, ADDRESS = `ETN_MEMORY_BITS;
+    localparam DOWN = `ETN_DOWN_BITS, LEAST = `ETN_DOWN_LEAST;
     localparam ACC = `ETN_ACC_BITS, OFFSET = `ETN_OFFSET_BITS, BIAS = `ETN_BIAS_BITS;
     localparam STEM = 0, BLOCK = 1, HEAD = 2;
 
@@ -125,7 +126,7 @@ module etn_top #(
         .room(in_room), .push(image_push), .push_word(image_word));
 
     etn_dw #(.V(V), .LINE_BITS(`ETN_LINE_1_BITS), .GROUP_BITS(GROUP), .SIDE_BITS(SIDE), .ACC_BITS(ACC),
-             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .ADDRESS_BITS(`ETN_DEPTHWISE_1_ADDRESS_BITS),
+             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN), .ADDRESS_BITS(`ETN_DEPTHWISE_1_ADDRESS_BITS),
              .SHORTCUT(0)) dw1 (
         .clk(clk), .clear(clear), .active(block),
         .width(pass_word[`ETN_FIELD_WIDTH]), .height(pass_word[`ETN_FIELD_HEIGHT]),
@@ -150,7 +151,7 @@ module etn_top #(
     assign p_pop      = p_valid && (stem || dw2_ready);
 
     etn_pw #(.V(V), .TO(TO), .WORD_BITS(GROUP), .GROUP_BITS(`ETN_PW_GROUP_BITS), .PIXEL_BITS(`ETN_OPERAND_BITS),
-             .ACC_BITS(ACC), .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .WEIGHT_BITS(`ETN_POINTWISE_ADDRESS_BITS),
+             .ACC_BITS(ACC), .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN), .WEIGHT_BITS(`ETN_POINTWISE_ADDRESS_BITS),
              .CHANNEL_ADDRESS(`ETN_POINTWISE_CHANNELS_ADDRESS_BITS)) pw (
         .clk(clk), .clear(clear),
         .last_word(pass_word[`ETN_FIELD_LAST_WORD]), .last_group(pass_word[`ETN_FIELD_PW_LAST_GROUP]),
@@ -183,7 +184,7 @@ module etn_top #(
         .in_valid(p_pop && stem), .in_word(p_word), .out_valid(pool_valid), .out_word(pool_word));
 
     etn_dw #(.V(V), .LINE_BITS(`ETN_LINE_2_BITS), .GROUP_BITS(GROUP), .SIDE_BITS(SIDE), .ACC_BITS(ACC),
-             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .ADDRESS_BITS(`ETN_DEPTHWISE_2_ADDRESS_BITS)) dw2 (
+             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN), .ADDRESS_BITS(`ETN_DEPTHWISE_2_ADDRESS_BITS)) dw2 (
         .clk(clk), .clear(clear), .active(block),
         .width(pass_word[`ETN_FIELD_MIDDLE_WIDTH]), .height(pass_word[`ETN_FIELD_MIDDLE_HEIGHT]),
         .last_x(pass_word[`ETN_FIELD_MIDDLE_WIDTH]), .last_y(pass_word[`ETN_FIELD_MIDDLE_HEIGHT]),
@@ -196,7 +197,8 @@ module etn_top #(
         .in_valid(p_valid), .in_ready(dw2_ready), .in_word(p_word),
         .room(1'b1), .reserve(dw2_reserve), .out_valid(dw2_valid), .out_word(dw2_word), .out_centre(dw2_centre));
 
-    etn_gap #(.V(V), .GROUP_BITS(GROUP), .SUM_BITS(`ETN_SUM_BITS), .OFFSET_BITS(24)) gap (
+    etn_gap #(.V(V), .GROUP_BITS(GROUP), .SUM_BITS(`ETN_SUM_BITS), .OFFSET_BITS(24),
+              .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN)) gap (
         .clk(clk), .clear(clear), .gather(block), .average(head),
         .last_group(head ? pass_word[`ETN_FIELD_LAST_WORD] : pass_word[`ETN_FIELD_MIDDLE_LAST_WORD]),
         .down(pass_word[`ETN_FIELD_DOWN_1]), .multiplier(pass_word[`ETN_FIELD_GAP_MULTIPLIER]),

@@ -1,7 +1,7 @@
 // A map that arrives row by row -> the 3x3 windows of a convolution with padding 1.
 // A pixel is `groups` words, one after the other. The two rows before the one that arrives are kept in two lines, and
-// of each group of channels the two columns before. The walk is over columns 0..last_x of rows 0..last_y: one column
-// and one row more than the map has, where the convolution's last window reaches beyond it; those are not waited for.
+// of each group of channels the two columns before. The walk is over columns -1..last_x of rows 0..last_y: columns
+// and rows that the map does not have, where the convolution's windows reach beyond it, are not waited for.
 // A window is held while `out_valid` is high, until `out_ready`. Tap (row r, column s) is word r * 3 + s of `out_taps`.
 `default_nettype none
 
@@ -35,21 +35,22 @@ module etn_window #(
 );
     // ---- The walk: one word of the three rows a step ----
     reg                  running;
+    reg                  ahead;    // of the row's first column: padding
     reg [SIDE_BITS-1:0]  x, y;
     reg [GROUP_BITS-1:0] group;
     reg [LINE_BITS-1:0]  place;
     (* ram_style = "distributed" *) reg [WIDTH-1:0] line_1 [0:(1<<LINE_BITS)-1];  // the row above
     (* ram_style = "distributed" *) reg [WIDTH-1:0] line_2 [0:(1<<LINE_BITS)-1];  // the one above that
 
-    reg                  column_valid, column_out, column_first;
+    reg                  column_valid, column_out;
     reg [GROUP_BITS-1:0] column_group;
     reg [WIDTH-1:0]      top, middle, bottom;
 
-    wire beside      = x == width;
+    wire beside      = ahead || x == width;
     wire below       = y == height;
     wire column_go   = !column_valid || !column_out || !out_valid || out_ready;
     wire step        = running && column_go && (in_valid || beside || below);
-    wire row_ends    = x == last_x && group == last_group;
+    wire row_ends    = !ahead && x == last_x && group == last_group;
     wire [WIDTH-1:0] above   = line_1[place];
     wire [WIDTH-1:0] above_2 = line_2[place];
 
@@ -65,11 +66,11 @@ module etn_window #(
             middle       <= beside ? padding : above;
             bottom       <= beside || below ? padding : in_word;
             column_group <= group;
-            column_first <= x == 0;
-            column_out   <= x != 0 && y != 0 && (!stride_2 || (x[0] && y[0]));
+            column_out   <= !ahead && x != 0 && y != 0 && (!stride_2 || (x[0] && y[0]));
         end
         if (clear) begin
             running      <= active;
+            ahead        <= 1;
             x            <= 0;
             y            <= 0;
             group        <= 0;
@@ -82,8 +83,11 @@ module etn_window #(
             if (column_go) column_valid <= step;
             if (step) begin
                 group <= group == last_group ? 0 : group + 1'b1;
-                place <= row_ends ? 0 : place + 1'b1;
-                if (group == last_group) x <= x == last_x ? 0 : x + 1'b1;
+                place <= row_ends ? 0 : place + {{LINE_BITS-1{1'b0}}, !ahead};
+                if (group == last_group) begin
+                    ahead <= row_ends;
+                    x     <= row_ends || ahead ? 0 : x + 1'b1;
+                end
                 if (row_ends) begin
                     y <= y + 1'b1;
                     if (y == last_y) running <= 0;
@@ -104,7 +108,7 @@ module etn_window #(
     always @(posedge clk) begin
         if (column_leaves) begin
             column_1[column_group] <= right;
-            column_2[column_group] <= column_first ? {3{padding}} : centre;
+            column_2[column_group] <= centre;
         end
         if (column_leaves && column_out) begin
             out_taps  <= {right[2*WIDTH +: WIDTH], centre[2*WIDTH +: WIDTH], left[2*WIDTH +: WIDTH],
