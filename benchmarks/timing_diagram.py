@@ -4,7 +4,8 @@
 
 The core is exported and simulated in Icarus Verilog with a picture of 64 x 64 pixels; what a unit does in a cycle does
 not depend on the weights, which are random. A unit counts as busy in a cycle in which it takes a word (the reader gives
-one, the writer writes one). Writes timing.png and timing.csv: unit, row of its map, first cycle, cycles. Takes a minute.
+one, the writer writes one). Writes timing.png and timing.csv: unit, row of its map, first cycle, cycles. Takes a
+minute.
 """
 
 import subprocess
@@ -69,7 +70,8 @@ def activity(folder, image, block):
     bits = ", ".join(f"etn_tb.{signal}" for signal, _ in UNITS.values())
     write_text(folder / "activity.v", "module activity;\n"
                "    always @(posedge etn_tb.clk) begin\n"
-               f"        if (etn_tb.dut.pass == {block} && etn_tb.busy) $display(\"%b%b\", etn_tb.dut.go, {{{bits}}});\n"
+               f"        if (etn_tb.dut.pass == {block} && etn_tb.busy)\n"
+               f"            $display(\"%b%b\", etn_tb.dut.go, {{{bits}}});\n"
                f"        if (etn_tb.dut.pass == {block + 1}) $finish;\n"
                "    end\nendmodule\n")
     write_text(folder / simulation.PIXELS, "".join(simulation.pixel_lines(image)))
@@ -103,7 +105,7 @@ def spans(cycles, rows):
 def draw(runs, block, cycles, path):
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7.5, 2.9))
-        for place, (unit, found) in enumerate(runs.items()):
+        for place, found in enumerate(runs.values()):
             for row, first, count in found:
                 axes.broken_barh([(first, count)], (place - 0.3, 0.6), color=COLOURS[row % 2], linewidth=0)
             for row in sorted({row for row, _, _ in found}):

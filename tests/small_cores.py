@@ -64,5 +64,5 @@ def with_field(files, number, name, value):
                              lambda word: word & ~(mask << first) | (value & mask) << first)
 
 
-def core_files(graph, v=8, to=4):
-    return core.emit(graph, v, to)
+def core_files(graph, v=8, to=4, part="xc7a100t"):
+    return core.emit(graph, v, to, part)

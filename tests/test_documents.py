@@ -164,7 +164,7 @@ def test_blocks_run(name, clone):
 
 @pytest.mark.slow
 def test_quickstart(clone):
-    """With one epoch of each training: of accuracy it says nothing, but C and core equal the interpreter all the same."""
+    """With one epoch of each training: of accuracy it says nothing, but C and core equal the interpreter."""
     recipe = clone.folder / "recipes" / "quickstart.sh"
     text = recipe.read_text()
     assert "--num-epochs 5" in text

@@ -1,9 +1,10 @@
 """Top-1 and top-5 accuracy of an integer network on labelled pictures, as ImageNet counts them.
 
-The pictures are those of tools/eval_imagenet.py, or scikit-learn's test digits. On request, beside it: the
-checkpoint that the network was made of (--params); a program that tools/export_c.py's folder builds with
-`make host` (--program), and, on some of the pictures, a simulation of the core of tools/export_fpga.py (--core),
-whose every logit must be the interpreter's; otherwise the exit status is 1. The last line is `top1=76.05 top5=93.26 n=430`; metrics.json says the same.
+The pictures are those of tools/eval_imagenet.py, or scikit-learn's test digits. On request, beside it: the checkpoint
+that the network was made of (--params); a program that tools/export_c.py's folder builds with `make host` (--program),
+and, on some of the pictures, a simulation of the core of tools/export_fpga.py (--core), whose every logit must be the
+interpreter's; otherwise the exit status is 1. The last line is `top1=76.05 top5=93.26 n=430`; metrics.json says the
+same.
 """
 
 import argparse

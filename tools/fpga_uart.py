@@ -1,7 +1,7 @@
-"""Classify photographs on a board that runs a core of tools/export_fpga.py: over a serial line, its five largest logits.
+"""Classify photographs on a board that runs a core of tools/export_fpga.py, over a serial line.
 
-docs/fpga.md, "On a board", says what goes over the line. A picture that was not answered is named with what the board
-says of it, and the exit status is 2.
+Prints the largest logits, with their classes. docs/fpga.md, "On a board", says what goes over the line. A picture that
+was not answered is named with what the board says of it, and the exit status is 2.
 """
 
 import argparse

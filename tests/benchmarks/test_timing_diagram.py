@@ -1,4 +1,4 @@
-"""benchmarks/timing_diagram.py: as many busy cycles as the block has work for each unit, in a core of a small network."""
+"""benchmarks/timing_diagram.py: as many busy cycles as the block has work for each unit, in a small core."""
 
 import pytest
 from running import assert_one_line, load, needs, run

@@ -17,9 +17,10 @@ __all__ = ["emit", "REPORT"]
 TOOL = "gluon_etinynet export_fpga"
 REPORT = "report.json"
 _HERE = Path(__file__).resolve().parent
-# Of each part a board: its pins, and the Hz of its clock.
-_BOARDS = {"xc7a100t": ("arty_a7_100.xdc", 100_000_000), "xc7a200t": ("nexys_video.xdc", 100_000_000),
-           "lfe5u-85": ("ulx3s.lpf", 25_000_000)}
+# Of each part a board: its name, its pins, and the Hz of its clock.
+_BOARDS = {"xc7a100t": ("Digilent Arty A7-100T", "arty_a7_100.xdc", 100_000_000),
+           "xc7a200t": ("Digilent Nexys Video", "nexys_video.xdc", 100_000_000),
+           "lfe5u-85": ("Radiona ULX3S 85F", "ulx3s.lpf", 25_000_000)}
 
 
 def emit(graph, word_channels, outputs, part="xc7a100t"):
@@ -59,7 +60,7 @@ def emit(graph, word_channels, outputs, part="xc7a100t"):
     notice = f"Written by {TOOL} {__version__} from the network {graph.name}, SHA-256 {digest[:16]}. Do not edit."
     sources["etn_roms.v"] = f"// {notice}\n{rom_module(roms)}"
     files = dict(sources)
-    pins, clock = _BOARDS[part]
+    board, pins, clock = _BOARDS[part]
     files["etn_config.vh"] = f"// {notice}\n{configuration(graph, plan, roms)}{serial.definitions(clock)}"
     for name in ("etn_tb.v", "etn_board_tb.v"):
         files[name] = (_HERE / "testbench" / name).read_text()
@@ -73,7 +74,7 @@ def emit(graph, word_channels, outputs, part="xc7a100t"):
         "memories": [f"{name}.mem" for name in roms], "block_kbit": 18 * device.pair,
         "blocks": f"{sum(counted['block_ram'].values()) / device.pair:g}", "part_blocks": device.blocks // device.pair,
         "multipliers": sum(counted["multipliers"].values()), "part_multipliers": device.multipliers,
-        "pins": pins, "clock_mhz": clock // 1_000_000,
+        "board": board, "pins": pins, "clock_mhz": clock // 1_000_000,
     }
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(str(_HERE / "templates")), trim_blocks=True,
                                      lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)

@@ -1,16 +1,19 @@
 """The board's wrapper: bits on its pins in simulation, and the program at the other end of the line."""
 
 import io
+import re
 import shutil
 import struct
 import zlib
 
 import numpy as np
 import pytest
+from running import ROOT
 from small_cores import core_files, core_graph, with_changed_bits
 from small_roms import written
 
 from gluon_etinynet.export.fpga import serial
+from gluon_etinynet.export.fpga.resources import PARTS
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import run
 
@@ -128,3 +131,20 @@ def test_an_answer_that_was_altered_is_refused():
     for size in range(len(whole)):
         with pytest.raises(InputError):
             serial.answer(io.BytesIO(whole[:size]).read, 3)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_pin_has_its_place(graph, part):
+    files = core_files(graph, part=part)
+    (constraints,) = [name for name in files if name.endswith((".xdc", ".lpf"))]
+    ports = set(re.findall(r"^    (?:input|output) +wire (\w+)", files["etn_board.v"], re.MULTILINE))
+    place = {"xdc": r"PACKAGE_PIN \w+ .*get_ports (\w+)\]", "lpf": r'LOCATE COMP "(\w+)" SITE "\w+"'}
+    assert sorted(re.findall(place[constraints[-3:]], files[constraints])) == sorted(ports) and len(ports) == 7
+    clock = int(re.search(r"ETN_BOARD_CLOCK (\d+)", files["etn_config.vh"]).group(1))
+    period = re.search(r"-period ([\d.]+)", files[constraints])
+    assert clock == (1e9 / float(period.group(1)) if period else 25e6)
+
+
+def test_the_page_has_every_status():
+    page = (ROOT / "docs" / "fpga.md").read_text()
+    assert re.findall(r"^\| (\d) \| (\w+) \|", page, re.MULTILINE) == [(str(n), s) for n, s in enumerate(serial.STATUS)]
