@@ -5,10 +5,11 @@
 #
 # Prints Table 1 beside the paper's, trains EtinyNet on handwritten digits (real data, no download), quantises it to 4
 # bits by ASQ and DoReFa (a small Table 3), turns it into integers, C and ROM files, runs the C on this computer (gcc or
-# clang, and make; left out without them) and holds it against the interpreter on every test digit, draws Figures 3 and
-# 4, and names what is on two photographs with the authors' released weights: from --params, the cache, or downloaded.
+# clang, and make; left out without them) and holds it against the interpreter on every test digit, simulates the FPGA
+# core on ten of them (Verilator; left out without it), draws Figures 3 and 4, and names what is on two photographs with
+# the authors' released weights: from --params, the cache, or downloaded.
 # Takes some minutes on 2 cores after the installation. Expected: 97 to 99 % of the test digits; C and interpreter
-# equal on 360 of 360. Result: runs/quickstart/.
+# equal on 360 of 360, core and interpreter on 10 of 10. Result: runs/quickstart/.
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 released=() options=() model=etinynet1.0 save_dir=runs/quickstart
@@ -35,7 +36,7 @@ quantise=(--digits --model "$model" --params "$save_dir/net.params" --num-epochs
 python tools/quantize.py "${quantise[@]}" --save-dir "$(dirname "$quantised")"
 python benchmarks/table3.py "${quantise[@]}" --save-dir "$save_dir/table3" # with DoReFa beside it
 
-stage "The 4-bit network in integers, as C and as ROM files"
+stage "The 4-bit network in integers, as C, as ROM files and as an FPGA core"
 python tools/make_graph.py --model "$model" --params "$quantised" --calib-digits --num-images 1400 \
     --input-size 64 --out "$save_dir/digits.npz"
 python tools/export_c.py --graph "$save_dir/digits.npz" --prefix digits --out "$save_dir/firmware"
@@ -47,8 +48,15 @@ if type -P make cc >/dev/null; then
 else
     printf 'Left out: compiling and running the C, for want of make or cc (apt-get install -y gcc make).\n'
 fi
+core=()
+if type -P verilator make c++ >/dev/null; then
+    python tools/export_fpga.py --graph "$save_dir/digits.npz" --word-channels 32 --outputs 4 --out "$save_dir/core"
+    core=(--core "$save_dir/core")
+else
+    printf 'Left out: simulating the FPGA core, for want of verilator, make or c++ (apt-get install -y verilator).\n'
+fi
 python tools/eval_graph.py --graph "$save_dir/digits.npz" --digits --model "$model" --params "$quantised" \
-    ${program[@]+"${program[@]}"} --save-dir "$save_dir/eval_graph"
+    ${program[@]+"${program[@]}"} ${core[@]+"${core[@]}"} --save-dir "$save_dir/eval_graph"
 
 stage "Figures 3 and 4 of the float network"
 python benchmarks/histograms.py --params "$save_dir/net.params" --save-dir "$save_dir/figures"

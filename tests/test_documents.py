@@ -164,10 +164,11 @@ def test_blocks_run(name, clone):
 
 @pytest.mark.slow
 def test_quickstart(clone):
-    """Whole, as a reader runs it: benchmarks/floors.csv says what its training must reach."""
+    """Whole, as a reader runs it: benchmarks/floors.csv says what its training must reach; C and core equal the interpreter."""
     done = clone("bash", "recipes/quickstart.sh")
     assert done.returncode == 0, done.stdout
     assert "360 of 360 pictures equal" in done.stdout and "Left out" not in done.stdout, done.stdout
+    assert "core in verilator: 10 of 10 pictures equal" in done.stdout, done.stdout
     assert "palace" in done.stdout, "china.jpg of scikit-learn"
     for name in ("net.params", "training.png", "roms/etinynet_roms.json", "firmware/README.md", "figures/fig3.png"):
         assert (clone.folder / "runs" / "quickstart" / name).is_file(), name

@@ -1,9 +1,10 @@
 """Top-1 and top-5 accuracy of an integer network on labelled pictures, as ImageNet counts them.
 
-The pictures are those of tools/eval_imagenet.py, or scikit-learn's test digits. On request, beside it: the
-checkpoint that the network was made of (--params), and a program that tools/export_c.py's folder builds with
-`make host` (--program), whose every logit must be the interpreter's; otherwise the exit status is 1. The last
-line is `top1=76.05 top5=93.26 n=430`; metrics.json says the same.
+The pictures are those of tools/eval_imagenet.py, or scikit-learn's test digits. On request, beside it: the checkpoint
+that the network was made of (--params); a program that tools/export_c.py's folder builds with `make host` (--program),
+and, on some of the pictures, a simulation of the core of tools/export_fpga.py (--core), whose every logit must be the
+interpreter's; otherwise the exit status is 1. The last line is `top1=76.05 top5=93.26 n=430`; metrics.json says the
+same.
 """
 
 import argparse
@@ -14,11 +15,13 @@ import numpy as np
 
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.export.c.program import logits as logits_of
+from gluon_etinynet.export.fpga import core, simulation
 from gluon_etinynet.files import write_json
 from gluon_etinynet.flags import add_picture_arguments, labelled_pictures, print_unreadable
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.loading import load_checkpoint
-from gluon_etinynet.reading import is_file
+from gluon_etinynet.quantities import COUNT
+from gluon_etinynet.reading import is_file, read_json
 from gluon_etinynet.training import evaluate_graph, evaluate_net
 
 
@@ -32,6 +35,10 @@ def parse_args():
                         help="classify with this checkpoint too, float or quantised; or released")
     parser.add_argument("--model", default="etinynet1.0", help="its network (default: etinynet1.0)")
     parser.add_argument("--program", metavar="FILE", help="run this program on every picture too")
+    parser.add_argument("--core", metavar="DIR", help="simulate this core, as tools/export_fpga.py writes it, too")
+    parser.add_argument("--core-pictures", type=COUNT, default=10, metavar="N",
+                        help="on so many of the pictures, evenly spaced (default: 10)")
+    parser.add_argument("--simulator", default="verilator", choices=simulation.SIMULATORS, help="default: verilator")
     parser.add_argument("--save-dir", default="runs/eval_graph",
                         help="folder of metrics.json (default: %(default)s)")
     return parser.parse_args()
@@ -46,9 +53,15 @@ def main():
     net = load_checkpoint(args.model, args.params).net if args.params else None
     if args.program and not is_file(args.program):
         raise InputError(f"{args.program} is missing; build it with: make -C DIR host")
-    equal = []
+    if args.core:
+        report = read_json(Path(args.core) / core.REPORT, "give a folder of tools/export_fpga.py", graph_sha256=str)
+        if report["graph_sha256"] != graph.sha256():
+            raise InputError(f"{args.core} is the core of another network than {args.graph}; export it again")
+    equal, simulated = [], Spaced(source.samples, args.core_pictures)
 
     def compare(images, logits):
+        if args.core:
+            simulated.add(images, logits)
         if args.program:
             equal.extend(np.array_equal(logits_of(args.program, image), own)
                          for image, own in zip(images, logits))
@@ -64,6 +77,17 @@ def main():
     if args.program:
         metrics["program"] = {"file": args.program, "equal": sum(equal)}
         print(f"{args.program}: {sum(equal)} of {len(equal)} pictures equal")
+    if args.core:
+        images, logits = simulated.pictures()
+        started = time.time()
+        run = simulation.simulate(args.core, images, args.simulator)
+        same = [np.array_equal(one, own) for one, own in zip(run.logits, logits)]
+        same += [False] * (len(images) - len(same))
+        equal.extend(same)
+        metrics["core"] = {"folder": args.core, "simulator": args.simulator, "pictures": len(same), "equal": sum(same),
+                           "cycles": run.cycles}
+        print(f"{args.core} in {args.simulator}: {sum(same)} of {len(same)} pictures equal, "
+              f"{max(run.cycles, default=0):,} cycles a picture, {time.time() - started:.0f} s")
     if net is not None:
         net.hybridize()
         other, logits = evaluate_net(net, source)
@@ -75,6 +99,25 @@ def main():
     write_json(Path(args.save_dir) / "metrics.json", metrics)
     print(f"top1={metrics['top1']:.2f} top5={metrics['top5']:.2f} n={metrics['n']}")
     return int(not all(equal))
+
+
+class Spaced:
+    """Of `samples` pictures that come in batches, `count` evenly spaced ones with their logits."""
+
+    def __init__(self, samples, count):
+        self.wanted = set(np.linspace(0, samples - 1, min(count, samples)).astype(int).tolist())
+        self.seen, self.images, self.logits = 0, [], []
+
+    def add(self, images, logits):
+        for number, (image, values) in enumerate(zip(images, logits), self.seen):
+            if number in self.wanted:
+                self.images.append(image)
+                self.logits.append(values.ravel())
+        self.seen += len(images)
+
+    def pictures(self):
+        """Arrays of int8 and int32."""
+        return np.stack(self.images), np.stack(self.logits)
 
 
 def input_size(graph):

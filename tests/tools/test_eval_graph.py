@@ -1,12 +1,15 @@
 """tools/eval_graph.py: integer networks on labelled pictures, beside their checkpoint and their C."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from running import assert_one_line, needs, run
+from small_cores import core_files, with_changed_bits
+from small_roms import written
 
 from gluon_etinynet import get_model
 from gluon_etinynet._mxnet import mx
@@ -62,6 +65,24 @@ def test_digits_in_c(work, tmp_path, name):
     make(tmp_path, "host")
     done = evaluate(work, "--digits", "--program", program, name=name)
     assert done.returncode == 1 and "360 of 360" not in done.stdout and "of 360 pictures equal" in done.stdout
+
+
+def test_digits_in_the_simulated_core(work, tmp_path):
+    """Evenly spaced ones; a fault in the weights of one class is seen; a core of another network is refused."""
+    needs("iverilog", "make")
+    files = core_files(Graph.load(work / "tiny.npz"))
+    options = ("--digits", "--core", tmp_path / "core", "--simulator", "icarus", "--core-pictures", 2)
+    written(tmp_path / "core", files)
+    done = evaluate(work, *options, name="tiny")
+    assert done.returncode == 0, done.stderr
+    assert "core in icarus: 2 of 2 pictures equal" in done.stdout
+    metrics = json.loads((work / "out" / "metrics.json").read_text())
+    assert metrics["core"]["equal"] == 2 and len(metrics["core"]["cycles"]) == 2
+    assert_one_line(evaluate(work, *options), "another network")
+    shutil.rmtree(tmp_path / "core")
+    written(tmp_path / "core", with_changed_bits(files, "pointwise", -1, lambda word: word ^ 0x22222222))
+    done = evaluate(work, *options[:-1], 1, name="tiny")
+    assert done.returncode == 1 and "0 of 1 pictures equal" in done.stdout
 
 
 @pytest.mark.parametrize("name", NAMES)

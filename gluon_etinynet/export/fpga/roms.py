@@ -15,6 +15,7 @@ import numpy as np
 from ... import __version__
 from ...reading import InputError, read_json, read_text
 from ..folder import UNFINISHED, Export
+from .words import ceil_div, from_hex, signed_bits, to_hex
 
 __all__ = ["WORD_CHANNELS", "OUTPUTS", "ADDRESS_MAP", "CHECKSUMS", "emit", "read", "read_address_map",
            "verify"]
@@ -71,8 +72,8 @@ def emit(graph, word_channels, prefix=""):
     layers, depths = _allocate(graph, word_channels)
     arrays = {node.output: {key: node.attrs.get(key) for key in _ARRAYS} for node in graph.nodes}
     fields = {"weight": WEIGHT_BITS, "multiplier": MULTIPLIER_BITS,
-              "offset": max(OFFSET_BITS, _signed_bits(arrays, "offset")),
-              "bias": _signed_bits(arrays, "bias")}
+              "offset": max(OFFSET_BITS, signed_bits(_present(arrays, "offset"))),
+              "bias": signed_bits(_present(arrays, "bias"))}
     begin, roms = f"{prefix}_" * bool(prefix), f"{prefix or 'etinynet'}_roms"
     memories = {name: dict(_memory(name, depth, word_channels, fields), file=f"{begin}{name}.mem")
                 for name, depth in depths.items()}
@@ -82,7 +83,7 @@ def emit(graph, word_channels, prefix=""):
 
     files = {}
     for name, words in _encode(arrays, address_map).items():
-        files.update(_views(memories[name], _to_hex(words, memories[name]["lane_bits"])))
+        files.update(_views(memories[name], to_hex(words, memories[name]["lane_bits"])))
     banner = f"{TOOL} {__version__}, network {graph.name}, graph {graph.sha256()[:16]}; do not edit"
     files[f"{roms}.vh"] = _header(address_map, begin.upper(), banner)
     files[f"{roms}.v"] = _wrapper(memories, roms, f"{begin}rom", banner)
@@ -124,7 +125,7 @@ def read(folder):
     for name, memory in address_map["memories"].items():
         path = folder / memory["file"]
         text = _read_text(path)
-        words[name] = _from_hex(text, memory, path)
+        words[name] = from_hex(text, memory, path)
         for name, view in _views(memory, text.splitlines()).items():
             if _read_text(folder / name) != view:
                 raise InputError(f"{folder / name} does not hold the words of {path.name}; export it anew")
@@ -187,7 +188,7 @@ def _weight_place(memory, shape, v):
     _, inputs, rows, columns = shape
     o, i, r, s = np.indices(shape)
     if memory == "pointwise":
-        return o // OUTPUTS * _ceil(inputs, v) + i // v, o % OUTPUTS * v + i % v
+        return o // OUTPUTS * ceil_div(inputs, v) + i // v, o % OUTPUTS * v + i % v
     taps = inputs * rows * columns
     return o // v * taps + (i * rows + r) * columns + s, o % v
 
@@ -196,10 +197,6 @@ def _channel_place(channels):
     """Word (from the layer's base) and lane of each channel's multiplier and offset, or bias."""
     c = np.arange(channels)
     return c // OUTPUTS, c % OUTPUTS
-
-
-def _ceil(a, b):
-    return -(-a // b)
 
 
 def _address(layer, key, index, v):
@@ -231,7 +228,7 @@ def _allocate(graph, v):
                           "weight_bits": attrs["weight_quant"].bits})
             depths[memory] += layer["weight_words"]
         if "multiplier" in attrs:
-            words = _ceil(len(attrs["multiplier"]), OUTPUTS)
+            words = ceil_div(len(attrs["multiplier"]), OUTPUTS)
             layer.update({"channels": len(attrs["multiplier"]), "channel_base": depths["requantise"],
                           "channel_words": words, "bias": attrs.get("bias") is not None})
             depths["requantise"] += words
@@ -251,10 +248,8 @@ def _memory(name, depth, v, fields):
     return {"depth": depth, "width": lanes * bits, "lanes": lanes, "lane_bits": bits}
 
 
-def _signed_bits(arrays, key):
-    """Bits that hold every value of an array in two's complement; 0 if no layer has one."""
-    present = [layer[key] for layer in arrays.values() if layer[key] is not None]
-    return max((int(np.where(a < 0, ~a, a).max()).bit_length() + 1 for a in present), default=0)
+def _present(arrays, key):
+    return [layer[key] for layer in arrays.values() if layer[key] is not None]
 
 
 # ---- Arrays <-> words ----
@@ -301,31 +296,6 @@ def _decode(words, address_map):
 
 
 # ---- Words <-> text ----
-
-def _to_hex(words, bits):
-    """One hexadecimal number per word, of as many digits as its width needs, lane 0 in the low bits."""
-    digits = _ceil(words.shape[1] * bits, 4)
-    stream = ((words[..., None] >> np.arange(bits)) & 1).astype(np.uint8).reshape(len(words), -1)
-    packed = np.packbits(stream, axis=1, bitorder="little")[:, ::-1]
-    return [row.tobytes().hex()[-digits:] for row in packed]
-
-
-def _from_hex(text, memory, path):
-    """Inverse of `_to_hex` for a `.mem` file."""
-    lines, bits, lanes = text.splitlines(), memory["lane_bits"], memory["lanes"]
-    if len(lines) != memory["depth"]:
-        raise InputError(f"{path} has {len(lines)} lines, its memory {memory['depth']} words; export it anew")
-    digits = _ceil(memory["width"], 4)
-    for number, line in enumerate(lines, start=1):
-        if len(line) != digits or line.strip("0123456789abcdef") or int(line, 16) >> memory["width"]:
-            raise InputError(f"{path}: line {number} is no word of {memory['width']} bits; export it anew")
-    packed = b"".join(bytes.fromhex(line.zfill(digits + digits % 2)) for line in lines)
-    packed = np.frombuffer(packed, np.uint8).reshape(len(lines), -1)[:, ::-1]
-    stream = np.unpackbits(packed, axis=1, bitorder="little")[:, :memory["width"]]
-    place = np.left_shift(1, np.arange(bits, dtype=np.int64))
-    place[-1] = -place[-1]
-    return stream.reshape(len(lines), lanes, bits) @ place
-
 
 def _views(memory, lines):
     """The same words for `$readmemh`, for AMD's memory generator (.coe) and for Intel's tools (.mif)."""

@@ -1,0 +1,114 @@
+"""What a core takes of an FPGA's block RAM and multipliers, and whether it fits."""
+
+from typing import NamedTuple, Tuple
+
+from ...reading import InputError
+from .words import ceil_div
+
+__all__ = ["PARTS", "Part", "block_ram_kbits", "count", "check"]
+
+# Widths at depths of a block RAM: parity bits hold data.
+_WIDTHS_36K = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
+_WIDTHS_18K = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+
+
+class Part(NamedTuple):
+    """An FPGA: its name, block RAM in units of 18 Kbit, of which `pair` are one block, multipliers, LUTs.
+
+    `product_bits` is the wider input of a multiplier: a wider product takes two. `synthesis` is what Yosys is told.
+    """
+    name: str
+    blocks: int
+    pair: int
+    multipliers: int
+    product_bits: int
+    luts: int
+    synthesis: str
+
+
+_XILINX = "synth_xilinx -family xc7 -top etn_top"
+PARTS = {"xc7a100t": Part("AMD Artix-7 XC7A100T", 270, 2, 240, 25, 63400, _XILINX),
+         "xc7a200t": Part("AMD Artix-7 XC7A200T", 730, 2, 740, 25, 134600, _XILINX),
+         "lfe5u-85": Part("Lattice ECP5 LFE5U-85", 208, 1, 156, 18, 83640, "synth_ecp5 -top etn_top")}
+
+
+def block_ram_kbits(part, depth, width):
+    """Units of 18 Kbit that a memory takes, its columns in those shapes of block RAM that take fewest.
+
+    Parameters
+    ----------
+    part : Part
+    depth, width : int
+        Words, and bits of a word.
+    """
+    shapes = [(1, *shape) for shape in _WIDTHS_18K] + [(2, *shape) for shape in _WIDTHS_36K] * (part.pair == 2)
+    options = []
+    for units, words, bits in shapes:
+        column = units * ceil_div(depth, words)
+        whole, rest = divmod(width, bits)
+        if whole:
+            options.append(column * whole + (block_ram_kbits(part, depth, rest) if rest else 0))
+        else:
+            options.append(column)
+    return min(options)
+
+
+def count(part, plan, sizes, acc_bits):
+    """What a core takes.
+
+    Parameters
+    ----------
+    part : Part
+    plan : Schedule
+    sizes : dict from str to (int, int)
+        Words and bits of each memory in block RAM.
+    acc_bits : int
+        Of an accumulator.
+
+    Returns
+    -------
+    dict
+        `block_ram` (units of 18 Kbit by memory), `multipliers` (by use).
+    """
+    v, to = plan.word_channels, plan.outputs
+    wide = 1 + (acc_bits > part.product_bits)
+    products = v * to // 2 * (1 + (25 > part.product_bits))
+    return {"block_ram": {name: block_ram_kbits(part, *size) for name, size in sizes.items()},
+            "multipliers": {"products": products, "requantisation": (to + v) * wide, "average": 1}}
+
+
+def check(part, counted, remedy):
+    """Refuse what does not fit.
+
+    Parameters
+    ----------
+    part : Part
+    counted : dict
+        As `count` returns it.
+    remedy : str
+        What would fit.
+
+    Raises
+    ------
+    InputError
+        With the numbers.
+    """
+    found: Tuple = _over(part, counted)
+    if found:
+        raise InputError(f"the core does not fit {part.name}: {'; '.join(found)}: {remedy}")
+
+
+def fits(part, counted):
+    """Whether it does."""
+    return not _over(part, counted)
+
+
+def _over(part, counted):
+    blocks, multipliers = sum(counted["block_ram"].values()), sum(counted["multipliers"].values())
+    unit = f"block RAMs of {18 * part.pair} Kbit"
+    over = []
+    if blocks > part.blocks:
+        over.append(f"it takes {blocks / part.pair:g} {unit}, there are {part.blocks // part.pair}")
+    if multipliers > part.multipliers:
+        over.append(f"it takes {multipliers} multipliers, there are {part.multipliers}")
+    return over

@@ -1,0 +1,99 @@
+// Global average pooling: sums of all pixels by channel while they arrive, then each sum requantised, one in a cycle.
+`default_nettype none
+
+module etn_gap #(
+    parameter V           = 24,
+    parameter GROUP_BITS  = 4,
+    parameter SUM_BITS    = 16,
+    parameter OFFSET_BITS = 24,
+    parameter DOWN_LEAST  = 0,
+    parameter DOWN_BITS   = 5
+) (
+    input  wire                          clk,
+    input  wire                          clear,
+    input  wire                          gather,    // from `clear` on, add up what arrives
+    input  wire                          average,   // from `clear` on, put out the averages
+    input  wire [GROUP_BITS-1:0]         last_group,
+    input  wire [DOWN_BITS-1:0]          down,
+    input  wire signed [15:0]            multiplier,
+    input  wire signed [OFFSET_BITS-1:0] offset,
+
+    input  wire                          in_valid,
+    input  wire [8*V-1:0]                in_word,
+
+    input  wire                          room,
+    output wire                          reserve,
+    output reg                           out_valid,
+    output wire [8*V-1:0]                out_word
+);
+    localparam LATENCY = 5;
+
+    (* ram_style = "distributed" *) reg [V*SUM_BITS-1:0] sums [0:(1<<GROUP_BITS)-1];
+
+    reg  [GROUP_BITS-1:0] group;
+    reg                   first, running, loaded;
+    reg  [5:0]            lane;
+    reg  [V*SUM_BITS-1:0] lanes;
+    wire [V*SUM_BITS-1:0] so_far = sums[group];
+    wire [V*SUM_BITS-1:0] added;
+    wire                  add    = gather && in_valid;
+
+    genvar c;
+    generate
+        for (c = 0; c < V; c = c + 1) begin : channel
+            assign added[SUM_BITS*c +: SUM_BITS] = (first ? {SUM_BITS{1'b0}} : so_far[SUM_BITS*c +: SUM_BITS])
+                                                 + {{SUM_BITS-8{in_word[8*c+7]}}, in_word[8*c +: 8]};
+        end
+    endgenerate
+
+    // ---- A word of sums is loaded, then its lanes leave one by one ----
+    wire load = running && !loaded && room;
+    assign reserve = load;
+
+    always @(posedge clk) begin
+        if (add) sums[group] <= added;
+        lanes <= load ? so_far : lanes >> SUM_BITS;
+        if (clear) begin
+            group   <= 0;
+            first   <= 1;
+            running <= average;
+            loaded  <= 0;
+            lane    <= 0;
+        end else begin
+            if (add || load) group <= group == last_group ? 0 : group + 1'b1;
+            if (add && group == last_group) first <= 0;
+            if (load && group == last_group) running <= 0;
+            if (load) loaded <= 1;
+            if (loaded) begin
+                lane <= lane == V - 1 ? 0 : lane + 1'b1;
+                if (lane == V - 1) loaded <= 0;
+            end
+        end
+    end
+
+    wire signed [7:0]     q;
+    wire signed [31:0]    unused_t;
+    etn_requant #(.ACC_BITS(SUM_BITS), .OFFSET_BITS(OFFSET_BITS), .SHORTCUT(0), .DOWN_LEAST(DOWN_LEAST),
+                  .DOWN_BITS(DOWN_BITS)) requant (
+        .clk(clk), .relu(1'b0), .down(down), .shortcut_1(18'd0), .shortcut_3(18'd0), .shortcut_minus_1(18'd0), .low(-8'sd128),
+        .acc(lanes[SUM_BITS-1:0]), .multiplier(multiplier), .offset(offset), .shortcut(8'd0),
+        .t(unused_t), .q(q));
+
+    reg [LATENCY-1:0] leaving, finishing;
+    reg [8*V-1:0]     done;
+    assign out_word = done;
+    always @(posedge clk) begin
+        if (clear) begin
+            leaving   <= 0;
+            finishing <= 0;
+            out_valid <= 0;
+        end else begin
+            leaving   <= {leaving[LATENCY-2:0], loaded};
+            finishing <= {finishing[LATENCY-2:0], loaded && lane == V - 1};
+            out_valid <= finishing[LATENCY-1];
+        end
+        if (leaving[LATENCY-1]) done <= {q, done[8*V-1:8]};
+    end
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,46 @@
+// Groups of TO logits -> one logit after the other, each with the number of its class.
+`default_nettype none
+
+module etn_logits #(
+    parameter TO      = 4,
+    parameter CLASSES = 1000
+) (
+    input  wire             clk,
+    input  wire             clear,
+
+    output wire             room,
+    input  wire             reserve,
+    input  wire             push,
+    input  wire [32*TO-1:0] push_logits,
+
+    output wire             logit_valid,
+    input  wire             logit_ready,
+    output wire             logit_last,
+    output wire [15:0]      logit_class,
+    output wire [31:0]      logit
+);
+    reg  [15:0]      class_number;
+    reg  [4:0]       lane;
+    wire [32*TO-1:0] group;
+    wire             step = logit_valid && logit_ready;
+
+    assign logit_last  = class_number == CLASSES - 1;
+    assign logit_class = class_number;
+    assign logit       = group[32*lane +: 32];
+
+    etn_fifo #(.WIDTH(32*TO), .DEPTH_BITS(2)) groups (
+        .clk(clk), .clear(clear), .room(room), .reserve(reserve), .cancel(1'b0),
+        .push(push), .push_data(push_logits), .valid(logit_valid), .data(group),
+        .pop(step && (lane == TO - 1 || logit_last)));
+
+    always @(posedge clk)
+        if (clear) begin
+            class_number <= 0;
+            lane         <= 0;
+        end else if (step) begin
+            class_number <= class_number + 1'b1;
+            lane         <= lane == TO - 1 ? 0 : lane + 1'b1;
+        end
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,59 @@
+// The pixels that the pointwise unit works on: a ring of words, each pixel of `count` words read as often as there are
+// groups of outputs, then released. Of each word the shortcut's word is kept beside it, in a ring of fewer places.
+`default_nettype none
+
+module etn_operands #(
+    parameter V             = 24,
+    parameter DEPTH_BITS    = 7,
+    parameter SHORTCUT_BITS = 5
+) (
+    input  wire                     clk,
+    input  wire                     clear,
+    input  wire                     with_shortcut,  // no more words than there are places for shortcuts
+
+    output wire                     room,
+    input  wire                     reserve,
+    input  wire                     push,
+    input  wire [8*V-1:0]           push_word,
+    input  wire [8*V-1:0]           push_shortcut,
+
+    output reg  [DEPTH_BITS:0]      filled,
+    input  wire                     release_pixel,
+    input  wire [SHORTCUT_BITS:0]   count,
+    input  wire [SHORTCUT_BITS-1:0] word_index,
+    output wire [8*V-1:0]           word,           // two cycles after its index
+    input  wire [SHORTCUT_BITS-1:0] shortcut_index,
+    output wire [16*V-1:0]          shortcuts       // the word at the index and the one after it, at once
+);
+    (* ram_style = "distributed" *) reg [8*V-1:0] shortcut_words [0:(1<<SHORTCUT_BITS)-1];
+    reg [DEPTH_BITS-1:0] head, tail;
+    reg [DEPTH_BITS:0]   reserved;
+
+    wire [SHORTCUT_BITS-1:0] first  = head[SHORTCUT_BITS-1:0] + shortcut_index;
+    wire [SHORTCUT_BITS-1:0] second = first + 1'b1;
+    wire [DEPTH_BITS:0]      gone   = release_pixel ? {{DEPTH_BITS-SHORTCUT_BITS{1'b0}}, count} : 0;
+
+    assign room      = with_shortcut ? reserved[DEPTH_BITS:SHORTCUT_BITS] == 0 : !reserved[DEPTH_BITS];
+    assign shortcuts = {shortcut_words[second], shortcut_words[first]};
+
+    etn_ram #(.WIDTH(8*V), .DEPTH(1 << DEPTH_BITS), .ADDRESS_BITS(DEPTH_BITS)) words (
+        .clk(clk), .write(push), .write_address(tail), .write_data(push_word),
+        .read_address(head + {{DEPTH_BITS-SHORTCUT_BITS{1'b0}}, word_index}), .read_data(word));
+
+    always @(posedge clk) begin
+        if (push) shortcut_words[tail[SHORTCUT_BITS-1:0]] <= push_shortcut;
+        if (clear) begin
+            head     <= 0;
+            tail     <= 0;
+            reserved <= 0;
+            filled   <= 0;
+        end else begin
+            head     <= head + gone[DEPTH_BITS-1:0];
+            tail     <= tail + {{DEPTH_BITS-1{1'b0}}, push};
+            reserved <= reserved + {{DEPTH_BITS{1'b0}}, reserve} - gone;
+            filled   <= filled + {{DEPTH_BITS{1'b0}}, push} - gone;
+        end
+    end
+endmodule
+
+`default_nettype wire
