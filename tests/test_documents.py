@@ -164,7 +164,7 @@ def test_blocks_run(name, clone):
 
 @pytest.mark.slow
 def test_quickstart(clone):
-    """Whole, as a reader runs it: benchmarks/floors.csv says what its training must reach; C and core equal the interpreter."""
+    """Whole, as a reader runs it: C and core equal the interpreter; floors.csv says what the training must reach."""
     done = clone("bash", "recipes/quickstart.sh")
     assert done.returncode == 0, done.stdout
     assert "360 of 360 pictures equal" in done.stdout and "Left out" not in done.stdout, done.stdout
