@@ -31,7 +31,8 @@ def planted(tmp_path, text, module=kill):
                                           (GOES_ON_WRONGLY, [0, 0, 2])])
 def test_what_a_kill_leaves_is_counted(tmp_path, text, faults):
     with planted(tmp_path, text):
-        assert kill.killed("planted", tmp_path, 2, np.random.RandomState(0)) == ["planted", 2, 2, *faults]
+        # This seed's moments, 0.65 and 0.62 of a run's time, lie within the sleep whatever the start takes.
+        assert kill.killed("planted", tmp_path, 2, np.random.RandomState(49)) == ["planted", 2, 2, *faults]
 
 
 def main(module, tmp_path, *arguments):

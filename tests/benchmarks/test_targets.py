@@ -36,7 +36,7 @@ def test_the_small_networks_have_every_operator():
         assert all(node.attrs["relu"] in ("before", "none") for node in convolutions)
         assert len({graph.tensors[node.output].quant.zero_point for node in convolutions}) > 5
         assert sum(graph.tensors[node.output].shape[1] % 2 for node in convolutions) > 5
-    assert len(graph.detection.levels) == 3 and len(targets.run(graph, targets.network("detector")[1][None])[0]) > 3
+    assert len(graph.detection.levels) == 4 and len(targets.run(graph, targets.network("detector")[1][None])[0]) > 3
 
 
 @pytest.mark.parametrize("name, programs", [
@@ -50,7 +50,7 @@ def test_a_sample(name, programs, tmp_path):
     done = tried(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = rows_of(tmp_path)
-    assert list(rows) == [(name, compiler, kernels, "classifier") for kernels in targets.TARGETS[name].kernels]
+    assert set(rows) == {(name, compiler, kernels, "classifier") for kernels in targets.TARGETS[name].kernels}
     assert {(row["bytes that differ"], row["first difference"]) for row in rows.values()} == {(0, "none")}
     counted = name in ("x86-64", "cortex-m0")
     assert all(bool(row["instructions"]) == counted for row in rows.values())

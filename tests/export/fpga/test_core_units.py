@@ -105,5 +105,5 @@ def test_two_products_share_a_multiplier_and_taps_take_none(tmp_path):
     modules = dict(re.findall(r"=== (.*?) ===(.*?)(?=\n===|\Z)", said, re.DOTALL))
     counted = {name: sum(map(int, re.findall(r"DSP48E1\s+(\d+)", text)))
                for name, text in modules.items() if "etn_" in name}
-    assert sorted(counted.values()) == [0, 1, 8], counted
+    assert sorted(filter(None, counted.values())) == [1, 8], counted
     assert counted["etn_taps"] == 0
