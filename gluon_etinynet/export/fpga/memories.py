@@ -109,7 +109,8 @@ def _convolutions(graph):
 
 def _bits(values, count):
     """Two's complement, bit 0 first: shape + (count,)."""
-    return ((np.asarray(values)[..., None] >> np.arange(count)) & 1).astype(np.uint8)
+    numbers = np.asarray(values).astype("<i1" if count <= 8 else "<i4")[..., None]
+    return np.unpackbits(numbers.view(np.uint8), axis=-1, count=count, bitorder="little")
 
 
 def configuration(graph, plan, roms):

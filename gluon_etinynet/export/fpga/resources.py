@@ -33,7 +33,7 @@ PARTS = {"xc7a100t": Part("AMD Artix-7 XC7A100T", 270, 2, 240, 25, 63400, _XILIN
 
 
 def block_ram_kbits(part, depth, width):
-    """Units of 18 Kbit that a memory takes, in the one shape of block RAM that takes fewest.
+    """Units of 18 Kbit that a memory takes, its columns in those shapes of block RAM that take fewest.
 
     Parameters
     ----------
@@ -41,10 +41,16 @@ def block_ram_kbits(part, depth, width):
     depth, width : int
         Words, and bits of a word.
     """
-    units = min(ceil_div(depth, d) * ceil_div(width, w) for d, w in _WIDTHS_18K)
-    if part.pair == 1:
-        return units
-    return min(units, 2 * min(ceil_div(depth, d) * ceil_div(width, w) for d, w in _WIDTHS_36K))
+    shapes = [(1, *shape) for shape in _WIDTHS_18K] + [(2, *shape) for shape in _WIDTHS_36K] * (part.pair == 2)
+    options = []
+    for units, words, bits in shapes:
+        column = units * ceil_div(depth, words)
+        whole, rest = divmod(width, bits)
+        if whole:
+            options.append(column * whole + (block_ram_kbits(part, depth, rest) if rest else 0))
+        else:
+            options.append(column)
+    return min(options)
 
 
 def count(part, plan, sizes, acc_bits):

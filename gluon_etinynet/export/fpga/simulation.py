@@ -129,8 +129,9 @@ def _parse(output, label):
             lines[-1].append(line)
         elif kind not in "-/" and "$readmem" not in line:  # the core says itself what is missing
             raise InputError(f"{label} says: {line}")
+    unfinished = lines[-1] if lines and len(logits) - 1 not in complete else []
     return Simulation(np.array([logits[i] for i in complete], np.int32), top, cycles, [passes[i] for i in complete],
-                      events, [lines[i] for i in complete], lines[-1] if lines and len(logits) - 1 not in complete else [])
+                      events, [lines[i] for i in complete], unfinished)
 
 
 def traces(graph, word_channels, lines):

@@ -15,6 +15,7 @@ from gluon_etinynet.export.fpga.memories import memories
 from gluon_etinynet.export.fpga.planner import FIELDS, replay, schedule
 from gluon_etinynet.export.fpga.resources import PARTS, block_ram_kbits
 from gluon_etinynet.files import InputError
+from gluon_etinynet.integer import interpreter, pixels_to_input
 from gluon_etinynet.integer.random_graphs import etinynet_graph, ssd_graph
 
 
@@ -103,7 +104,8 @@ def test_the_open_board_takes_fewer_outputs():
 
 # ---- The command line ----
 
-def test_the_tool_writes_a_folder_whose_make_refuses_a_picture_of_another_size(tmp_path):
+@pytest.mark.skipif(not shutil.which("iverilog"), reason="needs Icarus Verilog: apt-get install iverilog")
+def test_the_tools_folder_computes_a_picture_and_refuses_one_of_another_size(tmp_path):
     graph = core_graph()
     graph.save(tmp_path / "model.npz")
     out = tmp_path / "core"
@@ -114,15 +116,17 @@ def test_the_tool_writes_a_folder_whose_make_refuses_a_picture_of_another_size(t
     report = json.loads((out / "report.json").read_text())
     assert f"{report['cycles']:,} cycles a picture" in done.stdout
     assert set(report["files"]) == {path.name for path in out.iterdir()}
-    (tmp_path / "photo.raw").write_bytes(bytes(7))
-    if shutil.which("make"):
-        refused = run_make(out, "pixels", f"IMAGE={tmp_path / 'photo.raw'}")
-        assert refused.returncode and "does not hold 17 x 14 x 3 = 714 bytes" in refused.stderr
-
-
-def run_make(folder, *arguments):
-    return subprocess.run(["make", "-C", str(folder), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True)
+    photo = tmp_path / "photo.raw"
+    pixels = np.random.default_rng(5).integers(0, 256, (17, 14, 3), np.uint8)
+    for content, status in ((bytes(7), 2), (pixels.tobytes(), 0)):
+        photo.write_bytes(content)
+        done = subprocess.run(["make", "-s", "-C", str(out), "icarus", f"IMAGE={photo}"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, universal_newlines=True)
+        assert done.returncode == status, done.stderr
+        if status:
+            assert "does not hold 17 x 14 x 3 = 714 bytes" in done.stderr
+    logits = [int(line.split()[2]) for line in done.stdout.splitlines() if line.startswith("l ")]
+    assert logits == interpreter.run(graph, pixels_to_input(pixels)[None])[0].tolist()
 
 
 def test_the_tool_refuses_in_one_line(tmp_path):
