@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from c_equality import Comparison, named
+from synthesis import written
 
 from gluon_etinynet import cli
 from gluon_etinynet.data.images import pictures_below, read_inputs
@@ -44,7 +45,7 @@ def main():
     save_dir = Path(args.save_dir)
     graph = Graph.load(args.graph) if args.graph else etinynet_graph("0.75", 224, 4)
     files = pictures_below(args.data_dir)[:args.num_images]
-    folder = core.emit(graph, args.word_channels, args.outputs).write(save_dir / "core")
+    folder = written(core.emit(graph, args.word_channels, args.outputs), save_dir / "core")
     started = time.time()
     found, cycles = compare(folder, graph, args.word_channels, files)
     label = f"V = {args.word_channels}, TO = {args.outputs}"

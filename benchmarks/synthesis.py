@@ -17,7 +17,7 @@ from gluon_etinynet.export.fpga.resources import PARTS
 from gluon_etinynet.files import InputError, write_json
 from gluon_etinynet.reading import is_file, read_json
 
-__all__ = ["kept", "sources_of", "synthesise", "place"]
+__all__ = ["kept", "written", "sources_of", "synthesise", "place"]
 
 # Look-up tables of a cell of 7-series, flip-flops, DSP blocks and block RAMs of 36 Kbit.
 LUTS = {"INV": 1, **{f"LUT{inputs}": 1 for inputs in range(1, 7)}, "SRL16E": 1, "SRLC32E": 1, "RAM32M": 4, "RAM64M": 4,
@@ -48,6 +48,14 @@ def kept(path, sources, make):
     result = make()
     write_json(path, {"sources": sources, "result": result})
     return result
+
+
+def written(files, folder):
+    """Write an Export to `folder`, unless all of it lies there already: what was built of it stays good."""
+    folder = Path(folder)
+    if not all(is_file(folder / name) and (folder / name).read_text() == text for name, text in files.items()):
+        files.write(folder)
+    return folder
 
 
 def sources_of(files, *more):

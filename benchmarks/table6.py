@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from paper import comparison, value
-from synthesis import count, kept, place, sources_of, synthesise
+from synthesis import count, kept, place, sources_of, synthesise, written
 
 from gluon_etinynet import cli
 from gluon_etinynet.export.c.program import need
@@ -65,7 +65,7 @@ def exported(save_dir, part, outputs, classes=1000, size=SIZE):
     """A core in a folder of its own: the network, the folder, its Export."""
     graph = etinynet_graph("0.75", size, 4, classes)
     files = core.emit(graph, V, outputs, part)
-    return graph, files.write(save_dir / f"core-{part}-{outputs}"), files
+    return graph, written(files, save_dir / f"core-{part}-{outputs}"), files
 
 
 def cycles(save_dir, chosen):
