@@ -41,8 +41,8 @@ module etn_gap #(
     genvar c;
     generate
         for (c = 0; c < V; c = c + 1) begin : channel
-            assign added[SUM_BITS*c +: SUM_BITS] = (first ? {SUM_BITS{1'b0}} : so_far[SUM_BITS*c +: SUM_BITS])
-                                                 + {{SUM_BITS-8{in_word[8*c+7]}}, in_word[8*c +: 8]};
+            assign added[SUM_BITS*c +: SUM_BITS] = {{SUM_BITS-8{in_word[8*c+7]}}, in_word[8*c +: 8]}
+                                                 + (first ? {SUM_BITS{1'b0}} : so_far[SUM_BITS*c +: SUM_BITS]);
         end
     endgenerate
 

@@ -145,7 +145,7 @@ module etn_pw #(
             wire signed [ACC_BITS-1:0]  bias_wide  = {{ACC_BITS-BIAS_BITS{bias[BIAS_BITS-1]}}, bias};
             reg  signed [ACC_BITS-1:0]  acc;
             always @(posedge clk)
-                acc <= (firsts[TO_SUM-1] ? bias_wide : acc) + {{ACC_BITS-16{sum[15]}}, sum};
+                acc <= {{ACC_BITS-16{sum[15]}}, sum} + (firsts[TO_SUM-1] ? bias_wide : acc);
 
             etn_requant #(.ACC_BITS(ACC_BITS), .OFFSET_BITS(OFFSET_BITS), .DOWN_LEAST(DOWN_LEAST), .DOWN_BITS(DOWN_BITS))
             requant (
