@@ -176,14 +176,14 @@ def test_verilator_says_the_same_and_a_missing_rom_is_an_error(small, tmp_path):
     icarus, verilator = (simulation.simulate(folder, pictures, name, trace=True) for name in simulation.SIMULATORS)
     assert icarus.lines == verilator.lines and icarus.cycles == verilator.cycles and icarus.top == verilator.top
     np.testing.assert_array_equal(icarus.logits, verilator.logits)
-    words = (folder / "pointwise.mem").read_text()
-    for text in (None, words.split("\n", 1)[1]):
-        (folder / "pointwise.mem").unlink()
-        if text:
-            (folder / "pointwise.mem").write_text(text)
-        else:
-            assert simulation.simulate(folder, pictures[:1], "verilator").events == ["rom"]
-    (folder / "pointwise.mem").write_text(words)
+    path = folder / "pointwise.mem"
+    words = path.read_text()
+    path.write_text(words.split("\n", 1)[1])
+    short = simulation.simulate(folder, pictures[:1], "verilator")
+    path.unlink()
+    missing = simulation.simulate(folder, pictures[:1], "verilator")
+    path.write_text(words)
+    assert short.events == missing.events == ["rom"] and not len(short.logits) and not len(missing.logits)
 
 
 @verilated

@@ -1,5 +1,5 @@
 // A depthwise 3x3 convolution of a map that arrives row by row, with requantisation and shortcut.
-// A window of V channels takes two cycles, V / 2 lanes in each. The shortcut is the window's centre.
+// A window of V channels takes two cycles, V / 2 lanes in each. Its shortcut is the window's centre.
 // `out_word` comes 12 cycles after the last of the two, whether or not anybody waits for it: a place for it was
 // reserved with `reserve`, while there was `room`.
 `default_nettype none
@@ -13,7 +13,7 @@ module etn_dw #(
     parameter OFFSET_BITS  = 20,
     parameter BIAS_BITS    = 16,
     parameter ADDRESS_BITS = 8,
-    parameter SHORTCUT     = 1,
+    parameter SHORTCUT     = 1,  // 0: the window's centre is a later unit's shortcut and comes with the output
     parameter DOWN_LEAST   = 0,
     parameter DOWN_BITS    = 5,
     parameter LANES        = V / 2,
@@ -91,8 +91,15 @@ module etn_dw #(
     end
 
     assign centre_now = half ? taps[4*8*V + 8*LANES +: 8*LANES] : taps[4*8*V +: 8*LANES];
-    etn_delay #(.WIDTH(8*LANES), .CYCLES(5)) centre_delay (.clk(clk), .in(centre_now), .out(centre_sum));
-    etn_delay #(.WIDTH(8*LANES), .CYCLES(6)) centre_delay_2 (.clk(clk), .in(centre_sum), .out(centre_out));
+    generate
+        if (SHORTCUT) begin : own
+            etn_delay #(.WIDTH(8*LANES), .CYCLES(5)) delay (.clk(clk), .in(centre_now), .out(centre_sum));
+            assign centre_out = 0;
+        end else begin : anothers
+            etn_delay #(.WIDTH(8*LANES), .CYCLES(11)) delay (.clk(clk), .in(centre_now), .out(centre_out));
+            assign centre_sum = 0;
+        end
+    endgenerate
 
     wire [17:0] once, thrice, minus;
     etn_multiples multiples (.clk(clk), .multiplier(shortcut_multiplier), .once(once), .thrice(thrice), .minus(minus));

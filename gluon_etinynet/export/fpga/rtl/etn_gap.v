@@ -33,7 +33,6 @@ module etn_gap #(
     reg  [GROUP_BITS-1:0] group;
     reg                   first, running, loaded;
     reg  [5:0]            lane;
-    reg  [V*SUM_BITS-1:0] lanes;
     wire [V*SUM_BITS-1:0] so_far = sums[group];
     wire [V*SUM_BITS-1:0] added;
     wire                  add    = gather && in_valid;
@@ -46,13 +45,13 @@ module etn_gap #(
         end
     endgenerate
 
-    // ---- A word of sums is loaded, then its lanes leave one by one ----
-    wire load = running && !loaded && room;
+    // ---- A place is reserved, then the lanes of a word leave one by one ----
+    wire load      = running && !loaded && room;
+    wire last_lane = loaded && lane == V - 1;
     assign reserve = load;
 
     always @(posedge clk) begin
         if (add) sums[group] <= added;
-        lanes <= load ? so_far : lanes >> SUM_BITS;
         if (clear) begin
             group   <= 0;
             first   <= 1;
@@ -60,14 +59,12 @@ module etn_gap #(
             loaded  <= 0;
             lane    <= 0;
         end else begin
-            if (add || load) group <= group == last_group ? 0 : group + 1'b1;
+            if (add || last_lane) group <= group == last_group ? 0 : group + 1'b1;
             if (add && group == last_group) first <= 0;
-            if (load && group == last_group) running <= 0;
+            if (last_lane && group == last_group) running <= 0;
             if (load) loaded <= 1;
-            if (loaded) begin
-                lane <= lane == V - 1 ? 0 : lane + 1'b1;
-                if (lane == V - 1) loaded <= 0;
-            end
+            if (loaded) lane <= last_lane ? 0 : lane + 1'b1;
+            if (last_lane) loaded <= 0;
         end
     end
 
@@ -76,7 +73,7 @@ module etn_gap #(
     etn_requant #(.ACC_BITS(SUM_BITS), .OFFSET_BITS(OFFSET_BITS), .SHORTCUT(0), .DOWN_LEAST(DOWN_LEAST),
                   .DOWN_BITS(DOWN_BITS)) requant (
         .clk(clk), .relu(1'b0), .down(down), .shortcut_1(18'd0), .shortcut_3(18'd0), .shortcut_minus_1(18'd0), .low(-8'sd128),
-        .acc(lanes[SUM_BITS-1:0]), .multiplier(multiplier), .offset(offset), .shortcut(8'd0),
+        .acc(so_far[SUM_BITS*lane +: SUM_BITS]), .multiplier(multiplier), .offset(offset), .shortcut(8'd0),
         .t(unused_t), .q(q));
 
     reg [LATENCY-1:0] leaving, finishing;
@@ -89,7 +86,7 @@ module etn_gap #(
             out_valid <= 0;
         end else begin
             leaving   <= {leaving[LATENCY-2:0], loaded};
-            finishing <= {finishing[LATENCY-2:0], loaded && lane == V - 1};
+            finishing <= {finishing[LATENCY-2:0], last_lane};
             out_valid <= finishing[LATENCY-1];
         end
         if (leaving[LATENCY-1]) done <= {q, done[8*V-1:8]};
