@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gluon_etinynet import cli
 from gluon_etinynet.export.fpga.resources import PARTS
-from gluon_etinynet.files import InputError, write_json
+from gluon_etinynet.files import InputError, sha256, write_json
 from gluon_etinynet.reading import is_file, read_json
 
 __all__ = ["kept", "written", "sources_of", "synthesise", "place"]
@@ -149,7 +149,7 @@ def count(found):
             for kind, weights in KINDS.items()}
 
 
-def place(folder, files, netlist, megahertz):
+def place(netlist, megahertz):
     """Place and route a netlist on an LFE5U-85F by nextpnr, with the aim of a clock.
 
     Returns
@@ -159,7 +159,7 @@ def place(folder, files, netlist, megahertz):
         list of (instance, nanoseconds within it and towards it).
     """
     nextpnr, version = program("nextpnr-ecp5")
-    build = Path(folder).resolve() / "build"
+    build = netlist.parent
 
     def run():
         report, log = build / "nextpnr.json", build / "nextpnr.log"
@@ -168,7 +168,7 @@ def place(folder, files, netlist, megahertz):
               f"lfe5u-85, {version}")
         return {"tool": version, **timing(json.loads(report.read_text()))}
 
-    return kept(build / "placement.json", sources_of(files, version, f"{PACKAGE} {SPEED} {megahertz}"), run)
+    return kept(build / "placement.json", f"{sha256(netlist)} {version} {PACKAGE} {SPEED} {megahertz}", run)
 
 
 def timing(report):

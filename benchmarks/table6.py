@@ -110,7 +110,7 @@ def on_lattice(save_dir, _):
     _, folder, files = exported(save_dir, LATTICE, LATTICE_OUTPUTS, LATTICE_CLASSES)
     netlist = folder.resolve() / "build" / "netlist.json"
     tool = synthesise(folder, files, LATTICE, netlist)["tool"]
-    placed = place(folder, files, netlist, BUDGET["clock, MHz"])
+    placed = place(netlist, BUDGET["clock, MHz"])
     return {**placed, "tool": f"{tool}, {placed['tool']}", "cycles": files.manifest["cycles"]}
 
 
