@@ -85,7 +85,7 @@ def synthesise(folder, files, part, netlist=None):
     part : str
         One of `resources.PARTS`.
     netlist : Path, optional
-        Write the netlist there, for nextpnr.
+        Write the netlist there, in the folder's `build`, for nextpnr.
 
     Returns
     -------
@@ -93,17 +93,16 @@ def synthesise(folder, files, part, netlist=None):
         `tool`, and by instance of `etn_top`, and for the `total`, the cells by their type.
     """
     yosys, version = program("yosys")
-    folder = Path(folder).resolve()
+    folder = Path(folder)
+    (folder / "build").mkdir(exist_ok=True)
     record = folder / "build" / f"{part}.json"
 
     def run():
-        statistics = record.with_name("statistics.json")
-        script = f"read_verilog {' '.join(sources)}; {PARTS[part].synthesis}; tee -q -o {statistics} stat -json"
+        script = f"read_verilog {' '.join(sources)}; {PARTS[part].synthesis}; tee -q -o build/cells.json stat -json"
         if netlist:
-            script += f"; write_json {netlist}"
-        log = record.with_suffix(".log")
-        watch([yosys, "-q", "-l", log, "-p", script], folder, log, f"{part}, {version}")
-        return {"tool": version, **cells(json.loads(statistics.read_text()), folder / "etn_top.v")}
+            script += f"; write_json build/{netlist.name}"
+        watch([yosys, "-q", "-l", f"build/{part}.log", "-p", script], folder, f"build/{part}.log", f"{part}, {version}")
+        return {"tool": version, **cells(json.loads((folder / "build" / "cells.json").read_text()))}
 
     sources = [name for name in files if name.endswith(".v") and name != "etn_tb.v"]
     wanted = sources_of(files, version, PARTS[part].synthesis)
@@ -112,7 +111,7 @@ def synthesise(folder, files, part, netlist=None):
     return kept(record, wanted, run)
 
 
-def cells(statistics, top):
+def cells(statistics):
     """Cells by type, in total and by instance of the top module, out of ``stat -json``."""
     modules = {name.lstrip("\\"): one["num_cells_by_type"] for name, one in statistics["modules"].items()}
 
@@ -162,11 +161,10 @@ def place(netlist, megahertz):
     build = netlist.parent
 
     def run():
-        report, log = build / "nextpnr.json", build / "nextpnr.log"
-        watch([nextpnr, "--85k", "--package", PACKAGE, "--speed", SPEED, "--json", netlist, "--freq", megahertz,
-               "--timing-allow-fail", "--lpf-allow-unconstrained", "--report", report, "--log", log], build, log,
-              f"lfe5u-85, {version}")
-        return {"tool": version, **timing(json.loads(report.read_text()))}
+        watch([nextpnr, "--85k", "--package", PACKAGE, "--speed", SPEED, "--json", netlist.name, "--freq", megahertz,
+               "--timing-allow-fail", "--lpf-allow-unconstrained", "--report", "nextpnr.json", "--log", "nextpnr.log"],
+              build, "nextpnr.log", f"lfe5u-85, {version}")
+        return {"tool": version, **timing(json.loads((build / "nextpnr.json").read_text()))}
 
     return kept(build / "placement.json", f"{sha256(netlist)} {version} {PACKAGE} {SPEED} {megahertz}", run)
 
@@ -187,15 +185,17 @@ def timing(report):
 
 
 def watch(command, folder, log, label):
-    """Run a command that takes long and writes `log`; on a terminal its last heading is shown.
+    """Run a command in a folder, which takes long and writes `log`; on a terminal its last heading is shown.
+
+    Paths in the command are relative to the folder: WebAssembly has a /tmp of its own.
 
     Raises
     ------
     InputError
         If it fails, with its last words.
     """
+    log = Path(folder) / log
     print(f"{label}: begun {time.strftime('%H:%M')}, log {log}", flush=True)
-    log.parent.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen([str(word) for word in command], cwd=str(folder), stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
     started = time.time()

@@ -108,7 +108,7 @@ def on_xilinx(save_dir, outputs):
 def on_lattice(save_dir, _):
     """Clock, use and critical path of the smaller network, by Yosys and nextpnr."""
     _, folder, files = exported(save_dir, LATTICE, LATTICE_OUTPUTS, LATTICE_CLASSES)
-    netlist = folder.resolve() / "build" / "netlist.json"
+    netlist = folder / "build" / "netlist.json"
     tool = synthesise(folder, files, LATTICE, netlist)["tool"]
     placed = place(netlist, BUDGET["clock, MHz"])
     return {**placed, "tool": f"{tool}, {placed['tool']}", "cycles": files.manifest["cycles"]}
