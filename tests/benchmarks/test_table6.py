@@ -117,8 +117,9 @@ def test_a_figure_that_misses_its_budget_is_said(found, missed, tmp_path, capsys
 
 
 @pytest.mark.slow
-def test_the_core_is_the_interpreter_on_pictures_and_a_difference_is_named(tmp_path):
+def test_the_core_is_the_interpreter_on_pictures_and_a_difference_is_named(tmp_path, monkeypatch):
     needs("make", "verilator")
+    monkeypatch.setenv("OPT", "-O0")  # of the core's Makefile: building takes longer than running
     graph, pictures = etinynet_graph("tiny", 32, 4, classes=7), tmp_path / "pictures"
     graph.save(tmp_path / "tiny.npz")
     pictures.mkdir()
