@@ -116,17 +116,16 @@ def test_a_figure_that_misses_its_budget_is_said(found, missed, tmp_path, capsys
         assert (measured["latency_ms"]["value"], measured["onchip_kb"]["value"]) == (2.0, 573.75)
 
 
-@pytest.mark.slow
-def test_the_core_is_the_interpreter_on_pictures_and_a_difference_is_named(tmp_path, monkeypatch):
-    needs("make", "verilator")
-    monkeypatch.setenv("OPT", "-O0")  # of the core's Makefile: building takes longer than running
+def test_the_core_is_the_interpreter_on_pictures_and_a_difference_is_named(tmp_path):
+    needs("make", "iverilog")
     graph, pictures = etinynet_graph("tiny", 32, 4, classes=7), tmp_path / "pictures"
     graph.save(tmp_path / "tiny.npz")
     pictures.mkdir()
     for number in range(3):
         noise = np.random.default_rng(number).integers(0, 256, (40, 50, 3), np.uint8)
         cv2.imwrite(str(pictures / f"{number}.png"), noise)
-    arguments = ["--data-dir", pictures, "--graph", tmp_path / "tiny.npz", "--word-channels", 8, "--outputs", 4]
+    arguments = ["--data-dir", pictures, "--graph", tmp_path / "tiny.npz", "--word-channels", 8, "--outputs", 4,
+                 "--simulator", "icarus"]
     done = run("benchmarks/core_equality.py", *arguments, "--save-dir", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "out" / "core_equality.json").read_text())["rows"]
@@ -135,7 +134,7 @@ def test_the_core_is_the_interpreter_on_pictures_and_a_difference_is_named(tmp_p
 
     node = next(node for node in graph.nodes if node.output == "stage3.1.pw")
     node.attrs["offset"][2] += 1 << 12
-    layers, _, _ = core_equality.compare(tmp_path / "out" / "core", graph, 8, sorted(pictures.iterdir()))[0]
+    layers, _, _ = core_equality.compare(tmp_path / "out" / "core", graph, 8, sorted(pictures.iterdir()), "icarus")[0]
     assert layers.differ == 3 and layers.first.startswith("stage3.1.pw[0, 2,") and "0.png" in layers.first
 
 
