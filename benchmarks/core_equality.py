@@ -1,4 +1,4 @@
-"""Interpreter = FPGA core in Verilator, byte for byte in every layer, on photographs that follow one another.
+"""Interpreter = FPGA core in simulation, byte for byte in every layer, on photographs that follow one another.
 
 EtinyNet-0.75 of random weights in 4 bits at 224 pixels, or the integer network given by --graph, is written as
 tools/export_fpga.py writes it and simulated. The pictures of a batch stand ready one behind the other: the core takes
@@ -35,19 +35,21 @@ def parse_args():
     parser.add_argument("--graph", metavar="NPZ", help="integer network (default: EtinyNet-0.75, random weights)")
     parser.add_argument("--word-channels", type=int, default=24, choices=WORD_CHANNELS, help="default: 24")
     parser.add_argument("--outputs", type=int, default=16, choices=OUTPUTS, help="default: 16")
+    parser.add_argument("--simulator", choices=simulation.SIMULATORS, default="verilator",
+                        help="default: verilator; icarus compiles in a second and runs 200 times slower")
     parser.add_argument("--save-dir", default="runs/core_equality", help="default: %(default)s")
     return parser.parse_args()
 
 
 def main():
     args = parse_args()
-    need("make", "verilator")
+    need("make", {"icarus": "iverilog"}.get(args.simulator, args.simulator))
     save_dir = Path(args.save_dir)
     graph = Graph.load(args.graph) if args.graph else etinynet_graph("0.75", 224, 4)
     files = pictures_below(args.data_dir)[:args.num_images]
     folder = written(core.emit(graph, args.word_channels, args.outputs), save_dir / "core")
     started = time.time()
-    found, cycles = compare(folder, graph, args.word_channels, files)
+    found, cycles = compare(folder, graph, args.word_channels, files, args.simulator)
     label = f"V = {args.word_channels}, TO = {args.outputs}"
     rows = [[graph.name, label, *comparison.row()] for comparison in found]
     print(f"\n{cli.table(HEADER, rows)}\n\n{cycles[0]:,} to {cycles[1]:,} cycles a picture; "
@@ -59,7 +61,7 @@ def main():
     return int(any(comparison.differ for comparison in found))
 
 
-def compare(folder, graph, word_channels, files):
+def compare(folder, graph, word_channels, files, simulator):
     """Simulate the core in `folder` on picture files.
 
     Returns
@@ -72,10 +74,10 @@ def compare(folder, graph, word_channels, files):
     """
     layers, top1, listed = map(Comparison, ("every layer", "top-1", "the largest logits, sorted"))
     cycles = []
-    for first in cli.progress(range(0, len(files), BATCH), desc="Verilator, batches"):
+    for first in cli.progress(range(0, len(files), BATCH), desc=f"{simulator}, batches"):
         batch = files[first:first + BATCH]
         pictures = read_inputs(batch, graph.image.shape[1])
-        run = simulation.simulate(folder, pictures, "verilator", trace=True)
+        run = simulation.simulate(folder, pictures, simulator, trace=True)
         cycles += run.cycles
         for path, picture, lines, logits in zip(batch, pictures, run.lines, run.logits):
             expected = trace(graph, picture[None])

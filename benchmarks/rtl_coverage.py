@@ -2,8 +2,8 @@
 
 Runs tests/export/fpga with programs `iverilog` and `vvp` on the PATH that build with Verilator instead, and count. A
 line is reached if each statement of it was executed in one of the simulations. Tests that plant a fault do not count:
-they show nothing that the others do not, and each would be built anew. Prints the share by file and every line that was
-not reached; exit status 1 below --least. Some minutes.
+they show nothing that the others do not, and each would be built anew; nor do those on what the simulators say. Prints
+the share by file and every line that was not reached; exit status 1 below --least. Some minutes.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from gluon_etinynet.quantities import Quantity
 ROOT = Path(__file__).resolve().parents[1]
 RTL = ROOT / "gluon_etinynet" / "export" / "fpga" / "rtl"
 TESTS = ["tests/export/fpga/test_core.py", "tests/export/fpga/test_core_units.py"]
-WITHOUT = "not fault and not stride and not verilator and not 0_75 and not share_a_multiplier"
+WITHOUT = "not fault and not stride and not verilator and not 0_75 and not missing_rom_ends and not share_a_multiplier"
 HEADER = ["file", "lines", "reached", "%", "not reached"]
 
 # `iverilog -g2005 -Wall -s TOP [-PTOP.NAME=VALUE] -o OUT FILES`; what was built of the same sources is used again.
@@ -47,11 +47,13 @@ os.makedirs(os.path.dirname(out) or ".", exist_ok=True)
 pathlib.Path(out).write_text(str(binary))
 """
 VVP = """#!{python}
-import os, pathlib, sys, tempfile
+import os, pathlib, subprocess, sys, tempfile
 binary = pathlib.Path(sys.argv[2]).read_text()
 handle, os.environ["COVERAGE"] = tempfile.mkstemp(".dat", dir={work!r})
 os.close(handle)
-os.execv(binary, [binary, *sys.argv[3:]])
+done = subprocess.run([binary, *sys.argv[3:]], stdout=subprocess.PIPE, universal_newlines=True)
+print(*(line for line in done.stdout.splitlines() if not line.startswith("- ")), sep="\\n")  # "- a.v:9: $finish"
+sys.exit(done.returncode)
 """
 MAIN = """#include <cstdlib>
 #include "Vtop.h"

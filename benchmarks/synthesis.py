@@ -90,7 +90,7 @@ def synthesise(folder, files, part, netlist=None):
     Returns
     -------
     dict
-        `tool`, and by instance of `etn_top`, and for the `total`, the cells by their type.
+        `tool`; the cells by their type in `total`, and in `modules` by the module of `etn_top`'s instances.
     """
     yosys, version = program("yosys")
     folder = Path(folder)
@@ -102,7 +102,7 @@ def synthesise(folder, files, part, netlist=None):
         if netlist:
             script += f"; write_json build/{netlist.name}"
         watch([yosys, "-q", "-l", f"build/{part}.log", "-p", script], folder, f"build/{part}.log", f"{part}, {version}")
-        return {"tool": version, **cells(json.loads((folder / "build" / "cells.json").read_text()))}
+        return {"tool": version, **cells((folder / "build" / "cells.json").read_text())}
 
     sources = [name for name in files if name.endswith(".v") and name != "etn_tb.v"]
     wanted = sources_of(files, version, PARTS[part].synthesis)
@@ -112,8 +112,11 @@ def synthesise(folder, files, part, netlist=None):
 
 
 def cells(statistics):
-    """Cells by type, in total and by instance of the top module, out of ``stat -json``."""
-    modules = {name.lstrip("\\"): one["num_cells_by_type"] for name, one in statistics["modules"].items()}
+    """Cells by type, in total and by module of the top one's instances, out of what ``stat -json`` writes."""
+    # Yosys 0.23 writes its tree of modules, which is no JSON, behind this object.
+    begin = statistics.index("{", statistics.index('"modules"'))
+    found, _ = json.JSONDecoder().raw_decode(statistics, begin)
+    modules = {name.lstrip("\\"): one["num_cells_by_type"] for name, one in found.items()}
 
     def within(name, times=1):
         found = {}

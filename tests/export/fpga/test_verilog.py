@@ -5,7 +5,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from running import ROOT, load
+from running import ROOT
 from small_roms import small_graph, written
 
 from gluon_etinynet.export.fpga import roms
@@ -14,7 +14,6 @@ from gluon_etinynet.integer.random_graphs import etinynet_graph
 
 FPGA = ROOT / "gluon_etinynet" / "export" / "fpga"
 ROM, ROM_TB = FPGA / "rtl" / "rom.v", FPGA / "testbench" / "rom_tb.v"
-bram = load("benchmarks/bram.py")
 simulated = pytest.mark.skipif(not (shutil.which("iverilog") and shutil.which("vvp")),
                                reason="needs Icarus Verilog: apt-get install iverilog")
 synthesised = pytest.mark.skipif(not shutil.which("yosys"), reason="needs Yosys: apt-get install yosys")
@@ -149,16 +148,3 @@ def test_a_rom_that_is_not_block_ram_is_an_error(tmp_path):
         (folder / "rom.v").write_text(text)
         with pytest.raises(RuntimeError):
             block_rams(folder, roms.read_address_map(folder)["memories"]["depthwise"])
-
-
-@synthesised
-@pytest.mark.slow
-def test_roms_of_etinynet_0_75_leave_room_within_the_papers_576_kb(tmp_path):
-    files = roms.emit(etinynet_graph("0.75", bits=4), 24)
-    folder = written(tmp_path / "rom", files)
-    counts = {name: block_rams(folder, memory)
-              for name, memory in files.manifest["memories"].items()}
-    print(f"BRAM36: {counts}, sum {sum(counts.values())}; paper: {bram.PAPER}")
-    assert counts["pointwise"] == 75 and counts["depthwise"] == 4 and counts["requantise"] == 8
-    # 22 hold the activations, 6 the line buffers.
-    assert sum(counts.values()) + 22 + 6 <= bram.PAPER
