@@ -46,7 +46,7 @@ def test_small_detectors_of_every_kind(sanitized, seed):
 
 @pytest.mark.parametrize("sanitized", ["portable"], indirect=True)
 @pytest.mark.slow
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2 ** 32 - 1))
 def test_many_small_detectors_of_every_kind(sanitized, seed):
     graph = varied_detector(seed)
