@@ -45,7 +45,7 @@ def test_every_block_is_run_or_says_why_not():
             if block.reason is not None:
                 assert len(block.reason.split()) >= 3, f"{name}:{block.line}: why is it not run?"
                 unrun.append(f"{name}:{block.line}")
-    assert len(unrun) <= 3, f"too much is not run: {unrun}"
+    assert len(unrun) <= 2, f"too much is not run: {unrun}"
 
 
 def test_blocks_are_found():
