@@ -141,7 +141,7 @@ def fill(folder):
         coarse = random.randint(0, 256, (6, 6, 3)).astype(np.uint8)
         cv2.imwrite(str(path), cv2.resize(coarse, (260, 240), interpolation=cv2.INTER_CUBIC))
 
-    for name, count in (("MINE", 32), ("VAL", 2)):
+    for name, count in (("MINE", 10), ("VAL", 2)):
         for wnid in ("n01440764", "n01443537"):
             for index in range(count):
                 picture(folder / name / wnid / f"{index}.jpg")

@@ -120,7 +120,7 @@ def test_table_4_with_accuracy(tmp_path):
 def test_instructions_by_part(work):
     """On a Cortex-M4 and, by callgrind, on this computer: the parts make up the whole."""
     needs("make", "cc", "arm-none-eabi-gcc", "qemu-system-arm", "valgrind")
-    etinynet_graph("tiny", 224, 8, classes=5).save(work / "tiny.npz")
+    etinynet_graph("tiny", 160, 8, classes=5).save(work / "tiny.npz")
     done = run("benchmarks/mcu_instructions.py", "--graph", work / "tiny.npz", "--save-dir", work / "out")
     assert done.returncode == 0, done.stderr
     rows = json.loads((work / "out" / "mcu_instructions.json").read_text())["rows"]
