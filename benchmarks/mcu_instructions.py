@@ -83,7 +83,7 @@ def networks(paths):
         for path in paths:
             graph = Graph.load(path)
             if graph.detection is not None:
-                raise InputError(f"{path} is a detector; benchmarks/ssd_int8.py counts its instructions")
+                raise InputError(f"{path} is a detector; benchmarks/table5.py counts its instructions")
             yield Path(path).stem, graph
         return
     for width in ("1.0", "0.75"):

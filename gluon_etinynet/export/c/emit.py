@@ -26,7 +26,7 @@ _SCHEDULES = {"stored": "blocks", "pushed": "rows"}  # the runtime's name -> the
 _TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
 # What the layers of a stage are for; those of the head by their operator.
 _ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "depthwise"),
-          "level": ("class predictor", "box predictor"), "extra": ("pointwise", "depthwise"),
+          "level": ("class predictor", "box predictor"),
           "avgpool": ("average",), "conv2d": ("fully connected",)}
 
 

@@ -42,8 +42,7 @@ enum {
     ETN_STEM,  /* 2 layers: convolution, pooling; the first step */
     ETN_BLOCK, /* 3: depthwise, pointwise, depthwise */
     ETN_HEAD,  /* 2: average, fully connected */
-    ETN_LEVEL, /* 2: a detector's class and box predictor */
-    ETN_EXTRA  /* 2: pointwise, depthwise; a detector's further map */
+    ETN_LEVEL  /* 2: a detector's class and box predictor */
 };
 
 #define ETN_MOST_ROWS 8

@@ -14,7 +14,6 @@
 #define etn_stem_begin ETN_NAME(stem_begin)
 #define etn_stem_push ETN_NAME(stem_push)
 #define etn_block ETN_NAME(block)
-#define etn_extra ETN_NAME(extra)
 #define etn_predict ETN_NAME(predict)
 
 #define etn_rank ETN_NAME(rank)

@@ -133,10 +133,8 @@ static etn_status run(const etn_model *model, void *arena, int32_t *logits, etn_
             etn_block(model, step, buffers, widened);
         else if (step->kind == ETN_HEAD)
             head(model, step, buffers, widened, logits);
-        else if (step->kind == ETN_LEVEL)
-            etn_predict(model, step, level++, ranking, buffers, widened);
         else
-            etn_extra(model, step, buffers, widened);
+            etn_predict(model, step, level++, ranking, buffers, widened);
     }
     return ETN_OK;
 }
