@@ -36,12 +36,7 @@ def varied_detector(seed):
     graph, rng, x = _varied_stem(seed)
     levels, classes = [], int(rng.integers(1, 6))
     for part in range(int(rng.integers(1, 5))):
-        if levels and pick(rng, False, True):
-            channels = int(rng.integers(1, 8))
-            p = _varied_conv(graph, rng, f"e{part}.pw", x, (channels, x.shape[0], 1, 1))
-            x = _varied_conv(graph, rng, f"e{part}", p, (channels, 1, 3, 3), groups=channels,
-                             stride=pick(rng, 1, 2, 3))
-        elif not levels or pick(rng, False, True):
+        if not levels or pick(rng, False, True):
             x = _varied_block(graph, rng, x, f"b{part}")
         if not levels or pick(rng, False, True):
             levels.append(predict(graph, rng, x, len(levels), classes, int(rng.integers(1, 40)),
