@@ -9,6 +9,7 @@ import jinja2
 import numpy as np
 
 from ... import __version__
+from ...data.camera import CLASSIFIERS, DETECTORS, inverse_of, sum_of_weights
 from ...files import InputError
 from ...integer import Graph, accumulator_bound, pack, plan, stages, unpack
 from ...integer.memory import CANDIDATE_BYTES
@@ -21,7 +22,8 @@ __all__ = ["emit", "read_arrays", "read_weights"]
 
 TOOL = "gluon_etinynet export_c"
 REPORT = "report.json"
-_DEMO = Path(__file__).resolve().parent / "demo"
+_HERE = Path(__file__).resolve().parent
+_DEMO, _CAMERAS = _HERE / "demo", _HERE / "cameras"
 _SCHEDULES = {"stored": "blocks", "pushed": "rows"}  # the runtime's name -> the planner's
 _TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
 # What the layers of a stage are for; those of the head by their operator.
@@ -30,7 +32,7 @@ _ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "dept
           "avgpool": ("average",), "conv2d": ("fully connected",)}
 
 
-def emit(graph, prefix="etinynet", kernels="portable"):
+def emit(graph, prefix="etinynet", kernels="portable", camera=None):
     """Write `graph` as C.
 
     Parameters
@@ -42,6 +44,8 @@ def emit(graph, prefix="etinynet", kernels="portable"):
         Begins every global name and names the header.
     kernels : str
         One of KERNEL_SETS.
+    camera : Camera, optional
+        Whose rows the network is to take.
 
     Returns
     -------
@@ -51,14 +55,15 @@ def emit(graph, prefix="etinynet", kernels="portable"):
     Raises
     ------
     InputError
-        If the prefix is no C identifier or a name that is taken, or the runtime has no place for a node, naming it.
+        If the prefix is no C identifier or a name that is taken, the runtime has no place for a node, naming it, or the
+        camera does not fit the image.
     """
     check_prefix(prefix)
     graph.validate()
     found = stages(graph)
     _check_stages(graph, found)
     kernel_set = KERNEL_SETS[kernels]
-    files = _sources(kernel_set)
+    files = _sources(kernel_set, camera)
     constants = {name: int(value)
                  for name, value in re.findall(r"#define (ETN_\w+) (\d+)", files["include/etn.h"])}
 
@@ -69,7 +74,8 @@ def emit(graph, prefix="etinynet", kernels="portable"):
              for role in _ROLES[stage.nodes[0].op if stage.kind == "head" else stage.kind]]
     widened = _align(max(kernel_set.scratch(role, layer["fields"]["outputs"], layer["fields"]["taps"])
                          for role, layer in zip(roles, layers) if "taps" in layer["fields"]))
-    plans = {name: _plan(graph, schedule, found, kernel_set.lines, widened, constants["ETN_STATE_BYTES"])
+    of_camera = _camera(graph, camera) if camera else None
+    plans = {name: _plan(graph, schedule, found, kernel_set.lines, widened, constants["ETN_STATE_BYTES"], of_camera)
              for name, schedule in _SCHEDULES.items()}
     channels, rows, columns = graph.image.shape
     digest = graph.sha256()
@@ -81,11 +87,11 @@ def emit(graph, prefix="etinynet", kernels="portable"):
         "version": constants["ETN_VERSION"], "rows": rows, "columns": columns, "channels": channels,
         "classes": graph.classes, "labels": [_quoted(label) for label in graph.labels or ()],
         "layers": layers, "arrays": arrays, "plans": plans,
-        "detection": graph.detection, "levels": levels, "candidate_bytes": CANDIDATE_BYTES,
+        "camera": of_camera, "detection": graph.detection, "levels": levels, "candidate_bytes": CANDIDATE_BYTES,
         "compiler_flags": kernel_set.flags, "wasm_flags": kernel_set.wasm_flags, "kernels": kernels,
         "runs_on": kernel_set.runs_on, "on_host": kernel_set.serves(HOST), "on_wasm": kernel_set.serves(WASM),
         "mcus": {name: mcu for name, mcu in MCUS.items() if kernel_set.serves(mcu.processor)},
-        "flags": "--pushed" if levels else "--logits --pushed",
+        "flags": " ".join(["--logits"] * (not levels) + ["--pushed"] + ["--camera"] * bool(camera)),
         "compute": f"{prefix}_" + ("detect(arena, found, &count)" if levels else "run(arena, logits)"),
         "arena_bytes": report["arena_bytes"],
         "flash": report["flash_bytes"], "macs": report["macs"],
@@ -98,7 +104,7 @@ def emit(graph, prefix="etinynet", kernels="portable"):
     view["export"] = _digest({**files, **_rendered({**view, "export": ""})})
     files.update(_rendered(view))
     report.update(tool=TOOL, version=__version__, network=graph.name, sha256=digest, prefix=prefix, labels=graph.labels,
-                  kernels=kernels, files=sorted([*files, REPORT]))
+                  kernels=kernels, camera=of_camera, files=sorted([*files, REPORT]))
     files[REPORT] = json.dumps(report, indent=2, sort_keys=True) + "\n"
     # The header first and the tables last: if the export is interrupted, the compiler sees that they do not agree.
     first, last = f"include/{prefix}.h", f"src/{prefix}.c"
@@ -110,9 +116,12 @@ def _digest(files):
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _sources(kernels):
+def _sources(kernels, camera):
     """The runtime, its kernels and the demo as they stand in the package: path in the exported folder -> text."""
     files = {f"{'include' if name == 'etn.h' else 'src'}/{name}": path for name, path in kernels.sources().items()}
+    if camera:
+        files.update({f"src/{path.name}": path for folder in (_CAMERAS, _CAMERAS / camera.format)
+                      for path in folder.glob("*.[ch]")})
     files.update({f"demo/{path.relative_to(_DEMO).as_posix()}": path for path in _DEMO.rglob("*.*")})
     return {name: files[name].read_text() for name in sorted(files)}
 
@@ -237,8 +246,22 @@ def _array(name, values, comment):
             "text": ",\n".join(lines)}
 
 
-def _plan(graph, schedule, found, lines, widened, state_bytes):
-    """Steps and arena of the planner's `schedule`, with room for the state and the widened weights."""
+def _camera(graph, camera):
+    """What the templates say of a camera."""
+    channels, rows, columns = graph.image.shape
+    if channels != 3:
+        raise InputError(f"network {graph.name} takes {channels} channels, and a camera gives 3; export it without")
+    centre = camera.centre(rows, columns, DETECTORS if graph.detection else CLASSIFIERS)
+    area = sum_of_weights(centre.width, columns) * sum_of_weights(centre.height, rows)
+    return {**camera._asdict(), "row_bytes": camera.row_bytes, "inverse": inverse_of(area), "left": centre.left,
+            "top": centre.top, "columns": centre.width, "rows": centre.height}
+
+
+def _plan(graph, schedule, found, lines, widened, state_bytes, camera):
+    """Steps and arena of the planner's `schedule`, with room for the state, the widened weights and a camera's row.
+
+    The camera's lies behind what the stem needs, where later steps may have their maps.
+    """
     laid = plan(graph, schedule, lines)
     order = {node.output: index for index, node in enumerate(graph.nodes)}
     steps = []
@@ -251,9 +274,12 @@ def _plan(graph, schedule, found, lines, widened, state_bytes):
         if "conv" in begins:
             begins["middle"] = begins.pop("conv")
         steps.append({**fields, **begins})
-    begin = _align(laid.arena_bytes)
+    behind = _align(max(buffer.offset + buffer.size for buffer in laid.steps[0].buffers))
+    pushed = camera and schedule == _SCHEDULES["pushed"]
+    row_bytes = (4 + 1) * graph.image.shape[0] * graph.image.shape[2] if pushed else 0
+    begin = _align(max(laid.arena_bytes, behind + row_bytes))
     sizes = [{b.name: b.size for b in step.buffers if b.kind != "map"} for step in laid.steps]
-    return {"steps": steps, "widened": begin, "arena_bytes": state_bytes + begin + widened,
+    return {"steps": steps, "widened": begin, "camera": behind if pushed else 0, "arena_bytes": state_bytes + begin + widened,
             "lines": [{"layers": list(step.nodes), "bytes": of} for step, of in zip(laid.steps, sizes) if of]}
 
 

@@ -26,11 +26,16 @@ class Sizes(NamedTuple):
 
 
 class Inference(NamedTuple):
-    """What an inference printed of its result; instructions executed; the most bytes of stack in use."""
+    """What an inference printed of its result; instructions executed; the most bytes of stack in use.
+
+    Where the image came by rows, or from a camera, the instructions of all rows and the most of one, too.
+    """
 
     lines: List[str]
     instructions: int
     stack: int
+    of_rows: int = 0
+    most_of_a_row: int = 0
 
 
 class DoesNotFit(InputError):
@@ -126,7 +131,7 @@ def sizes(folder, mcu, cflags="-O2"):
                  sections[".data"] + sections[".bss"])
 
 
-def simulate(folder, mcu, image, cflags="-O2"):
+def simulate(folder, mcu, image, cflags="-O2", arguments=""):
     """One inference of an exported folder's demo on a simulated microcontroller.
 
     Parameters
@@ -135,6 +140,8 @@ def simulate(folder, mcu, image, cflags="-O2"):
         As of `sizes`.
     image : bytes
         As `raw` makes them.
+    arguments : str
+        For the demo, as "--pushed".
 
     Returns
     -------
@@ -146,8 +153,11 @@ def simulate(folder, mcu, image, cflags="-O2"):
     InputError
         As `call`.
     """
-    *lines, instructions, stack = simulated_output(folder, mcu, image, f"CFLAGS={cflags}").decode().splitlines()
-    return Inference(lines, int(instructions.split()[1]), int(stack.split()[1]))
+    said = simulated_output(folder, mcu, image, f"CFLAGS={cflags}", f"ARGS={arguments}").decode().splitlines()
+    costs = {"instructions": "instructions", "stack_bytes": "stack", "instructions_of_rows": "of_rows",
+             "most_of_a_row": "most_of_a_row"}
+    lines = [line for line in said if line.split()[0] not in costs]
+    return Inference(lines, **{costs[name]: int(value) for name, value in map(str.split, said[len(lines):])})
 
 
 def simulated_output(folder, mcu, image, *arguments):

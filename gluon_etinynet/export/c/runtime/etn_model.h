@@ -68,6 +68,7 @@ typedef struct {
 typedef struct {
     uint32_t arena_bytes;
     uint32_t widened; /* where weights of fewer than 8 bits are widened */
+    uint32_t camera;  /* a camera's sums, an image row of uint32, and an image row; 0 without a camera */
     const etn_step *steps;
 } etn_plan;
 
@@ -86,12 +87,22 @@ typedef struct {
     uint16_t candidates, detections; /* the most of each */
 } etn_detector;
 
+/* A camera, and the centre of its frames that becomes the image. The symbols are those of docs/numerics.md
+ * section 10. */
+typedef struct {
+    uint32_t row_bytes;
+    uint32_t inverse;
+    uint16_t height;
+    uint16_t left, top, columns, rows; /* of the centre; its n of either axis */
+} etn_camera;
+
 typedef struct {
     uint32_t version;
     uint16_t layers, steps;
     const etn_layer *layer;
     etn_plan plan[2];             /* by etn_input */
     const etn_detector *detector; /* NULL: a classifier */
+    const etn_camera *camera;     /* NULL: none */
 } etn_model;
 
 /* `value` rounded up to a multiple. */
@@ -104,6 +115,8 @@ size_t etn_arena_bytes(const etn_model *model, etn_input input);
 etn_status etn_init(const etn_model *model, void *arena, size_t bytes, etn_input input);
 int8_t *etn_image(const etn_model *model, void *arena);
 etn_status etn_push_row(const etn_model *model, void *arena, const int8_t *row);
+etn_status etn_camera_begin(const etn_model *model, void *arena);
+etn_status etn_camera_row(const etn_model *model, void *arena, const uint8_t *row, size_t bytes);
 etn_status etn_run(const etn_model *model, void *arena, int32_t *logits);
 etn_status etn_detect(const etn_model *model, void *arena, etn_detection *found, int32_t *count);
 

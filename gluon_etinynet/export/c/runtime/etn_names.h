@@ -8,6 +8,10 @@
 #define etn_init ETN_NAME(init)
 #define etn_image ETN_NAME(image)
 #define etn_push_row ETN_NAME(push_row)
+#define etn_check ETN_NAME(check)
+#define etn_push ETN_NAME(push)
+#define etn_camera_begin ETN_NAME(camera_begin)
+#define etn_camera_row ETN_NAME(camera_row)
 #define etn_run ETN_NAME(run)
 #define etn_detect ETN_NAME(detect)
 
