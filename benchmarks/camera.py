@@ -11,12 +11,11 @@ counts the instructions of its rows, and the linker tells the RAM.
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.data.camera import FORMATS, Camera
-from gluon_etinynet.data.images import preprocess, read_image
+from gluon_etinynet.data.images import frame_seen, preprocess, read_image
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.kernel_sets import HOST, fastest
 from gluon_etinynet.export.c.program import MCUS, call, logits, make, need, simulate, sizes
@@ -24,8 +23,6 @@ from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.flags import labelled_files
 from gluon_etinynet.integer import Graph, pixels_to_input
 from gluon_etinynet.quantities import COUNT
-
-GREY = 114  # of what pads a frame
 
 
 def parse_args():
@@ -58,13 +55,14 @@ def main():
     for file, label in cli.progress(files):
         found = {}
         photograph = read_image(file)
-        frame = frame_of(photograph, cameras[0])
+        frame = frame_seen(photograph, *cameras[0][1:])
         size = graph.image.shape[1]
         for path, picture in zip(paths, (photograph, frame)):
             found[path] = logits(programs[0], preprocess(picture, size))
         for camera, program in zip(cameras, programs):
             encoded = camera.encode(frame)
-            found[camera.format] = np.array(call([program, "--logits", "--camera"], encoded.tobytes()).split(), np.int32)
+            printed = call([program, "--logits", "--camera"], encoded.tobytes())
+            found[camera.format] = np.array(printed.split(), np.int32)
             image = pixels_to_input(camera.image(encoded, *graph.image.shape[1:]))
             if not np.array_equal(logits(program, image), found[camera.format]):
                 unequal.append(f"{file} as {camera.format}")
@@ -82,7 +80,7 @@ def main():
     if args.mcu:
         counted = ["format", "flash, bytes", "RAM without stack, bytes", "stack, bytes", "M instructions",
                    "M of all rows", "most of a row", "mean of a row"]
-        encoded = frame_of(read_image(files[0][0]), cameras[0])
+        encoded = frame_seen(read_image(files[0][0]), *cameras[0][1:])
         counts = [on_mcu(graph, camera, args.mcu, camera.encode(encoded), save_dir / f"{camera.format}-{args.mcu}")
                   for camera in cameras]
         print(cli.table(counted, counts))
@@ -94,22 +92,6 @@ def main():
     print(f"images by C and Python: {len(files) * len(cameras) - len(unequal)} of {len(files) * len(cameras)} equal"
           + "".join(f"\nnot equal: {name}" for name in unequal[:5]))
     return int(bool(unequal))
-
-
-def frame_of(photograph, camera):
-    """A photograph in 24 bits as a camera sees it: uint8 RGB, shape (height, width, 3)."""
-    short = min(camera.width, camera.height)
-    height, width = photograph.shape[:2]
-    scale = short / min(height, width)
-    resized = cv2.resize(photograph, (max(short, round(width * scale)), max(short, round(height * scale))),
-                         interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    frame = np.full((camera.height, camera.width, 3), GREY, np.uint8)
-    part = [slice((outer - inner) // 2, (outer - inner) // 2 + inner) if outer >= inner else slice(None)
-            for outer, inner in zip(frame.shape, resized.shape[:2])]
-    cut = [slice((inner - outer) // 2, (inner - outer) // 2 + outer) if inner > outer else slice(None)
-           for outer, inner in zip(frame.shape, resized.shape[:2])]
-    frame[part[0], part[1]] = resized[cut[0], cut[1]]
-    return frame
 
 
 def build(graph, camera, folder):

@@ -16,7 +16,7 @@ CLASSIFIERS, DETECTORS = (7, 8), (1, 1)  # the part of the centre that they see
 
 
 class Format(NamedTuple):
-    """How a camera's pixels lie in bytes; `decode` and `encode` are of rows (..., bytes) and (..., columns, 3), uint8."""
+    """How a camera's pixels lie in bytes: `decode` turns uint8 (..., bytes) into (..., columns, 3), `encode` back."""
 
     bytes: int  # of a pixel
     decode: Callable
@@ -157,7 +157,8 @@ class Camera(NamedTuple):
             height = min(scaled(width, rows, columns), self.height)
         area = sum_of_weights(width, columns) * sum_of_weights(height, rows)
         if not 2 <= area <= LARGEST_AREA:
-            raise InputError(f"a camera of {self.width} x {self.height} pixels is too {'large' if area > 2 else 'small'} "
+            size = "large" if area > 2 else "small"
+            raise InputError(f"a camera of {self.width} x {self.height} pixels is too {size} "
                              f"for an image of {columns} x {rows}; choose another size of its frames")
         return Centre((self.width - width) // 2, (self.height - height) // 2, width, height)
 

@@ -18,7 +18,7 @@ from .kernel_sets import HOST, KERNEL_SETS, WASM
 from .mcus import MCUS
 from .names import check_prefix
 
-__all__ = ["emit", "read_arrays", "read_weights"]
+__all__ = ["emit", "quoted", "read_arrays", "read_weights"]
 
 TOOL = "gluon_etinynet export_c"
 REPORT = "report.json"
@@ -85,7 +85,7 @@ def emit(graph, prefix="etinynet", kernels="portable", camera=None):
                   f"SHA-256 {digest[:16]}. Do not edit.",
         "network": _plain(graph.name), "prefix": prefix, "upper": prefix.upper(),
         "version": constants["ETN_VERSION"], "rows": rows, "columns": columns, "channels": channels,
-        "classes": graph.classes, "labels": [_quoted(label) for label in graph.labels or ()],
+        "classes": graph.classes, "labels": [quoted(label) for label in graph.labels or ()],
         "layers": layers, "arrays": arrays, "plans": plans,
         "camera": of_camera, "detection": graph.detection, "levels": levels, "candidate_bytes": CANDIDATE_BYTES,
         "compiler_flags": kernel_set.flags, "wasm_flags": kernel_set.wasm_flags, "kernels": kernels,
@@ -142,7 +142,7 @@ def _plain(name):
     return re.sub(r"[^\w.+ -]|\*/", "?", name)
 
 
-def _quoted(text):
+def quoted(text):
     """Text as a string of C: bytes beyond ASCII, and what could begin an escape or a trigraph, in octal."""
     plain = [chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in text.encode()]
     return '"' + "".join(plain) + '"'
@@ -279,7 +279,8 @@ def _plan(graph, schedule, found, lines, widened, state_bytes, camera):
     row_bytes = (4 + 1) * graph.image.shape[0] * graph.image.shape[2] if pushed else 0
     begin = _align(max(laid.arena_bytes, behind + row_bytes))
     sizes = [{b.name: b.size for b in step.buffers if b.kind != "map"} for step in laid.steps]
-    return {"steps": steps, "widened": begin, "camera": behind if pushed else 0, "arena_bytes": state_bytes + begin + widened,
+    return {"steps": steps, "widened": begin, "camera": behind if pushed else 0,
+            "arena_bytes": state_bytes + begin + widened,
             "lines": [{"layers": list(step.nodes), "bytes": of} for step, of in zip(laid.steps, sizes) if of]}
 
 

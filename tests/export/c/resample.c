@@ -1,6 +1,6 @@
 /* The camera's rows become image rows on standard output: for each case on standard input, ten numbers of 32 bits
- * (bytes of a row, inverse, height, left, top, columns and rows of the centre, columns and rows of the image, 0) and the
- * frame. The runtime's camera alone, in arenas of exactly the bytes that it may touch. */
+ * (bytes of a row, inverse, height, left, top, columns and rows of the centre, columns and rows of the image, 0) and
+ * the frame. The runtime's camera alone, in arenas of exactly the bytes that it may touch. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +22,8 @@ int main(void)
 {
     uint32_t of[10];
     while (fread(of, sizeof of, 1, stdin) == 1) {
-        const etn_camera camera = {of[0], of[1], (uint16_t)of[2], (uint16_t)of[3], (uint16_t)of[4], (uint16_t)of[5],
-                                   (uint16_t)of[6]};
+        const etn_camera camera = {of[0],           of[1],           (uint16_t)of[2], (uint16_t)of[3],
+                                   (uint16_t)of[4], (uint16_t)of[5], (uint16_t)of[6]};
         const etn_layer layer = {.in_columns = (uint16_t)of[7], .in_rows = (uint16_t)of[8]};
         const etn_model model = {.layer = &layer, .camera = &camera};
         uint8_t *const row = malloc(of[0]);

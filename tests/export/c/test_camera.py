@@ -142,8 +142,8 @@ def test_two_networks_with_cameras_in_one_firmware(tmp_path):
     frames = {prefix: random_frame(camera, rng) for prefix, camera in cameras.items()}
     stream = b"".join(frame[y].tobytes() for y in range(40) for frame in frames.values() if y < len(frame))
     computed = np.array(call([tmp_path / "both"], stream).split(), int)
-    expected = [interpret(graph, pixels_to_input(cameras[prefix].image(frames[prefix], *graph.image.shape[1:]))[None])[0]
-                for prefix, graph in graphs.items()]
+    seen = {prefix: cameras[prefix].image(frames[prefix], *graph.image.shape[1:]) for prefix, graph in graphs.items()}
+    expected = [interpret(graph, pixels_to_input(seen[prefix])[None])[0] for prefix, graph in graphs.items()]
     assert np.array_equal(computed, np.concatenate(expected))
 
 

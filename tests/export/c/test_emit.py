@@ -124,7 +124,7 @@ def test_a_set_of_kernels_is_an_entry_and_a_folder(graph, tmp_path, monkeypatch)
 
 def test_every_microcontroller_has_its_fastest_set():
     assert {name: fastest(mcu.processor) for name, mcu in MCUS.items()} == {
-        "stm32f412": "dsp", "stm32f746": "dsp", "stm32h743": "dsp", "nrf51822": "portable",
+        "stm32f412": "dsp", "stm32f427": "dsp", "stm32f746": "dsp", "stm32h743": "dsp", "nrf51822": "portable",
         "stm32f205": "portable", "stm32l552": "dsp", "apollo510": "mve"}
     assert fastest(None) == fastest("Cortex-M0") == "portable"
 

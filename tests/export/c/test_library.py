@@ -273,7 +273,8 @@ def test_objects_of_other_flags_are_made_anew(tmp_path):
 def test_the_memory_of_the_microcontrollers():
     """As their data sheets have it."""
     assert {name: (mcu.processor, mcu.flash // 1024, mcu.ram // 1024) for name, mcu in MCUS.items()} == {
-        "stm32f412": ("Cortex-M4", 1024, 256), "stm32f746": ("Cortex-M7", 1024, 320),
+        "stm32f412": ("Cortex-M4", 1024, 256), "stm32f427": ("Cortex-M4", 2048, 256),
+        "stm32f746": ("Cortex-M7", 1024, 320),
         "stm32h743": ("Cortex-M7", 2048, 512), "nrf51822": ("Cortex-M0", 256, 16),
         "stm32f205": ("Cortex-M3", 1024, 128), "stm32l552": ("Cortex-M33", 512, 256),
         "apollo510": ("Cortex-M55", 4096, 3072)}

@@ -11,8 +11,8 @@ int main(void)
 {
     static uint8_t a[ONE_CAMERA_ROW_BYTES], b[TWO_CAMERA_ROW_BYTES];
     int32_t logits[ONE_CLASSES + TWO_CLASSES];
-    int bad = one_init(first, sizeof first, ETN_PUSHED) || two_init(second, sizeof second, ETN_PUSHED)
-              || one_camera_begin(first) || two_camera_begin(second);
+    int bad = one_init(first, sizeof first, ETN_PUSHED) || two_init(second, sizeof second, ETN_PUSHED) ||
+              one_camera_begin(first) || two_camera_begin(second);
     for (int y = 0; y < ONE_CAMERA_HEIGHT || y < TWO_CAMERA_HEIGHT; y++) {
         if (y < ONE_CAMERA_HEIGHT)
             bad |= fread(a, sizeof a, 1, stdin) != 1 || one_camera_row(first, a, sizeof a);
