@@ -12,9 +12,9 @@ from gluon_etinynet.integer.random_graphs import conv_attrs, etinynet_graph, ima
 __all__ = ["SANITIZE", "Sanitized", "call", "etinynet_graph", "export", "images", "logits", "make", "needs",
            "raw", "read_trace", "ssd_graph", "varied_detector", "varied_graph"]
 
-def export(graph, folder, prefix="net", kernels="portable", camera=None):
+def export(graph, folder, prefix="net", kernels="portable", camera=None, **options):
     """Write the C of `graph`, with a camera as in "rgb888:32x24" or without; returns the folder."""
-    return c.emit(graph, prefix, kernels, camera and Camera.parse(camera)).write(folder)
+    return c.emit(graph, prefix, kernels, camera and Camera.parse(camera), **options).write(folder)
 
 
 def varied_graph(seed):

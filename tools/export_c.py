@@ -37,6 +37,8 @@ def parse_args():
                              + " (default: by --mcu, without it portable)")
     parser.add_argument("--camera", metavar="FORMAT:WxH", type=camera,
                         help=f"take the rows of a camera, as rgb565le:320x240; formats: {', '.join(FORMATS)}")
+    parser.add_argument("--self-test", action="store_true",
+                        help="add a function that runs the network on a picture and names the layer that goes wrong")
     parser.add_argument("--force", action="store_true", help="write into a folder that holds other files")
     args = parser.parse_args()
     return args, {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -52,7 +54,7 @@ def main():
                          f"{MCUS[args.mcu].processor}; leave --kernels out")
     graph = Graph.load(args.graph) if args.graph else graph_of_checkpoint(**checkpoint)
     kernels = fastest(MCUS[args.mcu].processor if args.mcu else None) if args.kernels == "auto" else args.kernels
-    files = c.emit(graph, args.prefix, kernels, args.camera)
+    files = c.emit(graph, args.prefix, kernels, args.camera, args.self_test)
     files.write(args.out, args.force)
     print(summary(files.manifest, args.out, args.mcu))
 

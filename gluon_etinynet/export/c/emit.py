@@ -17,13 +17,14 @@ from ..folder import Export
 from .kernel_sets import HOST, KERNEL_SETS, WASM
 from .mcus import MCUS
 from .names import check_prefix
+from .self_test import digests
 
 __all__ = ["emit", "quoted", "read_arrays", "read_weights"]
 
 TOOL = "gluon_etinynet export_c"
 REPORT = "report.json"
 _HERE = Path(__file__).resolve().parent
-_DEMO, _CAMERAS = _HERE / "demo", _HERE / "cameras"
+_DEMO, _CAMERAS, _CHECKS = (_HERE / name for name in ("demo", "cameras", "checks"))
 _SCHEDULES = {"stored": "blocks", "pushed": "rows"}  # the runtime's name -> the planner's
 _TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
 # What the layers of a stage are for; those of the head by their operator.
@@ -32,7 +33,7 @@ _ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "dept
           "avgpool": ("average",), "conv2d": ("fully connected",)}
 
 
-def emit(graph, prefix="etinynet", kernels="portable", camera=None):
+def emit(graph, prefix="etinynet", kernels="portable", camera=None, self_test=False):
     """Write `graph` as C.
 
     Parameters
@@ -46,6 +47,8 @@ def emit(graph, prefix="etinynet", kernels="portable", camera=None):
         One of KERNEL_SETS.
     camera : Camera, optional
         Whose rows the network is to take.
+    self_test : bool
+        With a function that runs the network on a picture and knows what must come out.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def emit(graph, prefix="etinynet", kernels="portable", camera=None):
     found = stages(graph)
     _check_stages(graph, found)
     kernel_set = KERNEL_SETS[kernels]
-    files = _sources(kernel_set, camera)
+    files = _sources(kernel_set, camera, self_test)
     constants = {name: int(value)
                  for name, value in re.findall(r"#define (ETN_\w+) (\d+)", files["include/etn.h"])}
 
@@ -75,7 +78,8 @@ def emit(graph, prefix="etinynet", kernels="portable", camera=None):
     widened = _align(max(kernel_set.scratch(role, layer["fields"]["outputs"], layer["fields"]["taps"])
                          for role, layer in zip(roles, layers) if "taps" in layer["fields"]))
     of_camera = _camera(graph, camera) if camera else None
-    plans = {name: _plan(graph, schedule, found, kernel_set.lines, widened, constants["ETN_STATE_BYTES"], of_camera)
+    plans = {name: _plan(graph, schedule, found, kernel_set.lines, widened, constants["ETN_STATE_BYTES"],
+                         makes_rows=bool(camera or self_test) and name == "pushed")
              for name, schedule in _SCHEDULES.items()}
     channels, rows, columns = graph.image.shape
     digest = graph.sha256()
@@ -87,11 +91,13 @@ def emit(graph, prefix="etinynet", kernels="portable", camera=None):
         "version": constants["ETN_VERSION"], "rows": rows, "columns": columns, "channels": channels,
         "classes": graph.classes, "labels": [quoted(label) for label in graph.labels or ()],
         "layers": layers, "arrays": arrays, "plans": plans,
-        "camera": of_camera, "detection": graph.detection, "levels": levels, "candidate_bytes": CANDIDATE_BYTES,
+        "camera": of_camera, "digests": digests(graph, found) if self_test else None,
+        "detection": graph.detection, "levels": levels, "candidate_bytes": CANDIDATE_BYTES,
         "compiler_flags": kernel_set.flags, "wasm_flags": kernel_set.wasm_flags, "kernels": kernels,
         "runs_on": kernel_set.runs_on, "on_host": kernel_set.serves(HOST), "on_wasm": kernel_set.serves(WASM),
         "mcus": {name: mcu for name, mcu in MCUS.items() if kernel_set.serves(mcu.processor)},
-        "flags": " ".join(["--logits"] * (not levels) + ["--pushed"] + ["--camera"] * bool(camera)),
+        "flags": " ".join(["--logits"] * (not levels) + ["--pushed"] + ["--camera"] * bool(camera)
+                          + ["--self-test"] * self_test),
         "compute": f"{prefix}_" + ("detect(arena, found, &count)" if levels else "run(arena, logits)"),
         "arena_bytes": report["arena_bytes"],
         "flash": report["flash_bytes"], "macs": report["macs"],
@@ -116,12 +122,11 @@ def _digest(files):
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _sources(kernels, camera):
+def _sources(kernels, camera, self_test):
     """The runtime, its kernels and the demo as they stand in the package: path in the exported folder -> text."""
     files = {f"{'include' if name == 'etn.h' else 'src'}/{name}": path for name, path in kernels.sources().items()}
-    if camera:
-        files.update({f"src/{path.name}": path for folder in (_CAMERAS, _CAMERAS / camera.format)
-                      for path in folder.glob("*.[ch]")})
+    more = ([_CAMERAS, _CAMERAS / camera.format] if camera else []) + [_CHECKS] * self_test
+    files.update({f"src/{path.name}": path for folder in more for path in folder.glob("*.[ch]")})
     files.update({f"demo/{path.relative_to(_DEMO).as_posix()}": path for path in _DEMO.rglob("*.*")})
     return {name: files[name].read_text() for name in sorted(files)}
 
@@ -257,10 +262,10 @@ def _camera(graph, camera):
             "top": centre.top, "columns": centre.width, "rows": centre.height}
 
 
-def _plan(graph, schedule, found, lines, widened, state_bytes, camera):
-    """Steps and arena of the planner's `schedule`, with room for the state, the widened weights and a camera's row.
+def _plan(graph, schedule, found, lines, widened, state_bytes, makes_rows):
+    """Steps and arena of the planner's `schedule`, with room for the state, the widened weights and, maybe, a row.
 
-    The camera's lies behind what the stem needs, where later steps may have their maps.
+    The row lies behind what the stem needs, where later steps may have their maps.
     """
     laid = plan(graph, schedule, lines)
     order = {node.output: index for index, node in enumerate(graph.nodes)}
@@ -275,11 +280,10 @@ def _plan(graph, schedule, found, lines, widened, state_bytes, camera):
             begins["middle"] = begins.pop("conv")
         steps.append({**fields, **begins})
     behind = _align(max(buffer.offset + buffer.size for buffer in laid.steps[0].buffers))
-    pushed = camera and schedule == _SCHEDULES["pushed"]
-    row_bytes = (4 + 1) * graph.image.shape[0] * graph.image.shape[2] if pushed else 0
+    row_bytes = (4 + 1) * graph.image.shape[0] * graph.image.shape[2] if makes_rows else 0
     begin = _align(max(laid.arena_bytes, behind + row_bytes))
     sizes = [{b.name: b.size for b in step.buffers if b.kind != "map"} for step in laid.steps]
-    return {"steps": steps, "widened": begin, "camera": behind if pushed else 0,
+    return {"steps": steps, "widened": begin, "row": behind if makes_rows else 0,
             "arena_bytes": state_bytes + begin + widened,
             "lines": [{"layers": list(step.nodes), "bytes": of} for step, of in zip(laid.steps, sizes) if of]}
 

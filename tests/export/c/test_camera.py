@@ -8,7 +8,7 @@ from c_export import SANITIZE, call, etinynet_graph, export, logits, make, needs
 
 from gluon_etinynet.data.camera import FORMATS, Camera, inverse_of, sum_of_weights
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.program import detection_lines, simulate
+from gluon_etinynet.export.c.program import detection_lines, simulate, simulated_output
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import pixels_to_input
 from gluon_etinynet.integer import run as interpret
@@ -160,11 +160,12 @@ def test_the_camera_of_the_papers_network_takes_no_memory():
 def test_rows_on_a_cortex_m(tmp_path):
     needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
     camera = Camera.parse("rgb565le:52x40")
-    folder = export(GRAPH, tmp_path / "network", kernels="dsp", camera="rgb565le:52x40")
+    folder = export(GRAPH, tmp_path / "network", kernels="dsp", camera="rgb565le:52x40", self_test=True)
     frame = random_frame(camera, np.random.default_rng(0))
     done = simulate(folder, "stm32f412", frame.tobytes(), arguments="--camera")
     expected = interpret(GRAPH, pixels_to_input(camera.image(frame, 33, 33))[None])[0]
     assert done.lines == [f"class {expected.argmax()}", f"score {expected.max()}"]
+    assert simulated_output(folder, "stm32f412", b"", "ARGS=--self-test") == b"self-test passed\n"
     assert done.of_rows / 40 < done.most_of_a_row < done.of_rows < done.instructions
 
 

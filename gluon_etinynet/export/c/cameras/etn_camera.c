@@ -142,7 +142,7 @@ etn_status etn_camera_begin(const etn_model *model, void *arena)
     s->in_frame = 1;
     s->frame_rows = s->torn = 0;
     s->rows = 0;
-    memset(etn_buffers(s) + s->plan->camera, 0, 3 * sizeof(uint32_t) * model->layer->in_columns);
+    memset(etn_buffers(s) + s->plan->row, 0, 3 * sizeof(uint32_t) * model->layer->in_columns);
     return is_cut_off ? ETN_TOO_FEW_ROWS : ETN_OK;
 }
 
@@ -178,7 +178,7 @@ etn_status etn_camera_row(const etn_model *model, void *arena, const uint8_t *ro
     of.camera = camera;
     of.columns = model->layer->in_columns;
     of.row = row;
-    of.sums = (uint32_t *)(void *)(etn_buffers(s) + s->plan->camera);
+    of.sums = (uint32_t *)(void *)(etn_buffers(s) + s->plan->row);
     of.image_row = (int8_t *)(of.sums + 3 * of.columns);
     if (camera->rows >= model->layer->in_rows)
         reduce_rows(&of, y, s);

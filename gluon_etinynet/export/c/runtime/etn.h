@@ -28,7 +28,8 @@ typedef enum {
     ETN_TOO_FEW_ROWS,    /* run before the last row was pushed */
     ETN_TOO_MANY_ROWS,   /* a row pushed after the last; run first. A camera's frame is torn: begin the next */
     ETN_NO_FRAME,        /* a camera's row without a call of *_camera_begin() */
-    ETN_TORN_ROW         /* a camera's row of another length than *_CAMERA_ROW_BYTES; begin the next frame */
+    ETN_TORN_ROW,        /* a camera's row of another length than *_CAMERA_ROW_BYTES; begin the next frame */
+    ETN_SELF_TEST_FAILED /* a layer computes other values than on the computer that exported it */
 } etn_status;
 
 /* What a detector finds. Scores are in units of 1/65536, corners in 1/16 pixel of the network's input, from

@@ -68,7 +68,7 @@ typedef struct {
 typedef struct {
     uint32_t arena_bytes;
     uint32_t widened; /* where weights of fewer than 8 bits are widened */
-    uint32_t camera;  /* a camera's sums, an image row of uint32, and an image row; 0 without a camera */
+    uint32_t row;     /* where image rows are made: the sums of one, uint32, and it itself; 0 if none is */
     const etn_step *steps;
 } etn_plan;
 
@@ -115,6 +115,8 @@ size_t etn_arena_bytes(const etn_model *model, etn_input input);
 etn_status etn_init(const etn_model *model, void *arena, size_t bytes, etn_input input);
 int8_t *etn_image(const etn_model *model, void *arena);
 etn_status etn_push_row(const etn_model *model, void *arena, const int8_t *row);
+etn_status etn_self_test(const etn_model *model, const uint32_t *digests, void *arena, size_t bytes, int32_t *logits,
+                         etn_detection *found, int32_t *layer);
 etn_status etn_camera_begin(const etn_model *model, void *arena);
 etn_status etn_camera_row(const etn_model *model, void *arena, const uint8_t *row, size_t bytes);
 etn_status etn_run(const etn_model *model, void *arena, int32_t *logits);

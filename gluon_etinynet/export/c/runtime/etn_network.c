@@ -113,10 +113,36 @@ static etn_status why_not(const etn_state *s)
     return ETN_OK;
 }
 
-/* A classifier fills `logits`, a detector `ranking`; the other is NULL. */
-static etn_status run(const etn_model *model, void *arena, int32_t *logits, etn_ranking *ranking)
+etn_results etn_results_of(etn_state *s, int32_t *logits, etn_ranking *ranking)
 {
-    etn_state *const s = (etn_state *)arena;
+    const etn_detector *const detector = s->model->detector;
+    etn_results results = {logits, ranking, NULL};
+    if (detector) {
+        const etn_step *const last = s->plan->steps + s->model->steps - 1;
+        ranking->candidates = (etn_candidate *)(void *)(etn_buffers(s) + last->candidates);
+        ranking->most = detector->candidates;
+        ranking->count = 0;
+        results.level = detector->level;
+    }
+    return results;
+}
+
+void etn_run_step(etn_state *s, const etn_step *step, etn_results *to)
+{
+    int8_t *const buffers = etn_buffers(s), *const widened = buffers + s->plan->widened;
+    if (step->kind == ETN_BLOCK)
+        etn_block(s->model, step, buffers, widened);
+    else if (step->kind == ETN_HEAD)
+        head(s->model, step, buffers, widened, to->logits);
+    else if (step->kind == ETN_LEVEL)
+        etn_predict(s->model, step, to->level++, to->ranking, buffers, widened);
+    else
+        etn_extra(s->model, step, buffers, widened);
+}
+
+/* A classifier fills `logits`, a detector `ranking`; the other is NULL. */
+static etn_status run(etn_state *s, int32_t *logits, etn_ranking *ranking)
+{
     const etn_status status = why_not(s);
     if (status != ETN_OK)
         return status;
@@ -124,21 +150,12 @@ static etn_status run(const etn_model *model, void *arena, int32_t *logits, etn_
     s->in_frame = 0;
 
     int8_t *const buffers = etn_buffers(s), *const widened = buffers + s->plan->widened;
-    const etn_level *level = model->detector ? model->detector->level : NULL;
-    const etn_step *step = s->plan->steps;
+    const etn_step *const steps = s->plan->steps;
+    etn_results results = etn_results_of(s, logits, ranking);
     if (!etn_is_pushed(s))
-        stem_of_stored(model, step, buffers, widened);
-    for (int32_t i = 1; i < model->steps; i++) {
-        step++;
-        if (step->kind == ETN_BLOCK)
-            etn_block(model, step, buffers, widened);
-        else if (step->kind == ETN_HEAD)
-            head(model, step, buffers, widened, logits);
-        else if (step->kind == ETN_LEVEL)
-            etn_predict(model, step, level++, ranking, buffers, widened);
-        else
-            etn_extra(model, step, buffers, widened);
-    }
+        stem_of_stored(s->model, steps, buffers, widened);
+    for (int32_t i = 1; i < s->model->steps; i++)
+        etn_run_step(s, steps + i, &results);
     return ETN_OK;
 }
 
@@ -147,7 +164,7 @@ etn_status etn_run(const etn_model *model, void *arena, int32_t *logits)
     const etn_status status = etn_check(model, arena);
     if (status != ETN_OK)
         return status;
-    return logits == NULL ? ETN_NULL_POINTER : run(model, arena, logits, NULL);
+    return logits == NULL ? ETN_NULL_POINTER : run((etn_state *)arena, logits, NULL);
 }
 
 etn_status etn_detect(const etn_model *model, void *arena, etn_detection *found, int32_t *count)
@@ -159,11 +176,7 @@ etn_status etn_detect(const etn_model *model, void *arena, etn_detection *found,
     if (found == NULL || count == NULL)
         return ETN_NULL_POINTER;
     etn_ranking ranking;
-    const etn_step *const last = s->plan->steps + model->steps - 1;
-    ranking.candidates = (etn_candidate *)(void *)(etn_buffers(s) + last->candidates);
-    ranking.most = model->detector->candidates;
-    ranking.count = 0;
-    status = run(model, arena, NULL, &ranking);
+    status = run(s, NULL, &ranking);
     if (status == ETN_OK)
         *count = etn_suppress(model->detector, &ranking, found);
     return status;

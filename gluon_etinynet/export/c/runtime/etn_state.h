@@ -2,7 +2,7 @@
 #ifndef ETN_STATE_H
 #define ETN_STATE_H
 
-#include "etn_model.h"
+#include "etn_schedule.h"
 
 typedef struct {
     uint32_t magic;
@@ -21,6 +21,19 @@ etn_status etn_check(const etn_model *model, const void *arena);
 
 /* Push a row without any check. */
 void etn_push(etn_state *state, const int8_t *row);
+
+/* What a run fills: the logits of a classifier; the ranking of a detector, by the level that comes next. */
+typedef struct {
+    int32_t *logits;
+    etn_ranking *ranking;
+    const etn_level *level;
+} etn_results;
+
+/* An empty ranking in the arena, and the first level; of a classifier the ranking is not touched. */
+etn_results etn_results_of(etn_state *state, int32_t *logits, etn_ranking *ranking);
+
+/* Run a step that is not the stem's. */
+void etn_run_step(etn_state *state, const etn_step *step, etn_results *to);
 
 static inline int etn_is_pushed(const etn_state *s)
 {
