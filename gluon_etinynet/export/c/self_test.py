@@ -15,7 +15,9 @@ def picture(shape):
     """Return the self-test's picture as etn_self_test.c draws it: int8 of that shape, (channels, rows, columns)."""
     channel, y, x = np.indices(shape, np.uint32)
     square = (y // SQUARE * 257 + x // SQUARE) * 5 + channel + 1
-    return ((square.astype(np.uint64) * 2654435761 % (1 << 32) >> 24).astype(np.int16) - 128).astype(np.int8)
+    mixed = square.astype(np.uint64) * 2654435761 % (1 << 32)
+    mixed = (mixed ^ mixed >> 15) * 2246822519 % (1 << 32)
+    return ((mixed >> 24).astype(np.int16) - 128).astype(np.int8)
 
 
 def digests(graph, found):

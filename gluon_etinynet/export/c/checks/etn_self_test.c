@@ -5,8 +5,8 @@
 
 static int8_t of_picture(uint32_t y, uint32_t x, uint32_t channel)
 {
-    const uint32_t square = (y / 8 * 257 + x / 8) * 5 + channel + 1;
-    return (int8_t)((int32_t)(square * 2654435761u >> 24) - 128);
+    const uint32_t square = ((y / 8 * 257 + x / 8) * 5 + channel + 1) * 2654435761u;
+    return (int8_t)((int32_t)((square ^ square >> 15) * 2246822519u >> 24) - 128);
 }
 
 static void push_picture(etn_state *s)
