@@ -14,6 +14,7 @@ from ...files import InputError
 from ...integer import Graph, accumulator_bound, pack, plan, stages, unpack
 from ...integer.memory import CANDIDATE_BYTES
 from ..folder import Export
+from .blob import layout_of, pack_blob
 from .kernel_sets import HOST, KERNEL_SETS, WASM
 from .mcus import MCUS
 from .names import check_prefix
@@ -24,7 +25,7 @@ __all__ = ["emit", "quoted", "read_arrays", "read_weights"]
 TOOL = "gluon_etinynet export_c"
 REPORT = "report.json"
 _HERE = Path(__file__).resolve().parent
-_DEMO, _CAMERAS, _CHECKS = (_HERE / name for name in ("demo", "cameras", "checks"))
+_DEMO, _CAMERAS, _PARTS = (_HERE / name for name in ("demo", "cameras", "parts"))
 _SCHEDULES = {"stored": "blocks", "pushed": "rows"}  # the runtime's name -> the planner's
 _TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
 # What the layers of a stage are for; those of the head by their operator.
@@ -33,7 +34,7 @@ _ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "dept
           "avgpool": ("average",), "conv2d": ("fully connected",)}
 
 
-def emit(graph, prefix="etinynet", kernels="portable", camera=None, self_test=False):
+def emit(graph, prefix="etinynet", kernels="portable", camera=None, self_test=False, blob_address=None):
     """Write `graph` as C.
 
     Parameters
@@ -49,6 +50,8 @@ def emit(graph, prefix="etinynet", kernels="portable", camera=None, self_test=Fa
         Whose rows the network is to take.
     self_test : bool
         With a function that runs the network on a picture and knows what must come out.
+    blob_address : int, optional
+        The weights become a file of their own, which lies there in memory.
 
     Returns
     -------
@@ -66,13 +69,13 @@ def emit(graph, prefix="etinynet", kernels="portable", camera=None, self_test=Fa
     found = stages(graph)
     _check_stages(graph, found)
     kernel_set = KERNEL_SETS[kernels]
-    files = _sources(kernel_set, camera, self_test)
+    files = _sources(kernel_set, camera, ["self_test"] * self_test + ["blob"] * (blob_address is not None))
     constants = {name: int(value)
                  for name, value in re.findall(r"#define (ETN_\w+) (\d+)", files["include/etn.h"])}
 
     layers, arrays = _layers(graph)
     levels, anchors = _levels(graph)
-    arrays += anchors
+    tables, arrays = arrays, arrays + anchors
     roles = [role for stage in found
              for role in _ROLES[stage.nodes[0].op if stage.kind == "head" else stage.kind]]
     widened = _align(max(kernel_set.scratch(role, layer["fields"]["outputs"], layer["fields"]["taps"])
@@ -90,11 +93,12 @@ def emit(graph, prefix="etinynet", kernels="portable", camera=None, self_test=Fa
         "network": _plain(graph.name), "prefix": prefix, "upper": prefix.upper(),
         "version": constants["ETN_VERSION"], "rows": rows, "columns": columns, "channels": channels,
         "classes": graph.classes, "labels": [quoted(label) for label in graph.labels or ()],
-        "layers": layers, "arrays": arrays, "plans": plans,
+        "layers": layers, "arrays": arrays if blob_address is None else anchors, "plans": plans,
         "camera": of_camera, "digests": digests(graph, found) if self_test else None,
         "detection": graph.detection, "levels": levels, "candidate_bytes": CANDIDATE_BYTES,
         "compiler_flags": kernel_set.flags, "wasm_flags": kernel_set.wasm_flags, "kernels": kernels,
-        "runs_on": kernel_set.runs_on, "on_host": kernel_set.serves(HOST), "on_wasm": kernel_set.serves(WASM),
+        "runs_on": kernel_set.runs_on, "on_host": kernel_set.serves(HOST) and blob_address is None,
+        "on_wasm": kernel_set.serves(WASM) and blob_address is None,
         "mcus": {name: mcu for name, mcu in MCUS.items() if kernel_set.serves(mcu.processor)},
         "flags": " ".join(["--logits"] * (not levels) + ["--pushed"] + ["--camera"] * bool(camera)
                           + ["--self-test"] * self_test),
@@ -103,12 +107,21 @@ def emit(graph, prefix="etinynet", kernels="portable", camera=None, self_test=Fa
         "flash": report["flash_bytes"], "macs": report["macs"],
         "sources": sorted(p for p in files if re.match(r"src/.*\.c$", p)) + [f"src/{prefix}.c"],
     }
+    blob = None
+    if blob_address is not None:
+        layout = layout_of(layers, plans, anchors)
+        blob = pack_blob(blob_address, constants["ETN_VERSION"], layout, int(digest[:8], 16), layers,
+                         tables, view["digests"] or [])
+        report["weights_blob"] = {"address": blob_address, "bytes": len(blob), "layout": f"{layout:08x}"}
+    view["blob"] = report.get("weights_blob")
     labels = [f"include/{prefix}_labels.h"] if graph.labels else []
     view["headers"] = sorted([path for path in files if path.endswith(".h")]
                              + [f"include/{prefix}.h", "src/etn_prefix.h", *labels])
     view["runtime"] = _digest({path: text for path, text in files.items() if not path.startswith("demo/")})
     view["export"] = _digest({**files, **_rendered({**view, "export": ""})})
     files.update(_rendered(view))
+    if blob:
+        files[f"{prefix}_weights.bin"] = blob
     report.update(tool=TOOL, version=__version__, network=graph.name, sha256=digest, prefix=prefix, labels=graph.labels,
                   kernels=kernels, camera=of_camera, files=sorted([*files, REPORT]))
     files[REPORT] = json.dumps(report, indent=2, sort_keys=True) + "\n"
@@ -122,11 +135,12 @@ def _digest(files):
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _sources(kernels, camera, self_test):
+def _sources(kernels, camera, parts):
     """The runtime, its kernels and the demo as they stand in the package: path in the exported folder -> text."""
     files = {f"{'include' if name == 'etn.h' else 'src'}/{name}": path for name, path in kernels.sources().items()}
-    more = ([_CAMERAS, _CAMERAS / camera.format] if camera else []) + [_CHECKS] * self_test
-    files.update({f"src/{path.name}": path for folder in more for path in folder.glob("*.[ch]")})
+    more = [*_CAMERAS.glob("*.[ch]"), *(_CAMERAS / camera.format).glob("*.[ch]")] if camera else []
+    more += [path for part in ["crc"] * bool(parts) + parts for path in _PARTS.glob(f"etn_{part}.[ch]")]
+    files.update({f"src/{path.name}": path for path in more})
     files.update({f"demo/{path.relative_to(_DEMO).as_posix()}": path for path in _DEMO.rglob("*.*")})
     return {name: files[name].read_text() for name in sorted(files)}
 
@@ -248,6 +262,7 @@ def _array(name, values, comment):
     lines = [", ".join(numbers[i:i + 24]) for i in range(0, len(numbers), 24)]
     kind = next(kind for kind, dtype in _TYPES.items() if values.dtype == dtype)
     return {"name": name, "type": kind, "count": len(numbers), "comment": comment, "bytes": values.nbytes,
+            "values": values,
             "text": ",\n".join(lines)}
 
 
@@ -326,7 +341,7 @@ def read_arrays(text):
         Name -> values, in the C type.
     """
     arrays = {}
-    pattern = r"static const (\w+) (\w+)\[(\d+)\] ETN_ALIGNED = \{([^}]*)\}"
+    pattern = r"static const (\w+) (\w+)\[(\d+)\] ETN_TABLE = \{([^}]*)\}"
     for kind, name, count, body in re.findall(pattern, text):
         arrays[name] = np.array(body.replace(",", " ").split(), np.int64).astype(_TYPES[kind])
         if len(arrays[name]) != int(count):

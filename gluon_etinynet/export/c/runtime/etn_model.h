@@ -16,6 +16,13 @@
 #define ETN_ALIGNED
 #endif
 
+/* Weights and parameters go where a firmware says, as by -DETN_WEIGHTS_SECTION='".ext_flash"'. */
+#ifdef ETN_WEIGHTS_SECTION
+#define ETN_TABLE ETN_ALIGNED __attribute__((section(ETN_WEIGHTS_SECTION)))
+#else
+#define ETN_TABLE ETN_ALIGNED
+#endif
+
 /* One operator. The symbols are those of docs/numerics.md section 2. */
 typedef struct {
     const uint8_t *weights;    /* packed, each output channel from a byte on; NULL without weights */

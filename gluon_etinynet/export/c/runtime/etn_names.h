@@ -12,6 +12,7 @@
 #define etn_push ETN_NAME(push)
 #define etn_results_of ETN_NAME(results_of)
 #define etn_run_step ETN_NAME(run_step)
+#define etn_check_blob ETN_NAME(check_blob)
 #define etn_self_test ETN_NAME(self_test)
 #define etn_camera_begin ETN_NAME(camera_begin)
 #define etn_camera_row ETN_NAME(camera_row)
