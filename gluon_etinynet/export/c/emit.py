@@ -20,7 +20,7 @@ from .mcus import MCUS
 from .names import check_prefix
 from .self_test import digests
 
-__all__ = ["emit", "quoted", "read_arrays", "read_weights"]
+__all__ = ["REPORT", "TOOL", "emit", "quoted", "read_arrays", "read_weights"]
 
 TOOL = "gluon_etinynet export_c"
 REPORT = "report.json"
@@ -123,7 +123,8 @@ def emit(graph, prefix="etinynet", kernels="portable", camera=None, self_test=Fa
     if blob:
         files[f"{prefix}_weights.bin"] = blob
     report.update(tool=TOOL, version=__version__, network=graph.name, sha256=digest, prefix=prefix, labels=graph.labels,
-                  kernels=kernels, camera=of_camera, files=sorted([*files, REPORT]))
+                  kernels=kernels, camera=of_camera,
+                  image={"rows": rows, "columns": columns, "channels": channels}, files=sorted([*files, REPORT]))
     files[REPORT] = json.dumps(report, indent=2, sort_keys=True) + "\n"
     # The header first and the tables last: if the export is interrupted, the compiler sees that they do not agree.
     first, last = f"include/{prefix}.h", f"src/{prefix}.c"

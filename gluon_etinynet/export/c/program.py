@@ -14,8 +14,8 @@ from .kernel_sets import KERNEL_SETS
 from .mcus import MCUS
 
 __all__ = ["MCUS", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "build_elf", "sizes", "simulate",
-           "simulated_output", "logits", "detection_lines", "detects", "read_trace", "split_trace", "SANITIZE",
-           "Sanitized"]
+           "simulated_output", "target", "logits", "detection_lines", "detects", "read_trace", "split_trace",
+           "SANITIZE", "Sanitized"]
 
 
 class Sizes(NamedTuple):
@@ -92,7 +92,7 @@ def build_elf(folder, mcu, *arguments):
         As `sizes`.
     """
     try:
-        make(folder, "elf", *_target(mcu), *arguments)
+        make(folder, "elf", *target(mcu), *arguments)
     except InputError as error:
         said = getattr(error.__cause__, "stderr", b"").decode(errors="replace").splitlines()
         reasons = [line.split(": ")[-1] for line in said if "overflowed" in line or "left for the stack" in line]
@@ -123,7 +123,7 @@ def sizes(folder, mcu, cflags="-O2"):
     InputError
         As `call`.
     """
-    flags = [*_target(mcu), f"CFLAGS={cflags}"]
+    flags = [*target(mcu), f"CFLAGS={cflags}"]
     build_elf(folder, mcu, flags[-1])
     lines = make(folder, "size", *flags).decode().splitlines()
     sections = {line.split()[0]: int(line.split()[1]) for line in lines if line.startswith(".")}
@@ -162,10 +162,11 @@ def simulate(folder, mcu, image, cflags="-O2", arguments=""):
 
 def simulated_output(folder, mcu, image, *arguments):
     """Standard output, bytes, of the demo on a simulated microcontroller; further `arguments` are for ``make``."""
-    return make(folder, "qemu", *_target(mcu), *arguments, stdin=image)
+    return make(folder, "qemu", *target(mcu), *arguments, stdin=image)
 
 
-def _target(mcu):
+def target(mcu):
+    """The words for ``make`` that choose a microcontroller."""
     return f"MACHINE={MCUS[mcu].machine}", f"MCU={mcu}"
 
 

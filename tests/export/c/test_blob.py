@@ -37,7 +37,7 @@ def test_the_header_tells_version_size_and_crc(tmp_path):
 
 @pytest.mark.slow
 def test_a_firmware_runs_by_its_blob_and_refuses_another(tmp_path):
-    """On a Cortex-M4: the network's own, one with other weights and scales, then blobs that are damaged or of others."""
+    """On a Cortex-M4: the network's own, one with other weights and scales, and none that is damaged or another's."""
     needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
     graph, younger = etinynet_graph("tiny", 33, 4, classes=5), etinynet_graph("tiny", 33, 8, classes=5, seed=3)
     folder = export(graph, tmp_path / "network", kernels="dsp", blob_address=AT, self_test=True)
