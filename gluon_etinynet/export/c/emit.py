@@ -28,6 +28,13 @@ _HERE = Path(__file__).resolve().parent
 _DEMO, _CAMERAS, _PARTS = (_HERE / name for name in ("demo", "cameras", "parts"))
 _SCHEDULES = {"stored": "blocks", "pushed": "rows"}  # the runtime's name -> the planner's
 _TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
+_TEMPLATES = {"network.h": "include/{prefix}.h", "network.c": "src/{prefix}.c", "etn_prefix.h": "src/etn_prefix.h",
+              "main.c": "demo/main.c", "Makefile": "Makefile", "CMakeLists.txt": "CMakeLists.txt",
+              "README.md": "README.md", "library.properties": "library.properties", "library.json": "library.json",
+              "sketch.ino": "examples/{prefix}_sketch/{prefix}_sketch.ino", "module.yml": "zephyr/module.yml",
+              "zephyr.cmake": "zephyr/CMakeLists.txt", "Kconfig": "zephyr/Kconfig",
+              "zephyr_sample.cmake": "zephyr/sample/CMakeLists.txt", "prj.conf": "zephyr/sample/prj.conf",
+              "zephyr_main.c": "zephyr/sample/src/main.c"}
 # What the layers of a stage are for; those of the head by their operator.
 _ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "depthwise"),
           "level": ("class predictor", "box predictor"), "extra": ("pointwise", "depthwise"),
@@ -90,8 +97,9 @@ def emit(graph, prefix="etinynet", kernels="portable", camera=None, self_test=Fa
     view = {
         "notice": f"Written by {TOOL} {__version__} from the network {_plain(graph.name)}, "
                   f"SHA-256 {digest[:16]}. Do not edit.",
-        "network": _plain(graph.name), "prefix": prefix, "upper": prefix.upper(),
-        "version": constants["ETN_VERSION"], "rows": rows, "columns": columns, "channels": channels,
+        "tool": TOOL, "package_version": __version__, "network": _plain(graph.name), "prefix": prefix,
+        "upper": prefix.upper(), "version": constants["ETN_VERSION"],
+        "rows": rows, "columns": columns, "channels": channels,
         "classes": graph.classes, "labels": [quoted(label) for label in graph.labels or ()],
         "layers": layers, "arrays": arrays if blob_address is None else anchors, "plans": plans,
         "camera": of_camera, "digests": digests(graph, found) if self_test else None,
@@ -151,10 +159,11 @@ def _rendered(view):
     environment = jinja2.Environment(loader=jinja2.PackageLoader("gluon_etinynet.export.c"), trim_blocks=True,
                                      lstrip_blocks=True, keep_trailing_newline=True, autoescape=False,
                                      undefined=jinja2.StrictUndefined)
-    paths = {"network.h": "include/{prefix}.h", "network.c": "src/{prefix}.c", "etn_prefix.h": "src/etn_prefix.h",
-             "main.c": "demo/main.c", **({"labels.h": "include/{prefix}_labels.h"} if view["labels"] else {}),
-             "Makefile": "Makefile", "CMakeLists.txt": "CMakeLists.txt", "README.md": "README.md"}
-    return {path.format(**view): environment.get_template(name + ".j2").render(view) for name, path in paths.items()}
+    prefix, suffixes = view["prefix"], ["", "_labels"] if view["labels"] else [""]
+    paths = [(template, path.format(prefix=prefix), {}) for template, path in _TEMPLATES.items()]
+    paths += [("labels.h", f"include/{prefix}_labels.h", {})] * bool(view["labels"])
+    paths += [("forward.h", f"src/{prefix}{suffix}.h", {"suffix": suffix}) for suffix in suffixes]
+    return {path: environment.get_template(name + ".j2").render(view, **more) for name, path, more in paths}
 
 
 def _plain(name):
