@@ -75,7 +75,8 @@ def test_arduino(tmp_path):
     sketch, = folder.glob("examples/*/*.ino")
     assert sketch.stem == sketch.parent.name  # or Arduino does not take it for a sketch
     (tmp_path / "Arduino.h").write_text(ARDUINO)
-    (tmp_path / "main.cpp").write_text(f'#include "Arduino.h"\n#include "{sketch}"\nint main()\n{{ setup(); loop(); }}\n')
+    main = f'#include "Arduino.h"\n#include "{sketch}"\nint main() {{ setup(); loop(); }}\n'
+    (tmp_path / "main.cpp").write_text(main)
     objects = [tmp_path / f"{source.stem}.o" for source in sorted((folder / "src").glob("*.c"))]
     call(["gcc", "-std=gnu11", "-Wall", "-Wextra", "-c", "-I", folder / "src", *sorted((folder / "src").glob("*.c"))],
          cwd=tmp_path)
