@@ -69,12 +69,12 @@ def main():
         for path, values in found.items():
             hits[path] += int(values.argmax() == label)
             classes[path].append(int(values.argmax()))
-    header = ["pictures", "top-1, %", "less than OpenCV's of the frames", "the same class, %"]
+    header = ["pictures", "top-1, %", "above OpenCV of the frames, points", "the same class, %"]
     rows = []
     for path in paths:
         top1, same = (100 * np.mean([a == b for a, b in zip(classes[path], other)])
                       for other in ([label for _, label in files], classes[paths[1]]))
-        rows.append([path, f"{top1:.2f}", f"{100 * (hits[paths[1]] - hits[path]) / len(files):+.2f}", f"{same:.1f}"])
+        rows.append([path, f"{top1:.2f}", f"{100 * (hits[path] - hits[paths[1]]) / len(files):+.2f}", f"{same:.1f}"])
     print(cli.table(header, rows))
     counts = []
     if args.mcu:
