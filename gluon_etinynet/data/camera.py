@@ -33,11 +33,12 @@ class Centre(NamedTuple):
 
 
 def _decode_rgb565(values):
-    red, green, blue = values >> 11, values >> 5 & 63, values & 31
-    return np.stack([red << 3 | red >> 2, green << 2 | green >> 4, blue << 3 | blue >> 2], -1).astype(np.uint8)
+    channels = [(values >> 11) * 8 + 4, (values >> 5 & 63) * 4 + 2, (values & 31) * 8 + 4]
+    return np.stack(channels, -1).astype(np.uint8)
 
 
 def _encode_rgb565(pixels):
+    """Without the lower bits, as sensors do."""
     red, green, blue = np.moveaxis(pixels.astype(np.uint16), -1, 0)
     return red >> 3 << 11 | green >> 2 << 5 | blue >> 3
 

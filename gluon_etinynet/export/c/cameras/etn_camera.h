@@ -11,10 +11,10 @@ typedef struct {
 /* Pixel x of a camera's row. */
 static inline etn_pixel etn_pixel_at(const uint8_t *row, int32_t x);
 
+/* In the middle of what the bits may have been that are not there. */
 static inline etn_pixel etn_of_rgb565(uint32_t value)
 {
-    const uint32_t red = value >> 11, green = value >> 5 & 63, blue = value & 31;
-    const etn_pixel pixel = {red << 3 | red >> 2, green << 2 | green >> 4, blue << 3 | blue >> 2};
+    const etn_pixel pixel = {(value >> 11) * 8 + 4, (value >> 5 & 63) * 4 + 2, (value & 31) * 8 + 4};
     return pixel;
 }
 
