@@ -24,6 +24,11 @@ from gluon_etinynet.flags import labelled_files
 from gluon_etinynet.integer import Graph, pixels_to_input
 from gluon_etinynet.quantities import COUNT
 
+PHOTOGRAPHS, FRAMES = "photographs, OpenCV", "frames in 24 bits, OpenCV"
+HEADER = ["pictures", "top-1, %", "above OpenCV of the frames, points", "the same class, %"]
+COUNTED = ["format", "flash, bytes", "RAM without stack, bytes", "stack, bytes", "M instructions", "M of all rows",
+           "most of a row", "mean of a row"]
+
 
 def parse_args():
     parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -49,49 +54,54 @@ def main():
     if args.num_images:
         files = [files[i] for i in np.linspace(0, len(files) - 1, min(args.num_images, len(files))).astype(int)]
     save_dir = Path(args.save_dir)
-    paths = ["photographs, OpenCV", f"{args.size} in 24 bits, OpenCV", *(camera.format for camera in cameras)]
-    hits, classes, unequal = dict.fromkeys(paths, 0), {path: [] for path in paths}, []
+    counts = []
+    if args.mcu:
+        frame = frame_seen(read_image(files[0][0]), cameras[0].width, cameras[0].height)
+        counts = [on_mcu(graph, camera, args.mcu, camera.encode(frame), save_dir / f"{camera.format}-{args.mcu}")
+                  for camera in cameras]
+        print(cli.table(COUNTED, counts))
+        write_csv(save_dir / "rows.csv", COUNTED, counts)
+    logits_of, unequal = classify(graph, cameras, files, save_dir)
+    rows = accuracies(logits_of, [label for _, label in files])
+    print(cli.table(HEADER, rows))
+    write_csv(save_dir / "camera.csv", HEADER, rows)
+    write_json(save_dir / "camera.json", {"graph": args.graph, "sha256": graph.sha256(), "size": args.size,
+                                          "n": len(files), "rows": [dict(zip(HEADER, row)) for row in rows],
+                                          "mcu": args.mcu, "counts": [dict(zip(COUNTED, row)) for row in counts],
+                                          "unequal": unequal})
+    count = len(files) * len(cameras)
+    print(f"images by C and Python: {count - len(unequal)} of {count} equal"
+          + "".join(f"\nnot equal: {name}" for name in unequal[:5]))
+    return int(bool(unequal))
+
+
+def classify(graph, cameras, files, save_dir):
+    """The logits of every picture, a list by way, and the pictures whose image is not the same in C and Python."""
     programs = [build(graph, camera, save_dir / camera.format) for camera in cameras]
-    for file, label in cli.progress(files):
-        found = {}
+    ways = PHOTOGRAPHS, FRAMES, *(camera.format for camera in cameras)
+    found, unequal = {way: [] for way in ways}, []
+    _, rows, columns = graph.image.shape
+    for file, _ in cli.progress(files):
         photograph = read_image(file)
-        frame = frame_seen(photograph, *cameras[0][1:])
-        size = graph.image.shape[1]
-        for path, picture in zip(paths, (photograph, frame)):
-            found[path] = logits(programs[0], preprocess(picture, size))
+        frame = frame_seen(photograph, cameras[0].width, cameras[0].height)
+        for way, picture in ((PHOTOGRAPHS, photograph), (FRAMES, frame)):
+            found[way].append(logits(programs[0], preprocess(picture, rows)))
         for camera, program in zip(cameras, programs):
             encoded = camera.encode(frame)
             printed = call([program, "--logits", "--camera"], encoded.tobytes())
-            found[camera.format] = np.array(printed.split(), np.int32)
-            image = pixels_to_input(camera.image(encoded, *graph.image.shape[1:]))
-            if not np.array_equal(logits(program, image), found[camera.format]):
+            found[camera.format].append(np.array(printed.split(), np.int32))
+            image = pixels_to_input(camera.image(encoded, rows, columns))
+            if not np.array_equal(logits(program, image), found[camera.format][-1]):
                 unequal.append(f"{file} as {camera.format}")
-        for path, values in found.items():
-            hits[path] += int(values.argmax() == label)
-            classes[path].append(int(values.argmax()))
-    header = ["pictures", "top-1, %", "above OpenCV of the frames, points", "the same class, %"]
-    rows = []
-    for path in paths:
-        top1, same = (100 * np.mean([a == b for a, b in zip(classes[path], other)])
-                      for other in ([label for _, label in files], classes[paths[1]]))
-        rows.append([path, f"{top1:.2f}", f"{100 * (hits[path] - hits[paths[1]]) / len(files):+.2f}", f"{same:.1f}"])
-    print(cli.table(header, rows))
-    counts = []
-    if args.mcu:
-        counted = ["format", "flash, bytes", "RAM without stack, bytes", "stack, bytes", "M instructions",
-                   "M of all rows", "most of a row", "mean of a row"]
-        encoded = frame_seen(read_image(files[0][0]), *cameras[0][1:])
-        counts = [on_mcu(graph, camera, args.mcu, camera.encode(encoded), save_dir / f"{camera.format}-{args.mcu}")
-                  for camera in cameras]
-        print(cli.table(counted, counts))
-        write_csv(save_dir / "rows.csv", counted, counts)
-    write_csv(save_dir / "camera.csv", header, rows)
-    write_json(save_dir / "camera.json", {"graph": args.graph, "sha256": graph.sha256(), "size": args.size,
-                                          "n": len(files), "rows": [dict(zip(header, row)) for row in rows],
-                                          "mcu": args.mcu, "counts": counts, "unequal": unequal})
-    print(f"images by C and Python: {len(files) * len(cameras) - len(unequal)} of {len(files) * len(cameras)} equal"
-          + "".join(f"\nnot equal: {name}" for name in unequal[:5]))
-    return int(bool(unequal))
+    return found, unequal
+
+
+def accuracies(logits_of, labels):
+    """Rows of the table: a way, its top-1, how far that is above the frames', how often the class is theirs."""
+    classes = {way: np.argmax(found, axis=1) for way, found in logits_of.items()}
+    top1 = {way: 100 * np.mean(found == labels) for way, found in classes.items()}
+    return [[way, f"{top1[way]:.2f}", f"{top1[way] - top1[FRAMES]:+.2f}",
+             f"{100 * np.mean(found == classes[FRAMES]):.1f}"] for way, found in classes.items()]
 
 
 def build(graph, camera, folder):

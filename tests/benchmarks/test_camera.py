@@ -24,7 +24,7 @@ def test_accuracy_through_a_camera(tmp_path):
     assert done.returncode == 0 and "3 of 3 equal" in done.stdout
     found = json.loads((tmp_path / "out" / "camera.json").read_text())
     assert found["n"] == 3 and [row["pictures"] for row in found["rows"]] == [
-        "photographs, OpenCV", "64x48 in 24 bits, OpenCV", "rgb565le"]
+        "photographs, OpenCV", "frames in 24 bits, OpenCV", "rgb565le"]
     assert {row["top-1, %"] for row in found["rows"]} <= {"0.00", "33.33", "66.67", "100.00"}
 
 
