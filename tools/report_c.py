@@ -18,7 +18,7 @@ from gluon_etinynet.files import write_json, write_text
 from gluon_etinynet.quantities import Quantity
 from gluon_etinynet.reading import read_json
 
-CFLAGS = "-O2"
+CFLAGS = "-O2 -fcallgraph-info=su"  # the latter changes nothing but lists the calls
 LIMITS = """\
 - Instructions are exact for QEMU's processor; cycles do not follow from them: wait states of the flash cost, caches and
   dual issue gain. Energy is the board's power times the time that you measure.
@@ -45,14 +45,14 @@ def main():
     report = read_json(folder / REPORT, "give a folder of tools/export_c.py", tool=str, layers=list)
     if report["tool"] != TOOL:
         raise InputError(f"{folder} was written by {report['tool']}; give a folder of tools/export_c.py")
-    program.build_elf(folder, args.mcu, f"CFLAGS={CFLAGS} -fcallgraph-info=su")
+    program.build_elf(folder, args.mcu, f"CFLAGS={CFLAGS}")
     build = folder / "build" / f"{mcu.processor.lower()}-{args.mcu}"
     calls = stack.read_calls(build.rglob("*.ci"))
     names = [f"{report['prefix']}_{name}_of_export" for name in
              ("init", "self_test", "push_row", "camera_begin", "camera_row", "run", "detect")]
     deepest = {name: stack.deepest(calls, name) for name in calls if name.startswith(tuple(names))}
     sections = dict(re.findall(r"^\.(\S+) +(\d+)", program.make(
-        folder, "size", *program.target(args.mcu), f"CFLAGS={CFLAGS} -fcallgraph-info=su").decode(), re.MULTILINE))
+        folder, "size", *program.target(args.mcu), f"CFLAGS={CFLAGS}").decode(), re.MULTILINE))
     counted = count(folder, args.mcu, report) if shutil.which("qemu-system-arm") else None
     found = {"mcu": args.mcu, "mhz": args.mhz, "sections": {name: int(size) for name, size in sections.items()},
              "constants": report["flash_bytes"], "arena_bytes": report["arena_bytes"],
@@ -97,7 +97,7 @@ def page(report, mcu, found, mhz):
     flash = int(sections["text"]) + int(sections.get("data", 0))
     own = {key: value for key, value in constants.items() if key != "total"}
     parts = [f"# {report['network']} on an {found['mcu'].upper()} ({mcu.processor})\n",
-             f"Kernels: {report['kernels']}. Compiled by {CFLAGS}; the demo's start and output are included.\n",
+             f"Kernels: {report['kernels']}. By {CFLAGS.split()[0]}; the demo's start and output are included.\n",
              "## Flash and RAM, bytes\n",
              cli.table(["section", "bytes", "of"], [
                  ["code and text", f"{flash - (0 if 'weights_blob' in report else constants['total']):,}", ""],

@@ -4,8 +4,9 @@ import json
 
 import pytest
 from c_export import etinynet_graph, export, needs
-from running import assert_one_line, run
+from running import assert_one_line, load, run
 
+from gluon_etinynet.export.c.program import simulated_output
 from gluon_etinynet.export.c.stack import deepest, read_calls
 from gluon_etinynet.files import InputError
 
@@ -37,12 +38,16 @@ def test_the_deepest_calls(tmp_path):
 @pytest.mark.slow
 def test_a_report(tmp_path):
     needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
-    folder = export(etinynet_graph("tiny", 33, classes=5), tmp_path / "c", kernels="dsp", camera="yuyv:64x48")
+    folder = export(etinynet_graph("tiny", 33, classes=5), tmp_path / "c", kernels="dsp", camera="yuyv:64x48",
+                    self_test=True)
     done = run("tools/report_c.py", folder, "--mcu", "stm32f412", "--mhz", 50, "--save-dir", tmp_path / "out")
     assert done.returncode == 0 and (tmp_path / "out" / "report.md").read_text().strip() == done.stdout.strip()
     found = json.loads((tmp_path / "out" / "report.json").read_text())
     stack = {name.split("_of_")[0]: of["bytes"] for name, of in found["stack"].items()}
-    assert set(stack) == {"net_init", "net_push_row", "net_camera_begin", "net_camera_row", "net_run"}
+    functions = "init", "self_test", "push_row", "camera_begin", "camera_row", "run"
+    assert set(stack) == {f"net_{name}" for name in functions}
+    flags = load("tools/report_c.py").CFLAGS
+    assert simulated_output(folder, "stm32f412", b"", "ARGS=--self-test", f"CFLAGS={flags}") == b"self-test passed\n"
     # Measured with the demo's main and start, whose frames are small.
     assert max(stack.values()) <= found["counted"]["stack"] <= max(stack.values()) + 256
     counted = found["counted"]
