@@ -1,11 +1,13 @@
 """What an example needs beside the firmware: frame.bin, a photograph as the camera delivers it, and names.h.
 
-Without a photograph of your own (--photo sample) it is scikit-learn's flower.jpg.
+Without a photograph of your own (--photo sample) it is that of Grace Hopper that comes with matplotlib.
 """
 
 from pathlib import Path
 
-from gluon_etinynet import InputError, cli
+import matplotlib
+
+from gluon_etinynet import cli
 from gluon_etinynet.data.camera import Camera
 from gluon_etinynet.data.datasets import imagenet_classes
 from gluon_etinynet.data.images import frame_seen, read_image
@@ -31,12 +33,8 @@ def main():
 
 
 def sample():
-    try:
-        import sklearn.datasets
-    except ImportError as error:
-        raise InputError("scikit-learn, which has a photograph, is not installed; install it, or say --photo FILE "
-                         "(with make: PHOTO=FILE)") from error
-    return Path(sklearn.datasets.__file__).parent / "images" / "flower.jpg"
+    """A photograph of Grace Hopper, which is in the public domain and comes with matplotlib."""
+    return Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
 
 
 def names_of(graph):
