@@ -73,8 +73,11 @@ etn_status etn_self_test(const etn_model *model, const uint32_t *digests, void *
     const etn_status status = etn_init(model, arena, bytes, ETN_PUSHED);
     if (status != ETN_OK)
         return status;
-    etn_ranking ranking;
-    etn_results results = etn_results_of(s, logits, &ranking);
+    const etn_detector *const detector = model->detector;
+    etn_ranking ranking = {NULL, 0, 0};
+    if (detector)
+        ranking = etn_ranking_of(s);
+    etn_results results = {logits, &ranking, detector ? detector->level : NULL};
     push_picture(s);
     s->rows = 0;
     for (int32_t i = 0; i < model->steps; i++) {
@@ -85,8 +88,8 @@ etn_status etn_self_test(const etn_model *model, const uint32_t *digests, void *
         if (digest(s, step, &results) != digests[i])
             return ETN_SELF_TEST_FAILED;
     }
-    if (model->detector == NULL)
+    if (detector == NULL)
         return ETN_OK;
-    const int32_t count = etn_suppress(model->detector, &ranking, found);
+    const int32_t count = etn_suppress(detector, &ranking, found);
     return digest_of_detections(found, count) == digests[model->steps] ? ETN_OK : ETN_SELF_TEST_FAILED;
 }

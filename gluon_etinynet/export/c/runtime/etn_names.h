@@ -10,7 +10,7 @@
 #define etn_push_row ETN_NAME(push_row)
 #define etn_check ETN_NAME(check)
 #define etn_push ETN_NAME(push)
-#define etn_results_of ETN_NAME(results_of)
+#define etn_ranking_of ETN_NAME(ranking_of)
 #define etn_run_step ETN_NAME(run_step)
 #define etn_check_blob ETN_NAME(check_blob)
 #define etn_self_test ETN_NAME(self_test)

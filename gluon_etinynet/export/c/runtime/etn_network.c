@@ -113,18 +113,14 @@ static etn_status why_not(const etn_state *s)
     return ETN_OK;
 }
 
-etn_results etn_results_of(etn_state *s, int32_t *logits, etn_ranking *ranking)
+etn_ranking etn_ranking_of(etn_state *s)
 {
-    const etn_detector *const detector = s->model->detector;
-    etn_results results = {logits, ranking, NULL};
-    if (detector) {
-        const etn_step *const last = s->plan->steps + s->model->steps - 1;
-        ranking->candidates = (etn_candidate *)(void *)(etn_buffers(s) + last->candidates);
-        ranking->most = detector->candidates;
-        ranking->count = 0;
-        results.level = detector->level;
-    }
-    return results;
+    const etn_step *const last = s->plan->steps + s->model->steps - 1;
+    const etn_ranking ranking = {
+        .candidates = (etn_candidate *)(void *)(etn_buffers(s) + last->candidates),
+        .most = s->model->detector->candidates,
+    };
+    return ranking;
 }
 
 void etn_run_step(etn_state *s, const etn_step *step, etn_results *to)
@@ -151,7 +147,7 @@ static etn_status run(etn_state *s, int32_t *logits, etn_ranking *ranking)
 
     int8_t *const buffers = etn_buffers(s), *const widened = buffers + s->plan->widened;
     const etn_step *const steps = s->plan->steps;
-    etn_results results = etn_results_of(s, logits, ranking);
+    etn_results results = {logits, ranking, ranking ? s->model->detector->level : NULL};
     if (!etn_is_pushed(s))
         stem_of_stored(s->model, steps, buffers, widened);
     for (int32_t i = 1; i < s->model->steps; i++)
@@ -175,7 +171,7 @@ etn_status etn_detect(const etn_model *model, void *arena, etn_detection *found,
         return status;
     if (found == NULL || count == NULL)
         return ETN_NULL_POINTER;
-    etn_ranking ranking;
+    etn_ranking ranking = etn_ranking_of(s);
     status = run(s, NULL, &ranking);
     if (status == ETN_OK)
         *count = etn_suppress(model->detector, &ranking, found);

@@ -29,8 +29,8 @@ typedef struct {
     const etn_level *level;
 } etn_results;
 
-/* An empty ranking in the arena, and the first level; of a classifier the ranking is not touched. */
-etn_results etn_results_of(etn_state *state, int32_t *logits, etn_ranking *ranking);
+/* A detector's empty ranking, in the arena. */
+etn_ranking etn_ranking_of(etn_state *state);
 
 /* Run a step that is not the stem's. */
 void etn_run_step(etn_state *state, const etn_step *step, etn_results *to);
