@@ -59,6 +59,9 @@ def test_a_firmware_runs_by_its_blob_and_refuses_another(tmp_path):
         path.write_bytes(content)
         with pytest.raises(InputError, match="failed: net: error: the arena cannot be initialised"):
             said()
+    with pytest.raises(InputError) as caught:
+        said("--self-test")
+    assert caught.value.__cause__.stdout.startswith(b"self-test did not run, status")
 
 
 def test_weights_go_to_a_section_of_their_own(tmp_path):

@@ -285,6 +285,17 @@ def test_kernels_go_with_the_microcontroller(graph, tmp_path, capsys):
     assert status == 0 and "mve kernels" in said and "qemu MACHINE=mps3-an547 MCU=apollo510" in said
 
 
+@pytest.mark.parametrize("flag, value, complaint", [
+    ("--camera", "rgb565:320x240", "is not FORMAT:WxH"), ("--camera", "yuyv:321x240", "even width"),
+    ("--camera", "gray8:8000x8000", "too large for an image"), ("--weights-blob", "0x90000004", "a multiple of 8"),
+    ("--weights-blob", "flash", "no address"), ("--weights-blob", "0x100000000", "no address")])
+def test_cameras_and_addresses_that_cannot_be(graph, flag, value, complaint, tmp_path, capsys):
+    graph.save(tmp_path / "model.npz")
+    out = tmp_path / "out"
+    status, _, said = export_c(capsys, "--graph", tmp_path / "model.npz", "--out", out, flag, value)
+    assert status == 2 and complaint in said and said.count("\n") == 1 and not out.exists()
+
+
 def test_an_interrupted_export_is_finished_by_the_same_command(graph, tmp_path, monkeypatch):
     """Killed at any move of a file; the folder is never taken for a whole export, and never for a stranger's."""
     out, files = tmp_path / "out", c.emit(graph, "young")
