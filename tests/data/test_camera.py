@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gluon_etinynet.data.camera import DETECTORS, FORMATS, Camera, mean, weights
-from gluon_etinynet.data.images import center_crop
+from gluon_etinynet.data.images import center_crop, frame_seen
 from gluon_etinynet.files import InputError
 
 
@@ -95,6 +95,20 @@ def test_what_is_encoded_is_decoded(name, error):
     encoded = camera.encode(pixels)
     assert encoded.shape == (2, camera.row_bytes) and encoded.dtype == np.uint8
     assert np.abs(camera.decode(encoded).astype(int) - pixels).max() <= error
+
+
+@pytest.mark.parametrize("height, width, seen", [(30, 60, slice(0, 32)), (48, 24, slice(4, 28))])
+def test_what_a_camera_sees_of_a_picture(height, width, seen):
+    """Its centre, short sides made equal; grey beside it."""
+    picture = np.full((height, width, 3), 7, np.uint8)
+    picture[height // 2, width // 2] = 200
+    frame = frame_seen(picture, 32, 24)
+    assert frame.shape == (24, 32, 3) and frame.dtype == np.uint8
+    inside = np.zeros((24, 32), bool)
+    inside[:, seen] = True
+    assert (frame[~inside] == 114).all() and frame[inside].min() < 10
+    brightest = np.unravel_index(np.where(inside, frame[..., 0], 0).argmax(), (24, 32))
+    assert np.abs(np.array(brightest) - (12, 16)).max() <= 1
 
 
 def test_orders_of_bytes_differ_by_a_swap():

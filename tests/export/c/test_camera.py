@@ -4,18 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from c_export import SANITIZE, call, etinynet_graph, export, logits, make, needs, ssd_graph
+from c_export import SANITIZE, call, etinynet_graph, export, logits, make, needs
 
 from gluon_etinynet.data.camera import FORMATS, Camera, inverse_of, sum_of_weights
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.program import detection_lines
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer import pixels_to_input
 from gluon_etinynet.integer import run as interpret
 
 HERE = Path(__file__).resolve().parent
 GRAPH = etinynet_graph("tiny", 33, 4, classes=5)
-CASES = 80  # of each format; sizes of frames and images on either side of each other
+CASES = 60  # of each format; sizes of frames and images on either side of each other
 
 
 def random_frame(camera, rng):
@@ -63,9 +62,10 @@ def differing(program, name, seed):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_image_is_pythons(name, tmp_path):
-    """Of sizes at random, the sanitizers watching rows and sums of exactly their size."""
+    """Of sizes at random; of two formats the sanitizers watch rows and sums of exactly their size."""
     needs("cc")
-    assert differing(resampler(name, tmp_path, SANITIZE), name, list(FORMATS).index(name)) == 0
+    flags = SANITIZE if name in ("rgb565le", "yuyv") else ["-O0"]
+    assert differing(resampler(name, tmp_path, flags), name, list(FORMATS).index(name)) == 0
 
 
 @pytest.mark.parametrize("right, wrong", [
@@ -98,20 +98,6 @@ def test_logits_from_a_camera(camera, kernels, tmp_path):
     for given, complaint in ((frame.tobytes()[:-1], "too short"), (frame.tobytes() + b"x", "too long")):
         with pytest.raises(InputError, match=complaint):
             call([folder / "build" / "host" / "net", "--camera"], given)
-
-
-def test_a_detector_sees_the_whole_centre(tmp_path):
-    needs("make", "cc")
-    graph, camera = ssd_graph("tiny", 33, classes=3), Camera.parse("rgb888:64x48")
-    folder = export(graph, tmp_path / "network", camera="rgb888:64x48")
-    make(folder, "host", "CFLAGS=-O0")
-    frame = random_frame(camera, np.random.default_rng(0))
-    image = pixels_to_input(camera.image(frame, 33, 33, (1, 1)))
-    found = interpret(graph, image[None])[0]
-    printed = call([folder / "build" / "host" / "net", "--camera"], frame.tobytes()).decode().splitlines()
-    assert len(found) and printed == detection_lines(found, graph.labels)
-    header = (folder / "include" / "net.h").read_text()
-    assert "#define NET_CENTRE_LEFT 8\n" in header and "#define NET_CENTRE_COLUMNS 48\n" in header
 
 
 def test_a_torn_frame_is_a_status_and_never_a_class(tmp_path):
