@@ -15,7 +15,7 @@ from gluon_etinynet.export.c import program, stack
 from gluon_etinynet.export.c.emit import REPORT, TOOL
 from gluon_etinynet.export.c.program import MCUS
 from gluon_etinynet.files import write_json, write_text
-from gluon_etinynet.quantities import Quantity
+from gluon_etinynet.quantities import MEGAHERTZ
 from gluon_etinynet.reading import read_json
 
 CFLAGS = "-O2 -fcallgraph-info=su"  # the latter changes nothing but lists the calls
@@ -32,7 +32,7 @@ def parse_args():
     parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", help="what tools/export_c.py has written")
     parser.add_argument("--mcu", choices=MCUS, required=True, help="microcontroller")
-    parser.add_argument("--mhz", type=Quantity(1, 2000, float), default=100,
+    parser.add_argument("--mhz", type=MEGAHERTZ, default=100,
                         help="clock at which times are told (default: 100)")
     parser.add_argument("--save-dir", default="runs/report_c", help="default: %(default)s")
     return parser.parse_args()

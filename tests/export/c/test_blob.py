@@ -53,6 +53,10 @@ def test_a_firmware_runs_by_its_blob_and_refuses_another(tmp_path):
         path.write_bytes(content)
         assert np.array_equal(np.array(said(), np.int32), interpret(network, image[None])[0])
         assert said("--self-test") == [b"self-test", b"passed"]
+    objects = sorted(folder.glob("build/*/src/*.o"))
+    listed = call(["arm-none-eabi-nm", "-g", "--defined-only", *objects]).decode().splitlines()
+    names = [line.split()[-1] for line in listed if len(line.split()) == 3]
+    assert any("check_blob" in name for name in names) and all(name.startswith("net_") for name in names)
     for content in (right[:100] + bytes([right[100] ^ 1]) + right[101:], right[:-4] + b"none",
                     bytes(len(right)), right[:12] + b"\xff\xff\xff\x7f" + right[16:],
                     (other / "net_weights.bin").read_bytes()):

@@ -115,7 +115,7 @@ def test_two_networks_with_cameras_in_one_firmware(tmp_path):
     cameras = {"one": Camera.parse("rgb565be:52x40"), "two": Camera.parse("yuyv:32x24")}
     flags = []
     for prefix, graph in graphs.items():
-        folder = c.emit(graph, prefix, camera=cameras[prefix]).write(tmp_path / prefix)
+        folder = c.emit(graph, prefix, camera=cameras[prefix], self_test=True).write(tmp_path / prefix)
         flags += ["-I", folder / "include"]
         call(["cc", "-std=c99", "-c", *(folder / "src").glob("*.c")], cwd=folder)
     objects = sorted(tmp_path.glob("*/*.o"))
