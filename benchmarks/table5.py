@@ -13,7 +13,6 @@ import math
 from pathlib import Path
 
 import numpy as np
-from paper import load, side_by_side
 
 from gluon_etinynet import cli, get_model
 from gluon_etinynet._mxnet import mx
@@ -30,6 +29,7 @@ from gluon_etinynet.networks.complexity import measure
 from gluon_etinynet.quantities import BATCH, GPUS, THREADS
 from gluon_etinynet.quantize.ptq import quantise
 from gluon_etinynet.quantize.qat import feature_map_quantisers
+from gluon_etinynet.report.paper import load, side_by_side
 from gluon_etinynet.training import contexts
 
 ROW = "EtinyNet-SSD"

@@ -16,6 +16,9 @@ import pytest
 from PIL import Image
 from running import load, run
 
+from gluon_etinynet import InputError
+from gluon_etinynet.report import measured as recorded
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md"))
 FENCE = re.compile(r"(?:^<!-- not run: (?P<reason>[^\n]*) -->\n)?^```(?P<language>\w*)\n(?P<code>.*?)^```$",
@@ -88,14 +91,13 @@ def test_a_changed_measurement_shows_in_every_document():
 @pytest.mark.parametrize("row", ["9,net,,top1,3,", "1,net,,top1,,bash recipes/table1.sh", "1,net,,top1,3",
                                  "1,net,,top1,3,a,b"])
 def test_a_damaged_measurement_is_one_line(tmp_path, row):
-    results = load("benchmarks/results.py")
     (tmp_path / "measured.csv").write_text(f"section,row,on,quantity,value,command\n{row}\n")
-    with pytest.raises(results.InputError, match="line 2"):
-        results.load(tmp_path / "measured.csv")
+    with pytest.raises(InputError, match="line 2"):
+        recorded.load(tmp_path / "measured.csv")
 
 
 def test_commands_of_measurements_exist():
-    for row in load("benchmarks/results.py").load():
+    for row in recorded.load():
         if row["command"]:
             assert (ROOT / row["command"].split()[1]).is_file(), row["command"]
 

@@ -11,9 +11,9 @@ from running import assert_one_line, load, needs, run
 
 from gluon_etinynet.export import c
 from gluon_etinynet.integer.random_graphs import etinynet_graph
+from gluon_etinynet.report import paper
 
 table4 = load("benchmarks/table4.py")
-paper = load("benchmarks/paper.py")
 
 @pytest.fixture
 def work(tmp_path):

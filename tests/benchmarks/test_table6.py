@@ -10,8 +10,8 @@ from running import assert_one_line, load, needs, run
 
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer.random_graphs import etinynet_graph
+from gluon_etinynet.report import paper
 
-paper = load("benchmarks/paper.py")
 synthesis = load("benchmarks/synthesis.py")
 table6 = load("benchmarks/table6.py")
 core_equality = load("benchmarks/core_equality.py")
