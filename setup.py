@@ -18,7 +18,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.8,<3.13",
     packages=find_packages(include=["gluon_etinynet", "gluon_etinynet.*"]),
-    package_data={"gluon_etinynet": files_below("export")},
+    package_data={"gluon_etinynet": files_below("export", "report")},
     zip_safe=False,
     install_requires=[
         "numpy>=1.23,<1.24; python_version<'3.12'",  # mxnet 1.9.1 reads np.bool, which 1.24 has no more

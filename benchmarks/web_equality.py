@@ -3,8 +3,8 @@
     python benchmarks/web_equality.py --graph int8.npz asq.npz --pictures PHOTOGRAPHS [--num-images 10]
 
 Photographs are given to the page as PNG of the pixels that Python decodes, where every logit must be equal, and as
-they are, where the browser decodes them. Pairs of pages, one of which is told that there is no SIMD, take the same picture in
-turns. Needs Chromium, Node.js and playwright-core (npm install playwright-core; NODE_PATH=its node_modules).
+they are, where the browser decodes them. Pairs of pages, one of which is told that there is no SIMD, take the same
+picture in turns. Needs Chromium, Node.js and playwright-core (npm install playwright-core; NODE_PATH=its node_modules).
 """
 
 import argparse

@@ -31,6 +31,7 @@ async function general(browser, path, shots, prepare = async () => {}) {
                 colorScheme, viewport: { width, height: 900 } });
             await prepare(page);
             const name = `${width}-${colorScheme}`;
+            found.figures = await page.evaluate(() => [...document.querySelectorAll("figure:has(svg)")].map(({ id }) => id));
             found.overflow[name] = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
             if (width === WIDTHS[0]) {
                 await page.evaluate(axe);
@@ -174,7 +175,7 @@ async function main() {
     try {
         for (const [name, { path, picture }] of Object.entries(job.pages || {}))
             found.pages[name] = await general(browser, path, job.shots && `${job.shots}/${name}`, async page => {
-                if (picture) {
+                if (picture) { // a demo
                     await page.setInputFiles("#file", picture);
                     await answer(page);
                 }

@@ -14,16 +14,20 @@ from gluon_etinynet.data.datasets import digits
 from gluon_etinynet.data.images import LARGEST_BYTES, preprocess, resize_square
 from gluon_etinynet.export import web
 from gluon_etinynet.export.c.program import raw
+from gluon_etinynet.files import write_csv
 from gluon_etinynet.integer import pixels_to_input
 from gluon_etinynet.integer import run as interpret
+from gluon_etinynet.report.figures import FIGURES
+from gluon_etinynet.report.page import emit, evidence_of, look
 
 SIZE = 64
 
 
-def look(**job):
+def in_chromium(**job):
     """Do a job of pages.js in one Chromium; returns what it found."""
     needs("node", "chromium")
-    if subprocess.run(["node", "-e", "require('playwright-core'), require('axe-core')"], capture_output=True).returncode:
+    wanted = "require('playwright-core'), require('axe-core')"
+    if subprocess.run(["node", "-e", wanted], capture_output=True).returncode:
         pytest.skip("needs playwright-core and axe-core: npm install them, and set NODE_PATH to their node_modules")
     done = subprocess.run(["node", ROOT / "tests" / "pages.js"], text=True, capture_output=True, timeout=600,
                           input=json.dumps({**job, "chromium": shutil.which("chromium")}))
@@ -55,6 +59,19 @@ def photographs(tmp_path_factory):
     return {path: picture[:, :, ::-1] for path, picture in found.items()}
 
 
+def evidence_folder(runs, graph, detector):
+    """A folder of runs with all that figures are drawn from."""
+    layer = [{"layer": "layer3.2", "distribution": kind, "position": place / 7, "share": share}
+             for kind in ("Ori.", "Quan.", "Quan. with a level at 0") for place, share in zip(range(-7, 8), [.05] * 15)]
+    points = [{"lambda": lam, "spread": 1 / lam, "J": 200, "E": 3 - lam / 3, "levels_used": 15} for lam in range(1, 6)]
+    curves = [{"position": place / 7, **{f"lambda_{lam}": 0.1 / lam for lam in range(1, 6)}} for place in range(-7, 8)]
+    for name, rows in (("fig3", layer), ("fig4", points), ("fig4_histograms", curves)):
+        write_csv(runs / f"{name}.csv", list(rows[0]), [list(row.values()) for row in rows])
+    graph.save(runs / "four_bits.npz")
+    detector.save(runs / "detector.npz")
+    return runs
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory, networks, photographs):
     """What Chromium finds on all pages."""
@@ -69,9 +86,13 @@ def found(tmp_path_factory, networks, photographs):
     (folder / "corrupt.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     with open(folder / "huge.png", "wb") as huge:
         huge.truncate(LARGEST_BYTES + 1)
+    page = emit(*evidence_of(evidence_folder(folder / "runs", classifiers[1], detector)), look(classifiers[1], None, list(
+        photographs)[3:5]) + look(detector, detector.labels, list(photographs)[3:5]))
+    (folder / "report.html").write_text(page)
     pictures, counts = list(photographs), (np.arange(64) % 17).tolist()
-    return look(
-        pages={"demo": {"path": str(folder / "demo.html"), "picture": pictures[4]}},
+    return in_chromium(
+        pages={"demo": {"path": str(folder / "demo.html"), "picture": pictures[4]},
+               "report": {"path": str(folder / "report.html")}},
         demo={"path": str(folder / "demo.html"), "pictures": pictures, "counts": counts,
               "corrupt": str(folder / "corrupt.jpg"), "huge": str(folder / "huge.png")},
         detector={"path": str(folder / "detector.html"), "pictures": pictures[3:6]})
@@ -128,9 +149,13 @@ def test_the_demo_takes_pictures_in_every_way(found):
     assert demo["keyboard"] == ["pad", "clear", "file", "camera"]
 
 
-@pytest.mark.parametrize("page", ["demo"])
+@pytest.mark.parametrize("page", ["demo", "report"])
 def test_a_page_fits_phones_and_has_no_fault(found, page):
     seen = found["pages"][page]
     assert not any(seen["overflow"].values()) and len(seen["overflow"]) == 4
     assert not any(seen["axe"].values()), seen["axe"]
     assert seen["errors"] == seen["requests"] == []
+
+
+def test_every_figure_is_in_the_report(found):
+    assert sorted(found["pages"]["report"]["figures"]) == sorted(figure.name for figure in FIGURES)
