@@ -86,10 +86,10 @@ def found(tmp_path_factory, networks, photographs):
     (folder / "corrupt.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     with open(folder / "huge.png", "wb") as huge:
         huge.truncate(LARGEST_BYTES + 1)
-    page = emit(*evidence_of(evidence_folder(folder / "runs", classifiers[1], detector)), look(classifiers[1], None, list(
-        photographs)[3:5]) + look(detector, detector.labels, list(photographs)[3:5]))
-    (folder / "report.html").write_text(page)
-    pictures, counts = list(photographs), (np.arange(64) % 17).tolist()
+    pictures, runs = list(photographs), evidence_folder(folder / "runs", classifiers[1], detector)
+    sheets = look(classifiers[1], None, pictures[3:5]) + look(detector, detector.labels, pictures[3:5])
+    (folder / "report.html").write_text(emit(*evidence_of(runs), sheets))
+    counts = (np.arange(64) % 17).tolist()
     return in_chromium(
         pages={"demo": {"path": str(folder / "demo.html"), "picture": pictures[4]},
                "report": {"path": str(folder / "report.html")}},
