@@ -1,4 +1,4 @@
-"""Write docs/results.md, the table of README.md and its figure, from measured.csv and paper.csv."""
+"""Write docs/results.md, the cards of the networks, README's table and its figure, from measured.csv and paper.csv."""
 
 from pathlib import Path
 from textwrap import fill
@@ -11,10 +11,12 @@ import matplotlib.pyplot as plt
 from gluon_etinynet import cli
 from gluon_etinynet.files import atomic_path
 from gluon_etinynet.report import paper
+from gluon_etinynet.report.cards import cards as model_cards
 from gluon_etinynet.report.measured import HEADLINES, SECTIONS, columns, find, load
 
 ROOT = Path(__file__).resolve().parents[1]
 README_MD, RESULTS_MD, FIGURE = (ROOT / path for path in ("README.md", "docs/results.md", "docs/figures/results.png"))
+CARDS = ROOT / "docs" / "cards"
 WIDTH = 120
 
 INTRODUCTION = (
@@ -33,11 +35,13 @@ ORANGE, GREY = "#D55E00", "#8A8A8A"
 
 def main():
     measured = load()
-    for path, text in ((RESULTS_MD, results(measured)), (README_MD, readme(README_MD.read_text("utf-8"), measured))):
+    texts = {RESULTS_MD: results(measured), README_MD: readme(README_MD.read_text("utf-8"), measured)}
+    texts.update(cards(measured))
+    for path, text in texts.items():
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
     draw(FIGURE, figures_numbers(measured))
-    print(f"written: {', '.join(str(path.relative_to(ROOT)) for path in (RESULTS_MD, README_MD, FIGURE))}")
+    print(f"written: {', '.join(str(path.relative_to(ROOT)) for path in (*texts, FIGURE))}")
 
 
 def results(measured):
@@ -52,6 +56,12 @@ def results(measured):
             text += ["", by, "",
                      cli.table(*columns([row for row in rows if row["command"] == command], section, papers))]
     return "\n".join(text) + "\n"
+
+
+def cards(measured):
+    """The texts of docs/cards/, by their paths."""
+    papers = {entry.key: entry for entry in paper.load()}
+    return {CARDS / name: text for name, text in model_cards(measured, papers).items()}
 
 
 def readme(text, measured):

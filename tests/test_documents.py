@@ -72,6 +72,8 @@ def test_results_are_what_the_generator_writes():
     measured = results.load()
     assert (ROOT / "docs" / "results.md").read_text(encoding="utf-8") == results.results(measured), \
         "run python benchmarks/results.py"
+    there = {path: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "cards").iterdir()}
+    assert there == results.cards(measured), "run python benchmarks/results.py"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme == results.readme(readme, measured), "run python benchmarks/results.py"
     picture = Image.open(ROOT / "docs" / "figures" / "results.png")
@@ -84,7 +86,7 @@ def test_a_changed_measurement_shows_in_every_document():
     changed = [dict(row, value="12.34") if row["value"] == "72.67" else row for row in measured]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for write in (results.results, lambda rows: results.readme(readme, rows),
-                  lambda rows: str(results.figures_numbers(rows))):
+                  lambda rows: str(results.figures_numbers(rows)), lambda rows: str(results.cards(rows))):
         assert "12.34" in write(changed) and "12.34" not in write(measured)
 
 
