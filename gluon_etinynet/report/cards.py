@@ -30,8 +30,8 @@ CODE = "Code: Apache-2.0. "
 SIMULATED = "Instructions, memory: GCC 12.2, counted under QEMU 7.2; cycles of a Cortex-M4 are a model, not a board's."
 CORE = "Cycles: Verilator 5.006. Resources: Yosys 0.23, synthesised and not placed."
 NOT_FOR = (
-    "Nothing that a person's safety, health, rights or livelihood depends on: it errs often, is sure of itself where it "
-    "errs, and a classifier knows no \"none of these\".",
+    "Nothing that a person's safety, health, rights or livelihood depends on: it errs often, is sure of itself where "
+    "it errs, and a classifier knows no \"none of these\".",
     "Recognising or watching people: ImageNet's and Pascal VOC's pictures were gathered without their consent, and the "
     "classes carry the prejudice of those who named them.",
     "Pictures unlike those that it was trained on (medical, aerial, infrared, drawings) without measuring there first.")
