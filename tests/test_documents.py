@@ -178,7 +178,8 @@ def test_quickstart(clone):
     assert "360 of 360 pictures equal" in done.stdout and "Left out" not in done.stdout, done.stdout
     assert "core in verilator: 10 of 10 pictures equal" in done.stdout, done.stdout
     assert "palace" in done.stdout, "china.jpg of scikit-learn"
-    for name in ("net.params", "training.png", "roms/etinynet_roms.json", "firmware/README.md", "figures/fig3.png"):
+    for name in ("net.params", "training.png", "roms/etinynet_roms.json", "firmware/README.md", "figures/fig3.png",
+                 "report.html", "demo.html"):
         assert (clone.folder / "runs" / "quickstart" / name).is_file(), name
     done = clone("python", "benchmarks/check.py", "--runs", "runs", "--out", "check.csv")
     assert done.returncode == 0, done.stdout
