@@ -36,6 +36,7 @@ const look = (page, picture) => page.evaluate(async text => {
     const pages = [];
     for (const script of ["", "WebAssembly.validate = () => false"]) {
         const page = await browser.newPage({ offline: true });
+        page.setDefaultTimeout(300_000); // of a loaded computer
         await page.addInitScript(script);
         await page.goto(job.page);
         pages.push(page);

@@ -83,13 +83,14 @@ async function demo(browser, { path, pictures, counts, corrupt, huge }) {
         await page.setInputFiles("#file", pictures[0]);
         await page.waitForSelector("#alert", { state: "hidden" });
     }
-    found.errors = errors;
-    found.requests = requests;
+    for (const way of ["drop", "paste"]) {
+        const before = await shown(page);
+        await give(page, pictures[0], way);
+        found[way] = await shown(page, before) > before;
+    }
+    Object.assign(found, { errors, requests });
     await close();
     Object.assign(found, { keyboard: await keyboard(browser, path, pictures[0]), camera: await cameras(browser, path) });
-    for (const way of ["drop", "paste"])
-        found[way] = await given(browser, path, pictures[0], way);
-
     const plain = await open(browser, path, { script: () => { WebAssembly.validate = () => false; } });
     found.plain = { kernels: await plain.page.evaluate(() => etinynet.kernels), seen: await seen(plain.page, pictures.slice(0, 1)),
         words: await plain.page.textContent("#kernels") };
@@ -126,17 +127,14 @@ async function keyboard(browser, path, picture) {
     return focused;
 }
 
-async function given(browser, path, picture, way) {
-    const { page, close } = await open(browser, path);
-    await page.evaluate(([bytes, way]) => {
+/* A picture that is dropped on the page or pasted. */
+function give(page, picture, way) {
+    return page.evaluate(([bytes, way]) => {
         const data = new DataTransfer(), content = Uint8Array.from(atob(bytes), letter => letter.charCodeAt(0));
         data.items.add(new File([content], "picture.png", { type: "image/png" }));
         document.body.dispatchEvent(way === "drop" ? new DragEvent("drop", { dataTransfer: data, bubbles: true })
             : new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
     }, [base64(picture), way]);
-    await answer(page);
-    await close();
-    return true;
 }
 
 async function cameras(browser, path) {
@@ -149,16 +147,16 @@ async function cameras(browser, path) {
     found.pressed = await live.page.getAttribute("#camera", "aria-pressed");
     found.live = live.errors;
     await live.close();
-    const denied = await open(browser, path);
-    await click(denied.page);
-    found.denied = await complaint(denied.page);
-    await denied.close();
-    const none = await open(browser, path, { script: () => {
-        navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("Requested device not found", "NotFoundError"));
-    } });
-    await click(none.page);
-    found.none = await complaint(none.page);
-    await none.close();
+    const { page, close } = await open(browser, path);
+    await click(page);
+    found.denied = await complaint(page);
+    await page.evaluate(() => {
+        navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("not found", "NotFoundError"));
+    });
+    await click(page);
+    await page.waitForFunction(denied => !["", denied].includes(document.querySelector("#alert").textContent), found.denied);
+    found.none = await complaint(page);
+    await close();
     return found;
 }
 
@@ -172,7 +170,7 @@ async function detector(browser, { path, pictures }) {
 async function main() {
     const job = JSON.parse(fs.readFileSync(0, "utf8")), found = { pages: {} };
     const browser = await chromium.launch({ executablePath: job.chromium, args: [
-        "--no-sandbox", "--use-fake-device-for-media-stream", "--disable-gpu"] });
+        "--no-sandbox", "--use-fake-device-for-media-stream", "--disable-gpu", "--disable-extensions"] });
     try {
         for (const [name, { path, picture }] of Object.entries(job.pages || {}))
             found.pages[name] = await general(browser, path, job.shots && `${job.shots}/${name}`, async page => {
