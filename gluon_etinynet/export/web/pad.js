@@ -88,22 +88,32 @@ class Pad {
         }
     }
 
-    /* As the set was made: the digit fills the height of 32 x 32 points, and each 4 x 4 of them are counted. */
+    /* As the set was made: the digit fills 32 x 32 points, and each 4 x 4 of them are counted. Its strokes are so wide
+     * that as many points are inked as in the mean of the set. */
     picture() {
-        const points = this.strokes.flat(), SIDE = 32, RADIUS = 2.2, CELL = 4;
+        const MEAN_INK = 312;
+        for (let radius = 1.2; ; radius += 0.1) {
+            const counts = this.counts(radius);
+            if (counts.reduce((a, b) => a + b) >= MEAN_INK)
+                return digitPicture(counts);
+        }
+    }
+
+    counts(radius) {
+        const points = this.strokes.flat(), SIDE = 32, CELL = 4;
         const range = key => [Math.min(...points.map(p => p[key])), Math.max(...points.map(p => p[key]))];
         const [[left, right], [top, bottom]] = [range("x"), range("y")];
-        const scale = (SIDE - 2 * RADIUS) / Math.max(right - left, bottom - top, 0.1);
-        const moved = ({ x, y }) => [SIDE / 2 + (x - (left + right) / 2) * scale, SIDE / 2 + (y - (top + bottom) / 2) * scale];
-        const strokes = this.strokes.map(stroke => stroke.map(moved));
+        const scale = (SIDE - 2 * radius) / Math.max(right - left, bottom - top, 0.1);
+        const centred = (value, low, high) => SIDE / 2 + (value - (low + high) / 2) * scale;
+        const strokes = this.strokes.map(stroke => stroke.map(({ x, y }) => [centred(x, left, right), centred(y, top, bottom)]));
         const inked = (x, y) => strokes.some(stroke => stroke.some((point, i) =>
-            distance(x, y, point, stroke[Math.max(i - 1, 0)]) <= RADIUS));
+            distance(x, y, point, stroke[Math.max(i - 1, 0)]) <= radius));
         const counts = new Array(64).fill(0);
         for (let y = 0; y < SIDE; y++)
             for (let x = 0; x < SIDE; x++)
                 if (inked(x + 0.5, y + 0.5))
                     counts[Math.floor(y / CELL) * 8 + Math.floor(x / CELL)]++;
-        return digitPicture(counts);
+        return counts;
     }
 }
 
