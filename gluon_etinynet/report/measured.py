@@ -10,9 +10,9 @@ import csv
 from ..files import InputError
 from . import paper
 
-__all__ = ["HEADLINES", "NAMES", "SECTIONS", "columns", "find", "load"]
+__all__ = ["HEADLINES", "NAMES", "SECTIONS", "columns", "find", "load", "load_peers"]
 
-MEASURED_CSV = paper.BENCHMARKS / "measured.csv"
+MEASURED_CSV, PEERS_CSV = (paper.BENCHMARKS / name for name in ("measured.csv", "peers.csv"))
 COLUMNS = ["section", "row", "on", "quantity", "value", "command"]
 
 # Heading and remarks of each section, in the order of docs/results.md.
@@ -112,6 +112,12 @@ def load(path=MEASURED_CSV):
             raise InputError(f"{path}, line {number}: the columns must be {','.join(COLUMNS)}; row, quantity and value "
                              "must be given, and the section must be one of report/measured.py")
     return rows
+
+
+def load_peers():
+    """Read the rows of peers.csv: what others' kernels take; parts and figures not known are empty."""
+    with open(PEERS_CSV, newline="", encoding="utf-8") as table:
+        return list(csv.DictReader(table))
 
 
 def columns(rows, section, papers):

@@ -63,8 +63,7 @@ def evidence_of(runs):
         newest = max(runs.rglob(name), key=lambda path: path.stat().st_mtime_ns, default=None)
         if newest:
             tables[name] = list(csv.DictReader(read_text(newest).splitlines()))
-    peers = list(csv.DictReader(read_text(paper.BENCHMARKS / "peers.csv").splitlines()))
-    evidence = Evidence({entry.key: entry for entry in entries}, recorded.load(), peers, tables,
+    evidence = Evidence({entry.key: entry for entry in entries}, recorded.load(), recorded.load_peers(), tables,
                         graphs_below(runs) if there else [])
     return evidence, collect(runs, known) if there else {}
 
