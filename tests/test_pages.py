@@ -29,7 +29,7 @@ def in_chromium(**job):
     wanted = "require('playwright-core'), require('axe-core')"
     if subprocess.run(["node", "-e", wanted], capture_output=True).returncode:
         pytest.skip("needs playwright-core and axe-core: npm install them, and set NODE_PATH to their node_modules")
-    done = subprocess.run(["node", ROOT / "tests" / "pages.js"], text=True, capture_output=True, timeout=600,
+    done = subprocess.run(["node", ROOT / "tests" / "pages.js"], text=True, capture_output=True, timeout=1500,
                           input=json.dumps({**job, "chromium": shutil.which("chromium")}))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
