@@ -62,7 +62,8 @@ def word(v, i):
     places = [(v["relu"][i], 0, 1), (v["down"][i], 1, 5), (v["ms"][i], 6, 16), (v["low"][i], 22, 8),
               (v["acc"][i], 30, 25), (v["m"][i], 55, 16), (v["o"][i], 71, 24), (v["s"][i], 95, 8)]
     places += [(a, 128 + 8 * k, 8) for k, a in enumerate(v["bytes_8"][i])]
-    places += [(w, 192 + 4 * k, 4) for k, w in enumerate(v["weights"][i].reshape(-1))]
+    low, high = v["weights"][i]  # as the memory has them: a negative weight borrows from the one beside it
+    places += [(w, 192 + 4 * k, 4) for k, w in enumerate([*low, *(high - (low < 0))])]
     places += [(a, 256 + 8 * k, 8) for k, a in enumerate(v["bytes_9"][i])]
     places += [(w, 328 + 4 * k, 4) for k, w in enumerate(v["taps"][i])]
     return sum((int(value) & (1 << bits) - 1) << first for value, first, bits in places)

@@ -33,7 +33,7 @@ module units_tb;
         $readmemh("vectors.hex", vectors);
         for (i = 0; i < COUNT; i = i + 1) begin
             vector = vectors[i];
-            repeat (10) @(posedge clk);
+            repeat (14) @(posedge clk);
             #1 $display("%0d %0d %0d %0d %0d", q, t, sum_0, sum_1, taps);
         end
         $finish;

@@ -7,7 +7,8 @@ module etn_gap #(
     parameter SUM_BITS    = 16,
     parameter OFFSET_BITS = 24,
     parameter DOWN_LEAST  = 0,
-    parameter DOWN_BITS   = 5
+    parameter DOWN_BITS   = 5,
+    parameter PRODUCT_BITS = 25
 ) (
     input  wire                          clk,
     input  wire                          clear,
@@ -26,7 +27,7 @@ module etn_gap #(
     output reg                           out_valid,
     output wire [8*V-1:0]                out_word
 );
-    localparam LATENCY = 5;
+    localparam LATENCY = 9;
 
     (* ram_style = "distributed" *) reg [V*SUM_BITS-1:0] sums [0:(1<<GROUP_BITS)-1];
 
@@ -68,12 +69,15 @@ module etn_gap #(
         end
     end
 
+    reg signed [SUM_BITS-1:0] sum;
+    always @(posedge clk) sum <= so_far[SUM_BITS*lane +: SUM_BITS];
+
     wire signed [7:0]     q;
     wire signed [31:0]    unused_t;
     etn_requant #(.ACC_BITS(SUM_BITS), .OFFSET_BITS(OFFSET_BITS), .SHORTCUT(0), .DOWN_LEAST(DOWN_LEAST),
-                  .DOWN_BITS(DOWN_BITS)) requant (
+                  .DOWN_BITS(DOWN_BITS), .PRODUCT_BITS(PRODUCT_BITS)) requant (
         .clk(clk), .relu(1'b0), .down(down), .shortcut_1(18'd0), .shortcut_3(18'd0), .shortcut_minus_1(18'd0), .low(-8'sd128),
-        .acc(so_far[SUM_BITS*lane +: SUM_BITS]), .multiplier(multiplier), .offset(offset), .shortcut(8'd0),
+        .acc(sum), .multiplier(multiplier), .offset(offset), .shortcut(8'd0),
         .t(unused_t), .q(q));
 
     reg [LATENCY-1:0] leaving, finishing;

@@ -11,7 +11,7 @@ module etn_operands #(
     input  wire                     clear,
     input  wire                     with_shortcut,  // no more words than there are places for shortcuts
 
-    output wire                     room,
+    output reg                      room,           // for all words of a window of the stem, or for one of a pixel
     input  wire                     reserve,
     input  wire                     push,
     input  wire [8*V-1:0]           push_word,
@@ -31,9 +31,9 @@ module etn_operands #(
 
     wire [SHORTCUT_BITS-1:0] first  = head[SHORTCUT_BITS-1:0] + shortcut_index;
     wire [SHORTCUT_BITS-1:0] second = first + 1'b1;
-    wire [DEPTH_BITS:0]      gone   = release_pixel ? {{DEPTH_BITS-SHORTCUT_BITS{1'b0}}, count} : 0;
+    wire [DEPTH_BITS:0]      gone    = release_pixel ? {{DEPTH_BITS-SHORTCUT_BITS{1'b0}}, count} : 0;
+    wire [DEPTH_BITS:0]      to_come = reserved + {{DEPTH_BITS{1'b0}}, reserve} - gone;
 
-    assign room      = with_shortcut ? reserved[DEPTH_BITS:SHORTCUT_BITS] == 0 : !reserved[DEPTH_BITS];
     assign shortcuts = {shortcut_words[second], shortcut_words[first]};
 
     etn_ram #(.WIDTH(8*V), .DEPTH(1 << DEPTH_BITS), .ADDRESS_BITS(DEPTH_BITS)) words (
@@ -47,10 +47,13 @@ module etn_operands #(
             tail     <= 0;
             reserved <= 0;
             filled   <= 0;
+            room     <= 1;
         end else begin
             head     <= head + gone[DEPTH_BITS-1:0];
             tail     <= tail + {{DEPTH_BITS-1{1'b0}}, push};
-            reserved <= reserved + {{DEPTH_BITS{1'b0}}, reserve} - gone;
+            reserved <= to_come;
+            room     <= with_shortcut ? to_come[DEPTH_BITS:SHORTCUT_BITS] == 0
+                                      : !to_come[DEPTH_BITS] && !(&to_come[DEPTH_BITS-1:2]);
             filled   <= filled + {{DEPTH_BITS{1'b0}}, push} - gone;
         end
     end
