@@ -59,7 +59,7 @@ module etn_pw #(
     localparam PER_WORD = V / UNIT, PER_GROUP = TO / UNIT;
 
     // ---- One word of a pixel and one word of weights in each cycle ----
-    wire [PIXEL_BITS:0]        filled;
+    wire                       whole;
     wire [8*V-1:0]             word;
     wire [16*V-1:0]            shortcuts;
     reg  [WORD_BITS-1:0]       index;
@@ -72,7 +72,7 @@ module etn_pw #(
     wire last        = index == last_word;
     wire pixel_first = first && group == 0;
     wire pixel_last  = last && group == last_group;
-    wire issue       = (!pixel_first || filled > {{PIXEL_BITS+1-WORD_BITS{1'b0}}, last_word}) && (!first || room);
+    wire issue       = (!pixel_first || whole) && (!first || room);
     wire [3:0] shortcut_next = {1'b0, shortcut_unit} + PER_GROUP[3:0];
     wire       shortcut_full = shortcut_next >= PER_WORD[3:0];
     wire [3:0] shortcut_rest = shortcut_next - PER_WORD[3:0];
@@ -83,7 +83,7 @@ module etn_pw #(
     etn_operands #(.V(V), .DEPTH_BITS(PIXEL_BITS), .SHORTCUT_BITS(WORD_BITS)) operands (
         .clk(clk), .clear(clear), .with_shortcut(with_shortcut),
         .room(in_room), .reserve(in_reserve), .push(in_push), .push_word(in_word), .push_shortcut(in_shortcut),
-        .filled(filled), .release_pixel(issue && pixel_last), .count({1'b0, last_word} + 1'b1),
+        .whole(whole), .release_pixel(issue && pixel_last), .count({1'b0, last_word} + 1'b1),
         .word_index(index), .word(word), .shortcut_index(shortcut_index), .shortcuts(shortcuts));
 
     reg [LATENCY-1:0] lasts, ends;
@@ -148,7 +148,7 @@ module etn_pw #(
             wire signed [ACC_BITS-1:0]  bias_wide  = {{ACC_BITS-BIAS_BITS{bias[BIAS_BITS-1]}}, bias};
             reg  signed [ACC_BITS-1:0]  acc;
             always @(posedge clk)
-                acc <= {{ACC_BITS-16{sum[15]}}, sum} + (firsts[TO_SUM-1] ? bias_wide : acc);
+                acc <= (firsts[TO_SUM-1] ? bias_wide : acc) + {{ACC_BITS-16{sum[15]}}, sum};
 
             etn_requant #(.ACC_BITS(ACC_BITS), .OFFSET_BITS(OFFSET_BITS), .DOWN_LEAST(DOWN_LEAST), .DOWN_BITS(DOWN_BITS),
                           .PRODUCT_BITS(PRODUCT_BITS)) requant (

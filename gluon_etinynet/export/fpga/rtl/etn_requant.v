@@ -44,7 +44,7 @@ module etn_requant #(
     reg [26:0]                 addend_0, addend_1, addend_2, addend_3;
     reg [7:0]                  shortcut_0, shortcut_1st, shortcut_2nd;
     reg                        over, under;
-    reg [7:0]                  within;
+    reg [7:0]                  kept;
 
     // `down` in steps of four places, then the rest. The whole of it fits 32 bits: Graph.validate demands that.
     wire [5:0]                 places       = {{6-DOWN_BITS{1'b0}}, down};
@@ -121,9 +121,9 @@ module etn_requant #(
 
         over         <= whole > 22'sd127;
         under        <= whole < low_wide;
-        within       <= whole[7:0];
+        kept       <= whole[7:0];
 
-        q            <= over ? 8'sd127 : under ? low : within;
+        q            <= over ? 8'sd127 : under ? low : kept;
     end
 endmodule
 

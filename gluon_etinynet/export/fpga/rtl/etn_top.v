@@ -57,13 +57,17 @@ module etn_top #(
     wire                         check, go, finished, pixel_drop, pixel_open, image_ready, image_complete;
     wire [6:0]                   checked, bad;
 
-    wire [1:0] op    = pass_word[`ETN_FIELD_OP];
-    wire       stem  = op == STEM;
-    wire       block = op == BLOCK;
-    wire       head  = op == HEAD;
-    wire       clear = rst || go;
+    wire [1:0]       op    = pass_word[`ETN_FIELD_OP];
+    wire             clear = rst || go;
+    reg              stem, block, head;  // known when `go` comes
     wire [GROUP-1:0] last_word        = pass_word[`ETN_FIELD_LAST_WORD];
     wire [GROUP-1:0] middle_last_word = pass_word[`ETN_FIELD_MIDDLE_LAST_WORD];
+
+    always @(posedge clk) begin
+        stem  <= op == STEM;
+        block <= op == BLOCK;
+        head  <= op == HEAD;
+    end
 
     etn_seq #(.PASSES(`ETN_PASSES_DEPTH), .PASS_BITS(PASS_BITS)) seq (
         .clk(clk), .rst(rst), .check(check), .checked(&checked), .bad(|bad),

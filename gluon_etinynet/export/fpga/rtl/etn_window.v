@@ -38,7 +38,7 @@ module etn_window #(
     output wire [9*WIDTH-1:0]    out_taps
 );
     // ---- The walk ----
-    reg                  running, beside, below, makes;
+    reg                  running, beside, below, makes, row_makes;
     reg [SIDE_BITS-1:0]  x, y;
     reg [LINE_BITS-1:0]  place;
 
@@ -47,8 +47,8 @@ module etn_window #(
     wire                 step       = go_on && (in_valid || pads);
     wire                 group_ends = in_group == last_group;
     wire                 row_ends   = beside && group_ends;
-    wire [SIDE_BITS-1:0] next_x     = row_ends ? 0 : x + {{SIDE_BITS-1{1'b0}}, group_ends};
-    wire [SIDE_BITS-1:0] next_y     = y + {{SIDE_BITS-1{1'b0}}, row_ends};
+    wire [SIDE_BITS-1:0] next_x     = x + 1'b1;
+    wire [SIDE_BITS-1:0] next_y     = y + 1'b1;
 
     assign in_ready = go_on && !pads;
     assign reserve  = step && makes;
@@ -59,21 +59,29 @@ module etn_window #(
             beside      <= 0;
             below       <= 0;
             makes       <= 0;
+            row_makes   <= 0;
             x           <= 0;
             y           <= 0;
             in_group    <= 0;
             place       <= 0;
             in_complete <= 0;
         end else if (step) begin
-            running  <= !row_ends || y != last_y;
-            beside   <= next_x == width;
-            below    <= next_y == height;
-            makes    <= next_x != 0 && next_y != 0 && (!stride_2 || (next_x[0] && next_y[0]));
-            x        <= next_x;
-            y        <= next_y;
             in_group <= group_ends ? 0 : in_group + 1'b1;
             place    <= row_ends ? 0 : place + 1'b1;
-            if (group_ends && next_x == width && y + 1'b1 == height) in_complete <= 1;
+            if (row_ends) begin
+                x         <= 0;
+                beside    <= 0;
+                makes     <= 0;
+                y         <= next_y;
+                below     <= next_y == height;
+                row_makes <= !stride_2 || next_y[0];
+                running   <= y != last_y;
+            end else if (group_ends) begin
+                x      <= next_x;
+                beside <= next_x == width;
+                makes  <= row_makes && (!stride_2 || next_x[0]);
+                if (next_x == width && next_y == height) in_complete <= 1;
+            end
         end
 
     // ---- Cycle 1: this row and the one above; 2: the one above that ----
@@ -90,7 +98,7 @@ module etn_window #(
     (* ram_style = "distributed" *) reg [3*WIDTH-1:0] column_2 [0:(1<<GROUP_BITS)-1];
     reg  [3*WIDTH-1:0]    right_3, right_4, centre_3, centre_4, left_4;
     reg  [GROUP_BITS-1:0] group_1, group_2, group_3;
-    reg  [2:0]            steps, windows;
+    reg  [2:0]            steps, makings;
     wire [3*WIDTH-1:0]    right = {bottom_2, middle_2, first_row_2 ? padding : top_2};
 
     always @(posedge clk) begin
@@ -120,12 +128,12 @@ module etn_window #(
 
         if (clear) begin
             steps     <= 0;
-            windows   <= 0;
+            makings   <= 0;
             out_valid <= 0;
         end else begin
             steps     <= {steps[1:0], step};
-            windows   <= {windows[1:0], reserve};
-            out_valid <= windows[2];
+            makings   <= {makings[1:0], reserve};
+            out_valid <= makings[2];
         end
     end
 
