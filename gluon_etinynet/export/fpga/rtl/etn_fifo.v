@@ -1,6 +1,6 @@
 // A queue in LUT RAM whose places are reserved before the words are under way, so that no pipeline ever stalls.
-// `room` says that a place can be reserved in this cycle. A reservation ends in a `push` and later a `pop`. `data` is the
-// oldest word while `valid` is high.
+// `room` says that a place can be reserved in this cycle. A reservation ends in a `push` and later a `pop`. `data` is
+// the oldest word while `valid` is high.
 `default_nettype none
 
 module etn_fifo #(

@@ -2,12 +2,12 @@
 `default_nettype none
 
 module etn_gap #(
-    parameter V           = 24,
-    parameter GROUP_BITS  = 4,
-    parameter SUM_BITS    = 16,
-    parameter OFFSET_BITS = 24,
-    parameter DOWN_LEAST  = 0,
-    parameter DOWN_BITS   = 5,
+    parameter V            = 24,
+    parameter GROUP_BITS   = 4,
+    parameter SUM_BITS     = 16,
+    parameter OFFSET_BITS  = 24,
+    parameter DOWN_LEAST   = 0,
+    parameter DOWN_BITS    = 5,
     parameter PRODUCT_BITS = 25
 ) (
     input  wire                          clk,
@@ -86,8 +86,8 @@ module etn_gap #(
     wire signed [31:0]    unused_t;
     etn_requant #(.ACC_BITS(SUM_BITS), .OFFSET_BITS(OFFSET_BITS), .SHORTCUT(0), .DOWN_LEAST(DOWN_LEAST),
                   .DOWN_BITS(DOWN_BITS), .PRODUCT_BITS(PRODUCT_BITS)) requant (
-        .clk(clk), .relu(1'b0), .down(down), .shortcut_1(18'd0), .shortcut_3(18'd0), .shortcut_minus_1(18'd0), .low(-8'sd128),
-        .acc(sum), .multiplier(multiplier), .offset(offset), .shortcut(8'd0),
+        .clk(clk), .relu(1'b0), .down(down), .shortcut_1(18'd0), .shortcut_3(18'd0), .shortcut_minus_1(18'd0),
+        .low(-8'sd128), .acc(sum), .multiplier(multiplier), .offset(offset), .shortcut(8'd0),
         .t(unused_t), .q(q));
 
     reg [LATENCY-1:0] leaving, finishing;

@@ -19,9 +19,9 @@ module etn_pack #(
     localparam UNIT_BITS = PER_WORD > 4 ? 3 : PER_WORD > 2 ? 2 : 1;
 
     reg  [UNIT_BITS-1:0] units;  // held
-    reg  [WIDTH-1:0] held;
-    wire [WIDTH-1:0] wide = {{WIDTH-8*TO{1'b0}}, in};
-    wire [WIDTH-1:0] all  = held | wide << (8 * UNIT * units);
+    reg  [WIDTH-1:0]     held;
+    wire [WIDTH-1:0]     wide = {{WIDTH-8*TO{1'b0}}, in};
+    wire [WIDTH-1:0]     all  = held | wide << (8 * UNIT * units);
     wire [UNIT_BITS:0]   sum  = {1'b0, units} + PER_GROUP[UNIT_BITS:0];
     wire [UNIT_BITS:0]   rest = sum - PER_WORD[UNIT_BITS:0];
     wire                 full = sum >= PER_WORD[UNIT_BITS:0];

@@ -1,9 +1,10 @@
 // Two scalar products of V bytes with 4-bit weights, two products in each multiplier of 25 by 8 bits:
 //     (w1 * 2^21 + w0) * a = (w1 * a) * 2^21 + w0 * a
-// The sum of the low parts stays below 2^20, so that both sums are read off the sum of the products. A negative w0 borrows
-// from w1: the memory of weights has that done, what comes as the weight 1 is w1 - (w0 < 0).
-// V / 2 multipliers add up in a row, each a cycle after the one before, as DSP blocks can without logic: lane k comes k mod
-// V / 2 cycles late, the bytes already so (`etn_skew`), the weights here. The sums are there V / 2 + 3 cycles after lane 0.
+// The sum of the low parts stays below 2^20, so that both sums are read off the sum of the products. A negative w0
+// borrows from w1: the memory of weights has that done, what comes as the weight 1 is w1 - (w0 < 0).
+// V / 2 multipliers add up in a row, each a cycle after the one before, as DSP blocks can without logic: lane k comes
+// k mod V / 2 cycles late, the bytes already so (`etn_skew`), the weights here. The sums are there V / 2 + 3 cycles
+// after lane 0.
 // Where a multiplier's wider input has less than 25 bits, a product is made of two.
 `default_nettype none
 

@@ -10,12 +10,12 @@
 `default_nettype none
 
 module etn_requant #(
-    parameter ACC_BITS    = 25,
-    parameter OFFSET_BITS = 20,
-    parameter DOWN_LEAST  = 0,
-    parameter DOWN_BITS   = 5,
+    parameter ACC_BITS     = 25,
+    parameter OFFSET_BITS  = 20,
+    parameter DOWN_LEAST   = 0,
+    parameter DOWN_BITS    = 5,
     parameter PRODUCT_BITS = 25,
-    parameter SHORTCUT    = 1   // 0 where there never is one
+    parameter SHORTCUT     = 1   // 0 where there never is one
 ) (
     input  wire                          clk,
 

@@ -57,8 +57,8 @@ module etn_top #(
     wire                         check, go, finished, pixel_drop, pixel_open, image_ready, image_complete;
     wire [6:0]                   checked, bad;
 
-    wire [1:0]       op    = pass_word[`ETN_FIELD_OP];
-    wire             clear = rst || go;
+    wire [1:0]       op               = pass_word[`ETN_FIELD_OP];
+    wire             clear            = rst || go;
     reg              stem, block, head;  // known when `go` comes
     wire [GROUP-1:0] last_word        = pass_word[`ETN_FIELD_LAST_WORD];
     wire [GROUP-1:0] middle_last_word = pass_word[`ETN_FIELD_MIDDLE_LAST_WORD];
@@ -132,11 +132,13 @@ module etn_top #(
         .room(in_room), .reserve(image_reserve), .push(image_push), .push_word(image_word));
 
     etn_dw #(.V(V), .LINE_BITS(`ETN_LINE_1_BITS), .GROUP_BITS(DW_GROUP), .SIDE_BITS(SIDE), .ACC_BITS(ACC),
-             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN), .PRODUCT_BITS(PRODUCT), .ADDRESS_BITS(`ETN_DEPTHWISE_1_ADDRESS_BITS),
+             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN),
+             .PRODUCT_BITS(PRODUCT), .ADDRESS_BITS(`ETN_DEPTHWISE_1_ADDRESS_BITS),
              .SHORTCUT(0)) dw1 (
         .clk(clk), .clear(clear), .active(block),
         .width(pass_word[`ETN_FIELD_WIDTH]), .height(pass_word[`ETN_FIELD_HEIGHT]),
-        .last_y(pass_word[`ETN_FIELD_LAST_Y]), .stride_2(pass_word[`ETN_FIELD_STRIDE_2]), .last_group(last_word[DW_GROUP-1:0]),
+        .last_y(pass_word[`ETN_FIELD_LAST_Y]), .stride_2(pass_word[`ETN_FIELD_STRIDE_2]),
+        .last_group(last_word[DW_GROUP-1:0]),
         .padding(pass_word[`ETN_FIELD_PADDING_1]), .base(pass_word[`ETN_FIELD_DEPTHWISE_1]),
         .relu(pass_word[`ETN_FIELD_RELU_1]), .down(pass_word[`ETN_FIELD_DOWN_1]),
         .shortcut_multiplier(16'd0), .low(pass_word[`ETN_FIELD_LOW_1]),
@@ -156,7 +158,8 @@ module etn_top #(
     assign p_pop      = p_valid && (stem || dw2_ready);
 
     etn_pw #(.V(V), .TO(TO), .WORD_BITS(GROUP), .GROUP_BITS(`ETN_PW_GROUP_BITS), .PIXEL_BITS(`ETN_OPERAND_BITS),
-             .ACC_BITS(ACC), .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN), .PRODUCT_BITS(PRODUCT), .WEIGHT_BITS(`ETN_POINTWISE_ADDRESS_BITS),
+             .ACC_BITS(ACC), .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN),
+             .PRODUCT_BITS(PRODUCT), .WEIGHT_BITS(`ETN_POINTWISE_ADDRESS_BITS),
              .CHANNEL_ADDRESS(`ETN_POINTWISE_CHANNELS_ADDRESS_BITS)) pw (
         .clk(clk), .clear(clear),
         .last_word(pass_word[`ETN_FIELD_LAST_WORD]), .last_group(pass_word[`ETN_FIELD_PW_LAST_GROUP]),
@@ -189,7 +192,8 @@ module etn_top #(
         .in_valid(p_pop && stem), .in_word(p_word), .out_valid(pool_valid), .out_word(pool_word));
 
     etn_dw #(.V(V), .LINE_BITS(`ETN_LINE_2_BITS), .GROUP_BITS(DW_GROUP), .SIDE_BITS(SIDE), .ACC_BITS(ACC),
-             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN), .PRODUCT_BITS(PRODUCT), .ADDRESS_BITS(`ETN_DEPTHWISE_2_ADDRESS_BITS)) dw2 (
+             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN),
+             .PRODUCT_BITS(PRODUCT), .ADDRESS_BITS(`ETN_DEPTHWISE_2_ADDRESS_BITS)) dw2 (
         .clk(clk), .clear(clear), .active(block),
         .width(pass_word[`ETN_FIELD_MIDDLE_WIDTH]), .height(pass_word[`ETN_FIELD_MIDDLE_HEIGHT]),
         .last_y(pass_word[`ETN_FIELD_MIDDLE_HEIGHT]),

@@ -12,12 +12,12 @@ module etn_topk #(
     output reg  [16*K-1:0] classes,  // rank r in bits 16 r ..
     output reg  [32*K-1:0] logits
 );
-    reg  [K-1:0] filled;
-    reg          valid;
-    reg  [15:0]  new_class;
+    reg  [K-1:0]       filled;
+    reg                valid;
+    reg  [15:0]        new_class;
     reg  signed [31:0] new_logit;
-    wire [K:0]   more = {filled, 1'b1};
-    wire [K-1:0] beaten;  // by the logit that arrives; the ranks below a beaten one are beaten too
+    wire [K:0]         more = {filled, 1'b1};
+    wire [K-1:0]       beaten;  // by the logit that arrives; the ranks below a beaten one are beaten too
 
     genvar r;
     generate
