@@ -104,7 +104,7 @@ def synthesise(folder, files, part, netlist=None):
         watch([yosys, "-q", "-l", f"build/{part}.log", "-p", script], folder, f"build/{part}.log", f"{part}, {version}")
         return {"tool": version, **cells((folder / "build" / "cells.json").read_text())}
 
-    sources = [name for name in files if name.endswith(".v") and name != "etn_tb.v"]
+    sources = [name for name in files if name.endswith(".v") and not name.endswith("_tb.v")]
     wanted = sources_of(files, version, PARTS[part].synthesis)
     if netlist and not netlist.exists() and record.exists():
         record.unlink()

@@ -46,7 +46,7 @@ def test_cells_are_counted_by_module_and_kept_until_the_sources_change(tmp_path,
 
     def synthesised(text):
         (tmp_path / "etn_top.v").write_text(text)
-        return synthesis.synthesise(tmp_path, {"etn_top.v": text, "etn_tb.v": "not Verilog"}, "xc7a100t")
+        return synthesis.synthesise(tmp_path, {"etn_top.v": text, "etn_board_tb.v": "not for synthesis"}, "xc7a100t")
 
     found = synthesised(TOP)
     total = synthesis.count(found["total"])
