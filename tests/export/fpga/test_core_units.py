@@ -70,11 +70,13 @@ def word(v, i):
 
 
 @simulated
-def test_requantisation_and_products_are_pythons(tmp_path):
+@pytest.mark.parametrize("product_bits", [25, 18])  # of a DSP48, of ECP5's multiplier
+def test_requantisation_and_products_are_pythons(tmp_path, product_bits):
     count = 2000
     v = vectors(np.random.default_rng(3), count)
     (tmp_path / "vectors.hex").write_text("".join(f"{word(v, i):0128x}\n" for i in range(count)))
-    call(["iverilog", "-g2005", "-Wall", "-s", "units_tb", f"-Punits_tb.COUNT={count}", "-o", "units", *UNITS,
+    call(["iverilog", "-g2005", "-Wall", "-s", "units_tb", f"-Punits_tb.COUNT={count}",
+          f"-Punits_tb.PRODUCT_BITS={product_bits}", "-o", "units", *UNITS,
           ROOT / "tests" / "export" / "fpga" / "units_tb.v"], tmp_path)
     seen = np.array([line.split() for line in call(["vvp", "-n", "units"], tmp_path).splitlines()], np.int64)
 
