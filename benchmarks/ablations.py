@@ -11,14 +11,13 @@ import argparse
 import statistics
 from pathlib import Path
 
-from paper import comparison
-
 from gluon_etinynet import cli, get_model
 from gluon_etinynet.data.datasets import cifar_npz
 from gluon_etinynet.data.sources import ArraySource, Loading
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.networks.complexity import measure
 from gluon_etinynet.quantities import BATCH, EPOCHS, GPUS, POSITIVE_RATE, SEED, SIDE
+from gluon_etinynet.report.paper import comparison
 from gluon_etinynet.training import Config, contexts, train
 
 PAPER_ROWS = {"bottleneck": "EtinyNet with inverted bottlenecks", "nonlinear": "EtinyNet with ReLU after depthwise"}

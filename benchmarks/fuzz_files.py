@@ -6,8 +6,6 @@ from typing import Callable, NamedTuple
 
 import cv2
 import numpy as np
-import paper
-from check import read_measurements
 from fuzz_changes import (
     annotation_values,
     archive_headers,
@@ -26,6 +24,8 @@ from gluon_etinynet.data.images import index_folder, read_crop, read_image
 from gluon_etinynet.integer.graph import Graph
 from gluon_etinynet.integer.random_graphs import etinynet_graph, ssd_graph
 from gluon_etinynet.reading import read_record
+from gluon_etinynet.report import paper
+from gluon_etinynet.report.runs import read_measurements
 
 __all__ = ["FORMATS", "Format"]
 

@@ -25,13 +25,14 @@ from typing import NamedTuple
 
 import numpy as np
 from cortex_m4 import LEAST, MODEL, MOST, RECORD, cycles, disassembly
-from mcu_instructions import PARTS, load_peers, networks
+from mcu_instructions import PARTS, networks
 
 from gluon_etinynet import cli
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.kernel_sets import KERNEL_SETS
 from gluon_etinynet.export.c.program import call, make, need
 from gluon_etinynet.files import write_csv, write_json
+from gluon_etinynet.report.measured import load_peers
 
 TARGET = ["MACHINE=mps2-an386", "MCU=stm32h743"]  # a Cortex-M4, with flash for every network
 RUNTIME, OUTSIDE = len(PARTS) + 1, len(PARTS) + 2  # numbers of parts; those of PARTS begin with 1

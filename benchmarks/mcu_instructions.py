@@ -11,7 +11,6 @@ for the depthwise convolution that reads them.
 """
 
 import argparse
-import csv
 import re
 import tempfile
 from pathlib import Path
@@ -25,6 +24,7 @@ from gluon_etinynet.export.c.program import MCUS, call, make, need, simulate, si
 from gluon_etinynet.files import InputError, write_csv, write_json
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.integer.random_graphs import etinynet_graph
+from gluon_etinynet.report.measured import load_peers
 
 PARTS = {"stem": ("stem", "maxpool"), "depthwise": ("depthwise",), "pointwise": ("pointwise",),
          "final": ("average", "fully connected")}
@@ -71,19 +71,13 @@ def main():
                {"cflags": args.cflags, "rows": [dict(zip(header, row)) for row in rows]})
 
 
-def load_peers():
-    """The rows of peers.csv: what others' kernels take; parts and figures not known are empty."""
-    with open(Path(__file__).with_name("peers.csv"), newline="") as table:
-        return list(csv.DictReader(table))
-
-
 def networks(paths):
     """Yield (name, Graph)."""
     if paths:
         for path in paths:
             graph = Graph.load(path)
             if graph.detection is not None:
-                raise InputError(f"{path} is a detector; benchmarks/ssd_int8.py counts its instructions")
+                raise InputError(f"{path} is a detector; benchmarks/table5.py counts its instructions")
             yield Path(path).stem, graph
         return
     for width in ("1.0", "0.75"):

@@ -21,7 +21,7 @@ __all__ = ["kept", "written", "sources_of", "synthesise", "place"]
 
 # Look-up tables of a cell of 7-series, flip-flops, DSP blocks and block RAMs of 36 Kbit.
 LUTS = {"INV": 1, **{f"LUT{inputs}": 1 for inputs in range(1, 7)}, "SRL16E": 1, "SRLC32E": 1, "RAM32M": 4, "RAM64M": 4,
-        "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4}
+        "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM32X1S": 1, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4}
 KINDS = {"LUT": LUTS, "FF": dict.fromkeys(("FDRE", "FDSE", "FDCE", "FDPE"), 1), "DSP": {"DSP48E1": 1},
          "BRAM36": {"RAMB36E1": 1, "RAMB18E1": 0.5}}
 NOT_COUNTED = ("CARRY4", "MUXF7", "MUXF8", "IBUF", "OBUF", "BUFG", "$scopeinfo")  # beside the LUTs, or at the pins
@@ -104,7 +104,7 @@ def synthesise(folder, files, part, netlist=None):
         watch([yosys, "-q", "-l", f"build/{part}.log", "-p", script], folder, f"build/{part}.log", f"{part}, {version}")
         return {"tool": version, **cells((folder / "build" / "cells.json").read_text())}
 
-    sources = [name for name in files if name.endswith(".v") and name != "etn_tb.v"]
+    sources = [name for name in files if name.endswith(".v") and not name.endswith("_tb.v")]
     wanted = sources_of(files, version, PARTS[part].synthesis)
     if netlist and not netlist.exists() and record.exists():
         record.unlink()

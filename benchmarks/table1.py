@@ -8,13 +8,13 @@ from itertools import groupby
 from pathlib import Path
 
 from networks import COMPARABLE, build
-from paper import comparison
 
 from gluon_etinynet import cli
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.networks.complexity import measure
 from gluon_etinynet.networks.layers import IMAGE, layers_of
 from gluon_etinynet.quantities import SIDE
+from gluon_etinynet.report.paper import comparison
 
 PAPER_SIZE = 224
 NAMES = {"EtinyNet-1.0": "etinynet1.0", "EtinyNet-0.75": "etinynet0.75"}

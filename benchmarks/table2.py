@@ -15,7 +15,6 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from networks import COMPARABLE, build
-from paper import load, side_by_side
 
 from gluon_etinynet import cli, get_model
 from gluon_etinynet.data.datasets import imagenet_classes
@@ -24,6 +23,7 @@ from gluon_etinynet.data.sources import FolderSource, Loading, RecordSource
 from gluon_etinynet.files import atomic_path, write_csv, write_json
 from gluon_etinynet.networks.complexity import measure
 from gluon_etinynet.quantities import BATCH, GPUS, THREADS
+from gluon_etinynet.report.paper import load, side_by_side
 from gluon_etinynet.training import contexts, evaluate
 
 OURS = {"EtinyNet-1.0": "etinynet1.0", "EtinyNet-0.75": "etinynet0.75"}

@@ -14,12 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from paper import comparison, value
-
 from gluon_etinynet import cli
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.quantities import SEED
 from gluon_etinynet.reading import read_json
+from gluon_etinynet.report.paper import comparison, value
 
 TOOL = Path(__file__).resolve().parent.parent / "tools" / "quantize.py"
 ROWS = {"etinynet1.0": "EtinyNet-1.0", "etinynet0.75": "EtinyNet-0.75"}

@@ -16,7 +16,6 @@ from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
-from paper import comparison, value
 
 from gluon_etinynet import InputError, cli, get_model
 from gluon_etinynet.export import c
@@ -29,6 +28,7 @@ from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.model_zoo import released_checkpoint
 from gluon_etinynet.quantities import COUNT
 from gluon_etinynet.quantize.ptq import quantise
+from gluon_etinynet.report.paper import comparison, value
 from gluon_etinynet.training import evaluate_graph, evaluate_net
 
 ROW = "EtinyNet-1.0"

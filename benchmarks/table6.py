@@ -18,7 +18,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from paper import comparison, value
 from synthesis import count, kept, place, sources_of, synthesise, written
 
 from gluon_etinynet import cli
@@ -29,6 +28,7 @@ from gluon_etinynet.export.fpga.resources import PARTS
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.integer import run
 from gluon_etinynet.integer.random_graphs import etinynet_graph, images
+from gluon_etinynet.report.paper import comparison, value
 
 ROW, V, SIZE = "EtinyNet-0.75 (4-bit)", 24, 224
 XILINX, LATTICE = "xc7a100t", "lfe5u-85"

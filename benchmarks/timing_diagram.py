@@ -26,8 +26,8 @@ from gluon_etinynet.quantities import Quantity
 
 V, TO, SIDE = 24, 8, 64
 # Of each unit: when it is busy, and what it is called.
-UNITS = {"reader": ("dut.x_valid && etn_tb.dut.x_ready", "from memory"), "dw1": ("dut.dw1.issue", "depthwise 1"),
-         "pw": ("dut.pw.issue", "pointwise"), "dw2": ("dut.dw2.issue", "depthwise 2"),
+UNITS = {"reader": ("dut.x_valid && etn_tb.dut.x_ready", "from memory"), "dw1": ("dut.dw1.window", "depthwise 1"),
+         "pw": ("dut.pw.issue", "pointwise"), "dw2": ("dut.dw2.window", "depthwise 2"),
          "writer": ("dut.write", "to memory")}
 COLOURS = ("#0072B2", "#7FB8DA")  # of even and odd rows
 STYLE = {"font.size": 8, "axes.linewidth": 0.7, "axes.spines.top": False, "axes.spines.right": False,

@@ -216,8 +216,8 @@ def staged_files(folder, files):
     Parameters
     ----------
     folder : str or Path
-    files : dict from str to str
-        Path relative to `folder`, with forward slashes -> text.
+    files : dict from str to str or bytes
+        Path relative to `folder`, with forward slashes -> text, or bytes.
 
     Raises
     ------
@@ -236,7 +236,7 @@ def staged_files(folder, files):
 
         for path, text in files.items():
             (temporary / path).parent.mkdir(parents=True, exist_ok=True)
-            (temporary / path).write_bytes(text.encode())
+            (temporary / path).write_bytes(text if isinstance(text, bytes) else text.encode())
             _flush(temporary / path)
         yield place
 

@@ -71,4 +71,5 @@ MOMENTUM = Quantity(0, 0.9999, float)
 LAMBDA = Quantity(0, 1000, float, above=True)  # of ASQ, where it starts
 RATE = Quantity(0, 100, float)  # of learning, and what multiplies one
 POSITIVE_RATE = Quantity(0, 100, float, above=True)
+MEGAHERTZ = Quantity(1, 2000, float)
 PERIOD = Quantity(0, 100_000, float)  # epochs or seconds

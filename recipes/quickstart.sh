@@ -7,7 +7,8 @@
 # bits by ASQ and DoReFa (a small Table 3), turns it into integers, C and ROM files, runs the C on this computer (gcc or
 # clang, and make; left out without them) and holds it against the interpreter on every test digit, simulates the FPGA
 # core on ten of them (Verilator; left out without it), draws Figures 3 and 4, and names what is on two photographs with
-# the authors' released weights: from --params, the cache, or downloaded.
+# the authors' released weights: from --params, the cache, or downloaded. Ends with two pages: the report, and a demo in
+# which digits are drawn (clang and wasm-ld; left out without them).
 # Takes some minutes on 2 cores after the installation. Expected: 97 to 99 % of the test digits; C and interpreter
 # equal on 360 of 360, core and interpreter on 10 of 10. Result: runs/quickstart/.
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
@@ -65,3 +66,15 @@ stage "Two photographs that come with scikit-learn, seen by the released EtinyNe
 photographs=$(python -c 'import pathlib, sklearn.datasets; print(pathlib.Path(sklearn.datasets.__file__).parent / "images")')
 python tools/classify.py ${released[@]+"${released[@]}"} "$photographs/china.jpg" "$photographs/flower.jpg" ||
     printf 'Left out: the released weights cannot be had here.\n'
+
+stage "Pages to look at"
+pages=("$save_dir/report.html")
+if type -P make clang wasm-ld >/dev/null; then
+    python tools/export_web.py --graph "$save_dir/digits.npz" --digits --out "$save_dir"
+    pages+=("$save_dir/demo.html")
+else
+    printf 'Left out: the demo, for want of make, clang or wasm-ld (apt-get install -y make clang lld).\n'
+fi
+python tools/report.py --runs "$save_dir" --out "$save_dir/report.html"
+printf '\nOpen in a browser:\n'
+printf '    %s\n' "${pages[@]}"

@@ -3,6 +3,7 @@
 import numpy as np
 from running import needs
 
+from gluon_etinynet.data.camera import Camera
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.program import SANITIZE, Sanitized, call, logits, make, raw, read_trace
 from gluon_etinynet.integer import Detection, Graph, Node, QuantParams, Tensor, requantise_params
@@ -11,9 +12,9 @@ from gluon_etinynet.integer.random_graphs import conv_attrs, etinynet_graph, ima
 __all__ = ["SANITIZE", "Sanitized", "call", "etinynet_graph", "export", "images", "logits", "make", "needs",
            "raw", "read_trace", "ssd_graph", "varied_detector", "varied_graph"]
 
-def export(graph, folder, prefix="net", kernels="portable"):
-    """Write the C of `graph`; returns the folder."""
-    return c.emit(graph, prefix, kernels).write(folder)
+def export(graph, folder, prefix="net", kernels="portable", camera=None, **options):
+    """Write the C of `graph`, with a camera as in "rgb888:32x24" or without; returns the folder."""
+    return c.emit(graph, prefix, kernels, camera and Camera.parse(camera), **options).write(folder)
 
 
 def varied_graph(seed):
@@ -36,12 +37,7 @@ def varied_detector(seed):
     graph, rng, x = _varied_stem(seed)
     levels, classes = [], int(rng.integers(1, 6))
     for part in range(int(rng.integers(1, 5))):
-        if levels and pick(rng, False, True):
-            channels = int(rng.integers(1, 8))
-            p = _varied_conv(graph, rng, f"e{part}.pw", x, (channels, x.shape[0], 1, 1))
-            x = _varied_conv(graph, rng, f"e{part}", p, (channels, 1, 3, 3), groups=channels,
-                             stride=pick(rng, 1, 2, 3))
-        elif not levels or pick(rng, False, True):
+        if not levels or pick(rng, False, True):
             x = _varied_block(graph, rng, x, f"b{part}")
         if not levels or pick(rng, False, True):
             levels.append(predict(graph, rng, x, len(levels), classes, int(rng.integers(1, 40)),

@@ -10,7 +10,7 @@ from running import ROOT
 
 # Each imports from its left.
 ORDER = ["_mxnet reading files cli lazy npz quantities steps", "networks integer", "data",
-         "training quantize export report", "detection", "model_zoo flags", "loading", "lowering", "__init__",
+         "training quantize export", "detection", "report", "model_zoo flags", "loading", "lowering", "__init__",
          "tools benchmarks tests"]
 RANK = {wing: rank for rank, wings in enumerate(ORDER) for wing in wings.split()}
 SCRIPTS = ORDER[-1].split()

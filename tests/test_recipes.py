@@ -27,8 +27,9 @@ def recipe(tmp_path):
     shutil.copytree(ROOT / "recipes", clone / "recipes")
     (clone / "recipes" / "env.sh").write_text(ENVIRONMENT)
     programs.mkdir()
-    (programs / "python").write_text(RECORDER)
-    (programs / "python").chmod(0o755)
+    for program, text in (("python", RECORDER), ("make", "#!/bin/sh\n")):
+        (programs / program).write_text(text)
+        (programs / program).chmod(0o755)
     environment = dict(os.environ, PATH=f"{programs}:{os.environ['PATH']}", LOG=str(tmp_path / "log"))
 
     def run(name, *arguments, status=0):
@@ -75,12 +76,35 @@ def test_what_finetune_ssd_refuses(recipe):
     assert "recipes/table5.sh" in recipe("finetune_ssd.sh", "--dataset", "voc", "--dataset-root", "x", status=2)
 
 
-def test_the_demo_of_table5_is_measured_in_float_and_at_8_bits(recipe):
+MEASURED = ["tools/eval_ssd.py", "tools/quantize.py", "tools/make_graph.py", "tools/export_c.py", "tools/eval_ssd.py",
+            "benchmarks/table5.py"]
+
+
+def test_table5_measures_in_float_as_integers_and_as_c(recipe):
     commands = recipe("table5.sh", "--demo", "--save-dir", "out", "--epochs", "1")
-    assert [command[0] for command in commands] == [
-        "tools/make_shapes.py", "benchmarks/table5.py", "tools/train_ssd.py", "tools/eval_ssd.py", "tools/quantize.py",
-        "tools/eval_ssd.py"]
-    assert flag(commands[4], "--photographs") == "out/shapes/ImageSets/Main/train.txt"
-    assert flag(commands[4], "--save-dir") + "/net.params" == flag(commands[5], "--params")
-    (command,) = recipe("table5.sh", "--params", "x.params", "--int8")
-    assert command == ["benchmarks/table5.py", "--params", "x.params", "--int8"]
+    assert [command[0] for command in commands] == ["tools/make_shapes.py", "tools/train_ssd.py", *MEASURED]
+    of_float, rounding, lowering, export, integers, table = commands[2:]
+    assert flag(of_float, "--params") == flag(rounding, "--params") == "out/train/best.params"
+    assert flag(rounding, "--photographs") == "out/shapes/./ImageSets/Main/train.txt"
+    assert flag(rounding, "--save-dir") + "/net.params" == flag(lowering, "--params")
+    assert flag(lowering, "--out") == flag(export, "--graph") == flag(integers, "--graph")
+    assert flag(integers, "--program") == flag(export, "--out") + "/build/host/ssd"
+    assert flag(table, "--float") == flag(of_float, "--save-dir")
+    assert flag(table, "--integers") == flag(integers, "--save-dir")
+    assert all(flag(command, "--dataset-root") == "out/shapes" for command in (of_float, integers, table))
+
+
+def test_table5_of_a_checkpoint_and_after_training_on_voc(recipe):
+    (command,) = recipe("table5.sh")
+    assert command == ["benchmarks/table5.py", "--save-dir", "runs/table5"]
+    commands = recipe("table5.sh", "--params", "x.params", "--dataset-root", "voc")
+    assert [command[0] for command in commands] == MEASURED and flag(commands[0], "--params") == "x.params"
+    begin = commands[1].index("--photographs") + 1
+    assert commands[1][begin:begin + 2] == ["voc/VOC2007/ImageSets/Main/trainval.txt",
+                                            "voc/VOC2012/ImageSets/Main/trainval.txt"]
+    training, *rest = recipe("table5.sh", "--train", "--epochs", "3", "--dataset-root", "voc")
+    assert training == ["tools/train_ssd.py", "--params", "released", "--epochs", "3", "--dataset-root", "voc",
+                        "--save-dir", "runs/table5/train"]
+    assert [command[0] for command in rest] == MEASURED
+    assert flag(rest[0], "--params") == "runs/table5/train/best.params"
+    assert "leave out --dataset" in recipe("table5.sh", "--demo", "--dataset-root", "x", status=2)

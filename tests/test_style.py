@@ -8,7 +8,8 @@ import pytest
 from running import ROOT
 
 TOOLS = Path(sys.executable).parent  # the environment's own: other versions format otherwise
-C_SOURCES = sorted([*(ROOT / "gluon_etinynet" / "export" / "c").rglob("*.[ch]"), *(ROOT / "benchmarks").glob("*.c")])
+C_SOURCES = sorted([*(ROOT / "gluon_etinynet" / "export" / "c").rglob("*.[ch]"), *(ROOT / "benchmarks").glob("*.c"),
+                    *(ROOT / "examples").rglob("*.[ch]")])
 
 
 def complaints(command, *files):

@@ -8,8 +8,8 @@
 The detector is a checkpoint, float or trained or rounded to 8 bits (--params), or an integer network (--graph),
 which the interpreter computes; a program that tools/export_c.py's folder builds with `make host` (--program) must print
 the interpreter's detections of every picture, otherwise the exit status is 1. Beside mAP over the classes that occur
-stands the mean over those with 40 objects and more, which says more of a small set. Writes classes.csv, metrics.json
-and contact_sheet.png to --save-dir; the last line is `map=56.40 n=4952`.
+stands the mean over those with 40 objects and more, which says more of a small set. Writes classes.csv, metrics.json,
+precision_recall.png, precision_recall.csv and contact_sheet.png to --save-dir; the last line is `map=56.40 n=4952`.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import numpy as np
 
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.data import Loading
+from gluon_etinynet.detection.curves import write_precision_recall
 from gluon_etinynet.detection.dataset import DetectionSource
 from gluon_etinynet.detection.evaluation import average_precisions, graph_detector, write_contact_sheet
 from gluon_etinynet.detection.shapes_dataset import SHAPES
@@ -60,7 +61,8 @@ def main():
     classes, (annotated,) = read_dataset(args, "val", classes=detector.classes)
     source = DetectionSource(annotated, Loading(args.batch_size, detector.size, classes=len(classes),
                                               threads=args.num_workers))
-    percent = {name: 100 * value for name, value in average_precisions(detector, source, ctx).items()}
+    curves = {}
+    percent = {name: 100 * value for name, value in average_precisions(detector, source, ctx, curves=curves).items()}
     equal = equal[:]  # those of the contact sheet are not counted
     counts = objects(annotated, classes)
     frequent = [name for name in classes if counts[name] >= FREQUENT]
@@ -73,6 +75,7 @@ def main():
     print(cli.table(header, rows))
     save_dir = Path(args.save_dir)
     write_csv(save_dir / "classes.csv", header, rows)
+    write_precision_recall(save_dir, curves, percent)
     with ctx[0]:
         write_contact_sheet(save_dir / "contact_sheet.png", detector, annotated, args.pictures, args.threshold)
     metrics = {"detector": args.params or args.graph, "data": args.dataset_root, "n": len(annotated), "means": means,

@@ -29,7 +29,7 @@ WEIGHT_DECAY = 5e-4
 def parse_args():
     parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="etinynet1.0", help="network (default: etinynet1.0)")
-    parser.add_argument("--num-epochs", type=EPOCHS, default=20, help="default: 20")
+    parser.add_argument("--num-epochs", type=EPOCHS, default=12, help="default: 12")
     parser.add_argument("--batch-size", type=BATCH, default=64, help="default: 64")
     parser.add_argument("--lr", type=POSITIVE_RATE, default=0.05, help="learning rate, cosine to zero (default: 0.05)")
     parser.add_argument("--seed", type=SEED, default=0, help="default: 0")
@@ -73,7 +73,7 @@ def train_into(save_dir, args):
 
 def as_described(args):
     """Whether this is the training that benchmarks/floors.csv has a floor for."""
-    return (args.model, args.num_epochs, args.batch_size, args.lr) == ("etinynet1.0", 20, 64, 0.05)
+    return (args.model, args.num_epochs, args.batch_size, args.lr) == ("etinynet1.0", 12, 64, 0.05)
 
 
 def print_some(line):

@@ -1,6 +1,7 @@
 """Data sets by name: ImageNet's classes, handwritten digits, archives in the form of CIFAR-10."""
 
 import collections
+import re
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from ..npz import read_npz
 from ..reading import InputError, classes_beside, parsing
 
-__all__ = ["LabelledArrays", "imagenet_classes", "labels_of", "digits", "cifar_npz"]
+__all__ = ["LabelledArrays", "imagenet_classes", "labels_of", "names_of", "digits", "cifar_npz"]
 
 LabelledArrays = collections.namedtuple("LabelledArrays", "x_train y_train x_test y_test classes")
 LabelledArrays.__doc__ = "uint8 RGB pictures (n, height, width, 3), int64 labels (n,), and the class names."
@@ -56,6 +57,14 @@ def labels_of(path, count, usual=None):
         raise InputError(f"{path} has {count} classes, and the classes.txt beside it names {len(names)}; correct it, "
                          "or put the right one there")
     return names
+
+
+def names_of(labels):
+    """Return labels as a person reads them: for ImageNet's wnids what they stand for, others as they are."""
+    if labels is None or not re.fullmatch(r"n\d{8}", labels[0]):
+        return labels
+    names = dict(zip(*imagenet_classes()))
+    return [names.get(label, label) for label in labels]
 
 
 def digits(size=64):

@@ -20,12 +20,14 @@ from .decoders import decode_and_hear
 from .headers import size_of
 
 __all__ = ["read_image", "read_crop", "read_inputs", "use_picture", "decode", "sides", "resize_short", "resize_square",
-           "center_crop", "preprocess", "pictures_below", "read_split", "class_name", "index_folder"]
+           "center_crop", "frame_seen", "preprocess", "pictures_below", "read_split", "class_name", "index_folder"]
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp")
 
 # Of a picture, as it is stored and with its short side resized; a BMP of so many pixels has fewer bytes.
 LARGEST_PIXELS, LARGEST_BYTES = 100_000_000, 1 << 29
+
+GREY = 114  # of what is beside a picture that a camera sees
 
 # JPEG markers: end of image, start of scan.
 EOI, SOS = b"\xff\xd9", b"\xff\xda"
@@ -154,6 +156,29 @@ def _middle(image):
     short = min(height, width)
     top, left = (max(0, side // 2 - short) for side in (height, width))
     return image[top:height - top, left:width - left]
+
+
+def frame_seen(image, width, height):
+    """What a camera of `width` x `height` pixels sees of a picture: short sides are made equal, the rest cut or grey.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        uint8 RGB, shape (any, any, 3).
+    width, height : int
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 RGB, shape (height, width, 3).
+    """
+    scale = min(width, height) / min(image.shape[:2])
+    to = [max(min(width, height), round(side * scale)) for side in image.shape[1::-1]]
+    image = cv2.resize(image, to, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    pad = [max(0, side - have) for side, have in zip((height, width), image.shape)]
+    image = np.pad(image, [(each // 2, each - each // 2) for each in pad] + [(0, 0)], constant_values=GREY)
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top:top + height, left:left + width]
 
 
 def preprocess(image, size=224, crop_ratio=0.875):

@@ -97,7 +97,7 @@ def class_names(path, count, given=None):
     return list(names)
 
 
-def average_precisions(detector, source, ctx=None, dtype="float32"):
+def average_precisions(detector, source, ctx=None, dtype="float32", curves=None):
     """Average precision of every class as GluonCV's ``eval_ssd.py`` measures it on VOC 2007.
 
     Boxes are compared in pixels of the network's input, detections limited to the picture; difficult
@@ -110,6 +110,8 @@ def average_precisions(detector, source, ctx=None, dtype="float32"):
     ctx : list of Context, optional
         The first is used; the CPU by default.
     dtype : str
+    curves : dict, optional
+        Takes recall and precision of every class that occurs, as fractions, after each detection, the best first.
 
     Returns
     -------
@@ -123,6 +125,9 @@ def average_precisions(detector, source, ctx=None, dtype="float32"):
         label = label.asnumpy()
         metric.update(boxes.clip(0, source.size).asnumpy(), ids.asnumpy(), scores.asnumpy(),
                       label[:, :, :4], label[:, :, 4:5], label[:, :, 5:6])
+    if curves is not None:
+        curves.update((name, (recall, precision)) for name, recall, precision
+                      in zip(detector.classes, *metric._recall_prec()) if recall is not None)
     return dict(zip(*metric.get()))
 
 

@@ -30,7 +30,7 @@ from gluoncv.data import VOCDetection
 from gluoncv.model_zoo.ssd.anchor import SSDAnchorGenerator
 from gluoncv.nn.coder import MultiPerClassDecoder, NormalizedBoxCenterDecoder
 
-from ..networks.etinynet import ExtraLevel, etinynet0_75, etinynet1_0
+from ..networks.etinynet import etinynet0_75, etinynet1_0
 from ..networks.layers import IMAGE, Layer, layers_of
 
 __all__ = ["EtinyNetSSD", "Detections", "VOC_CLASSES", "ssd_256_etinynet1_0", "ssd_256_etinynet0_75"]
@@ -42,8 +42,6 @@ TAPS = (3, 4, 4)  # the stage that each level reads
 STEPS = (16, 32, 32)  # pixels from one cell to the next, level by level
 SIZES = (32, 90, 180, 270)  # s_k in pixels, and what would follow
 RATIOS = ((1, 2, 1 / 2, 1 / 3), (1, 2, 1 / 2), (1, 2, 1 / 2))
-EXTRA = 5  # the tap that is no stage
-EXTRA_CHANNELS = 32
 STDS = (0.1, 0.1, 0.2, 0.2)  # of the box code: x, y, width, height
 NEGATIVES_PER_POSITIVE = 3  # of the loss, SSD, section 2.2
 SCORE_THRESHOLD = 0.01  # SSD, section 3.7, and GluonCV: mAP wants nearly the whole curve
@@ -107,12 +105,10 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
     size : int
         Side of the picture in pixels.
     taps : sequence of int
-        The stage whose map each level reads, ascending; 5 is an `ExtraLevel` after stage 4.
+        The stage whose map each level reads, ascending.
     sizes, ratios, steps : sequences
         As GluonCV's SSD has them: sides of the anchors in pixels, one more than levels; their
         aspect ratios and the pixels between cells, level by level.
-    extra_channels : int
-        Channels of the extra level.
     anchor_alloc_size : int, optional
         Cells a side for which anchors of the first level are kept, on further levels in proportion. By
         default those of `size`.
@@ -123,8 +119,6 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
     ----------
     features : HybridSequential
         Stem and stages 1 to 4 of the backbone.
-    extra : ExtraLevel
-        Only with a tap 5.
     class_predictors, box_predictors, anchor_generators : HybridSequential
         One for each level; the first two hold convolutions. Channels are anchor-major: those of anchor a
         are a * (classes + 1) and on, or 4 * a and on.
@@ -132,15 +126,12 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
     """
 
     def __init__(self, backbone=etinynet1_0, classes=VOC_CLASSES, size=256, taps=TAPS, sizes=SIZES, ratios=RATIOS,
-                 steps=STEPS, extra_channels=EXTRA_CHANNELS, anchor_alloc_size=None, norm=nn.BatchNorm, **kwargs):
+                 steps=STEPS, anchor_alloc_size=None, norm=nn.BatchNorm, **kwargs):
         super().__init__(**kwargs)
         self.classes, self.size, self.taps = list(classes), size, list(taps)
         with self.name_scope():
             self.features = backbone(norm=norm).features
             channels = {stage: self.features[stage][-1].dw2._channels for stage in (3, 4)}
-            if EXTRA in taps:
-                self.extra = ExtraLevel(channels[4], extra_channels, norm)
-                channels[EXTRA] = extra_channels
             self.class_predictors = nn.HybridSequential()
             self.box_predictors = nn.HybridSequential()
             self.anchor_generators = nn.HybridSequential()
@@ -159,11 +150,8 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
     def layers(self):
         """Yield the network's layers (see networks/layers.py): a level's predictors follow the map that they read."""
         source = IMAGE
-        parts = [(f"features.{number}", stage) for number, stage in enumerate(self.features)]
-        if "extra" in self._children:
-            parts.append(("extra", self.extra))
-        for number, (name, part) in enumerate(parts):
-            for layer in layers_of(part, name, source):
+        for number, stage in enumerate(self.features):
+            for layer in layers_of(stage, f"features.{number}", source):
                 yield layer
                 source = layer.name
             for level in [level for level, tap in enumerate(self.taps) if tap == number]:
@@ -179,8 +167,6 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
         for stage in self.features:
             x = stage(x)
             maps.append(x)
-        if EXTRA in self.taps:
-            maps.append(self.extra(x))
         levels = [maps[tap] for tap in self.taps]
         cls_preds, box_preds = ([F.flatten(F.transpose(head(x), (0, 2, 3, 1))) for x, head in zip(levels, heads)]
                                 for heads in (self.class_predictors, self.box_predictors))

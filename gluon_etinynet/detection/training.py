@@ -136,7 +136,7 @@ def start_detector(net, path):
     if not all(name.startswith("class_predictors.") for name in differing):
         return "the backbone"
     for name, parameter in ours.items():
-        if name.startswith(("extra.", "box_predictors.")):
+        if name.startswith("box_predictors."):
             parameter.initialize()
             parameter.set_data(mx.nd.array(arrays[name]))
     return "all but the class predictors"

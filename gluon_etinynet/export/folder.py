@@ -11,11 +11,11 @@ UNFINISHED = "unfinished"  # a key of the manifest while files are being replace
 
 
 class Export(dict):
-    """The files of a folder to be written: relative path with forward slashes -> text.
+    """The files of a folder to be written: relative path with forward slashes -> text, or bytes.
 
     Parameters
     ----------
-    files : dict from str to str
+    files : dict from str to str or bytes
         In the order in which they are to take their places.
     manifest : str
         The one of `files` that is JSON, with the folder's maker under "tool" and all paths under "files".

@@ -168,7 +168,7 @@ def _in_place(graph, pushed, lines):
     Every stage copies the rows that its first convolution needs into a ring of lines before it writes a row.
     """
     found = stages(graph)
-    fused = [stage for stage in found if stage.kind in ("stem", "block", "extra")]
+    fused = [stage for stage in found if stage.kind in ("stem", "block")]
     offsets = [0]
     for stage in reversed(fused):
         offsets.insert(0, max(0, _align(offsets[0] + _lead(graph, stage))))
@@ -236,8 +236,6 @@ def _lines(graph, stage, lines, rows=1):
     row = ("row", lines.operand(channels, columns))
     if stage.kind == "level":
         return row, *((name, 4 * shape[0] * shape[2]) for name, shape in (("scores", conv), ("offsets", middle)))
-    if stage.kind == "extra":
-        return row, ("middle", _RING * lines.line(conv[0], conv[2], stage.nodes[1].attrs["stride"]))
     more = rows - 1
     return (("in", (_RING + more * stride) * lines.line(channels, columns, stride)),
             ("depthwise", lines.operand(conv[0], conv[2], rows)),

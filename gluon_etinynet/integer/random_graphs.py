@@ -56,7 +56,7 @@ def etinynet_graph(width="1.0", size=224, bits=8, classes=1000, seed=0):
 
 
 def ssd_graph(width="1.0", size=256, bits=8, classes=20, seed=0, **limits):
-    """A detector on the last two stages, twice on the last, and on one map more, with six anchors a cell."""
+    """A detector on the last two stages, twice on the last, with six anchors a cell."""
     rng = np.random.default_rng(seed)
     graph = Graph(f"ssd_{size}_etinynet{width}", Tensor("image", (3, size, size), QuantParams(1.0)))
     levels = []
@@ -68,9 +68,6 @@ def ssd_graph(width="1.0", size=256, bits=8, classes=20, seed=0, **limits):
     level(x, size // x.shape[1])
     x = _backbone(graph, rng, width, bits, stages=slice(-1, None), x=x)[-1]
     level(x, size // x.shape[1])
-    level(x, size // x.shape[1])
-    p = _conv(graph, rng, bits, "extra.pw", x, (32, x.shape[0], 1, 1), relu="before")
-    x = _conv(graph, rng, bits, "extra", p, (32, 1, 3, 3), stride=2, groups=32, relu="before")
     level(x, size // x.shape[1])
     graph.detection = Detection(tuple(levels), **{**LIMITS, **limits})
     return graph

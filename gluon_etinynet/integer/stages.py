@@ -17,7 +17,7 @@ def stages(graph):
     list of Stage
         kind "stem" (conv2d, maxpool), "block" (depthwise, pointwise, depthwise; shortcuts only as numerics.md
         section 3 has them), "head" (one node each: avgpool, fully connected), "level" (the class and the box
-        predictor of the map before it), "extra" (pointwise, depthwise: a detector's further map).
+        predictor of the map before it).
 
     Raises
     ------
@@ -35,8 +35,6 @@ def stages(graph):
             raise InputError(f"node {group[0].output}: a {kind} takes the output of {source} alone")
         if kind == "block":
             _check_shortcuts(*group)
-        if kind == "extra" and len(group[1].inputs) > 1:
-            raise InputError(f"node {group[1].output}: its shortcut {group[1].inputs[1]} is none of a dense block")
         if kind == "level":
             _check_level(graph, group, sum(stage.kind == "level" for stage in found))
         found.append(Stage(kind, group))
@@ -56,8 +54,6 @@ def _match(graph, ahead, before):
     if ahead[0].op == "avgpool" or before == "head":
         return "head", 1
     forms = [_form(graph, node) for node in ahead]
-    if forms[:2] == ["pointwise", "depthwise"]:
-        return "extra", 2
     if forms != ["depthwise", "pointwise", "depthwise"]:
         raise InputError(f"node {ahead[0].output}: does not begin a block of depthwise, pointwise and "
                          f"depthwise convolutions (it begins {', '.join(forms)})")

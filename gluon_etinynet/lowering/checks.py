@@ -2,7 +2,7 @@
 
 from .._mxnet import mx
 from ..files import InputError
-from ..networks.etinynet import DLB, LB, EtinyNet, ExtraLevel, Stem
+from ..networks.etinynet import DLB, LB, EtinyNet, Stem
 from ..networks.layers import chain
 from ..quantize.qat import original_class
 
@@ -10,7 +10,7 @@ __all__ = ["check_network", "is_detector"]
 
 nn = mx.gluon.nn
 
-BLOCKS = (Stem, LB, DLB, ExtraLevel)
+BLOCKS = (Stem, LB, DLB)
 
 
 def is_detector(net):
@@ -36,8 +36,7 @@ def check_network(net):
             _require(generator, (SSDAnchorGenerator,), f"anchor_generators.{i}")
     else:
         _require(net, (EtinyNet,), "the network")
-    blocks = list(chain(net.features, "features")) + ([("extra", net.extra)] if hasattr(net, "extra") else [])
-    for name, block in blocks:
+    for name, block in chain(net.features, "features"):
         _require(block, BLOCKS, name)
         for part, layer in block._children.items():
             if not part.endswith(("pool", "quantiser")):

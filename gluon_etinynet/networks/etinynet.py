@@ -8,7 +8,7 @@ out; docs/fidelity.md tells what follows from the order.
 from .._mxnet import mx
 from .layers import IMAGE, Layer, layers_of
 
-__all__ = ["LB", "DLB", "Stem", "EtinyNet", "FeatureTaps", "ExtraLevel", "ClippedBatchNorm", "conv", "depthwise",
+__all__ = ["LB", "DLB", "Stem", "EtinyNet", "FeatureTaps", "ClippedBatchNorm", "conv", "depthwise",
            "etinynet1_0", "etinynet0_75"]
 
 nn = mx.gluon.nn
@@ -236,37 +236,6 @@ class FeatureTaps(HybridBlock):
             if number in self._tapped:
                 maps.append(x)
         return maps
-
-
-class ExtraLevel(HybridBlock):
-    """One more feature map for a detector, of half the size: pw1x1 -> ReLU -> BN -> dw3x3/2 -> ReLU -> BN.
-
-    What SSD calls an extra feature layer, in this network's order of layers and with its two kinds of
-    convolution.
-
-    Parameters
-    ----------
-    in_channels, channels : int
-        Channels of the input and of the output.
-    norm : callable
-        As for `LB`.
-    """
-
-    def __init__(self, in_channels, channels, norm=nn.BatchNorm, **kwargs):
-        super().__init__(**kwargs)
-        with self.name_scope():
-            self.pw = conv(in_channels, channels, 1)
-            self.bn1 = norm(in_channels=channels)
-            self.dw = depthwise(channels, stride=2)
-            self.bn2 = norm(in_channels=channels)
-
-    def hybrid_forward(self, F, x):
-        return self.bn2(F.relu(self.dw(self.bn1(F.relu(self.pw(x))))))
-
-    def layers(self, name, source):
-        """Yield the block's layers (see layers.py)."""
-        yield Layer(f"{name}.pw", source, self.pw, self.bn1, relu=True, rounded=(self.bn1, "quantiser"))
-        yield Layer(name, f"{name}.pw", self.dw, self.bn2, relu=True, rounded=(self.bn2, "quantiser"))
 
 
 def etinynet1_0(**kwargs):

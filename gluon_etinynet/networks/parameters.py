@@ -14,7 +14,7 @@ __all__ = ["save_net", "save_arrays", "load_parameters", "load_features", "read_
            "Contents", "contents_of", "check_finite"]
 
 # Arrays of a whole network that its backbone has no use for.
-HEADS = ("output.", "extra.", "class_predictors.", "box_predictors.", "anchor_generators.")
+HEADS = ("output.", "class_predictors.", "box_predictors.", "anchor_generators.")
 
 
 def save_net(net, path):

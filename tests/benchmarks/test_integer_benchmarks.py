@@ -11,9 +11,9 @@ from running import assert_one_line, load, needs, run
 
 from gluon_etinynet.export import c
 from gluon_etinynet.integer.random_graphs import etinynet_graph
+from gluon_etinynet.report import paper
 
 table4 = load("benchmarks/table4.py")
-paper = load("benchmarks/paper.py")
 
 @pytest.fixture
 def work(tmp_path):
@@ -120,7 +120,7 @@ def test_table_4_with_accuracy(tmp_path):
 def test_instructions_by_part(work):
     """On a Cortex-M4 and, by callgrind, on this computer: the parts make up the whole."""
     needs("make", "cc", "arm-none-eabi-gcc", "qemu-system-arm", "valgrind")
-    etinynet_graph("tiny", 224, 8, classes=5).save(work / "tiny.npz")
+    etinynet_graph("tiny", 160, 8, classes=5).save(work / "tiny.npz")
     done = run("benchmarks/mcu_instructions.py", "--graph", work / "tiny.npz", "--save-dir", work / "out")
     assert done.returncode == 0, done.stderr
     rows = json.loads((work / "out" / "mcu_instructions.json").read_text())["rows"]

@@ -10,11 +10,11 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from running import ROOT, load
+from running import ROOT
 
 from gluon_etinynet.files import InputError
+from gluon_etinynet.report import paper
 
-paper = load("benchmarks/paper.py")
 HEADER = "table,row,quantity,value,unit,agreement,recipe\n"
 
 

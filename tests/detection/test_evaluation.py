@@ -25,6 +25,7 @@ from gluon_etinynet.detection.dataset import DetectionSource, read_voc
 from gluon_etinynet.detection.evaluation import GraphDetector, average_precisions, class_names, detect, graph_detector
 from gluon_etinynet.detection.shapes_dataset import SHAPES, write_shapes
 from gluon_etinynet.export.c.program import call
+from gluon_etinynet.files import write_json
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.integer import run as interpret
 from gluon_etinynet.integer.detect import RESULT
@@ -89,10 +90,15 @@ def test_evaluation_equals_an_independent_one_and_honours_difficult(shapes):
         return batches.pop(0)
 
     net.classes = SHAPES
-    precisions = average_precisions(net, source)
+    curves = {}
+    precisions = average_precisions(net, source, curves=curves)
+    for name, (recall, precision) in curves.items():
+        precision = np.nan_to_num(precision)  # of difficult objects alone it is 0 / 0
+        points = [max(precision[recall >= at], default=0) for at in np.arange(0, 1.1, 0.1)]
+        assert np.mean(points) == pytest.approx(precisions[name])
     expected = plain.mean_average_precision(samples, 4)
     assert 0.2 < expected < 1 and precisions["mAP"] == pytest.approx(expected, abs=1e-6)
-    assert list(precisions) == [*SHAPES, "mAP"]
+    assert list(precisions) == [*SHAPES, "mAP"] and list(curves) == list(SHAPES)
     assert precisions["mAP"] == pytest.approx(np.nanmean([precisions[name] for name in SHAPES]))
 
 
@@ -227,7 +233,13 @@ def test_the_tool_measures_checkpoints_and_graphs(shapes, detectors, detector, t
     assert (floor["table"], floor["row"]) == ("floors", "EtinyNet-SSD on drawn shapes")
     assert floor["value"] == metrics["map"] and floor["comparable"]
     assert int(rows["mAP"]["objects"]) == sum(len(item.boxes) for item in read_voc(shapes, "val", SHAPES))
-    assert cv2.imread(str(tmp_path / "contact_sheet.png")).shape[2] == 3
+    for picture in ("contact_sheet.png", "precision_recall.png"):
+        assert cv2.imread(str(tmp_path / picture)).shape[2] == 3
+    with open(tmp_path / "precision_recall.csv", newline="") as table:
+        precisions = list(csv.DictReader(table))
+    assert len(precisions) == 101 and set(precisions[0]) == {"recall", *SHAPES}
+    for name in SHAPES:  # never rises
+        assert all(float(a[name]) >= float(b[name]) for a, b in zip(precisions, precisions[1:]))
 
 
 def test_the_exported_c_is_held_against_the_graph_and_names_what_it_finds(shapes, detectors, tmp_path):
@@ -243,6 +255,40 @@ def test_the_exported_c_is_held_against_the_graph_and_names_what_it_finds(shapes
     program.write_text("#!/bin/sh\necho class 0\n")
     done = evaluate(shapes, tmp_path, "--graph", detectors / "net.npz", "--program", program)
     assert done.returncode == 1 and f"{program}: 0 of 6 pictures equal" in done.stdout
+
+
+@pytest.mark.slow
+def test_table_5_stands_on_what_the_tools_measured(shapes, detectors, tmp_path):
+    needs("arm-none-eabi-gcc", "qemu-system-arm")
+    metrics = {"detector": str(detectors / "net.npz"), "data": str(shapes), "n": 6, "means": {"mAP": 12.5},
+               "program": {"file": "x", "equal": 6}}
+
+    def table(out="table5", **changes):
+        write_json(tmp_path / "float" / "metrics.json", dict(metrics, means={"mAP": 13.5}))
+        write_json(tmp_path / "integers" / "metrics.json", dict(metrics, **changes))
+        return run("benchmarks/table5.py", "--dataset", "custom", "--dataset-root", shapes, "--float",
+                   tmp_path / "float", "--integers", tmp_path / "integers", "--save-dir", tmp_path / out)
+
+    done = table()
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / "table5" / "metrics.json").read_text())
+    values = {(m["row"], m["quantity"]): m for m in written["measurements"]}
+    assert round(values["EtinyNet-SSD", "madds"]["value"], 2) == 164.72
+    assert values["EtinyNet-SSD", "sram_kb"]["value"] == 320
+    assert values["EtinyNet-SSD", "map"]["value"] == 12.5 and not values["EtinyNet-SSD", "map"]["comparable"]
+    trained = written["trained"]
+    assert (trained["mAP, float"], trained["mAP, integers"]) == (13.5, 12.5)
+    assert trained["pictures of 3 on which C on the Cortex-M7 is equal"] == 3
+    assert 20 < trained["most instructions of a picture, M"] < 165 and trained["static RAM, bytes"] < 512 * 1024
+    assert values["EtinyNet-SSD STM32H743", "flash_kb"]["value"] * 1024 == trained["flash, bytes"]
+
+    assert table("differs", program={"file": "x", "equal": 5}).returncode == 1
+    assert_one_line(table("never", n=7), "different pictures")
+    assert_one_line(table("never", program={"file": "x", "equal": 6}, detector="none.npz"), "none.npz")
+    (tmp_path / "float" / "metrics.json").unlink()
+    done = run("benchmarks/table5.py", "--float", tmp_path / "float", "--integers", tmp_path / "integers")
+    assert_one_line(done, "tools/eval_ssd.py")
+    assert not (tmp_path / "never").exists()
 
 
 def test_a_graph_detects_on_the_pictures_of_a_folder(shapes, detectors, tmp_path):
@@ -265,9 +311,10 @@ def test_the_mean_over_frequent_classes(shapes, detectors, tmp_path, monkeypatch
     counts = Counter(SHAPES[int(box[4])] for item in read_voc(shapes, "val", SHAPES) for box in item.boxes)
     monkeypatch.setitem(tool.main.__globals__, "FREQUENT", 1 + min(counts.values()))
     values = dict(zip(SHAPES, (0.1, 0.2, 0.4, 0.8)), mAP=0.375)
-    monkeypatch.setitem(tool.main.__globals__, "average_precisions", lambda *arguments: values)
+    monkeypatch.setitem(tool.main.__globals__, "average_precisions", lambda *arguments, curves: values)
     monkeypatch.setattr(sys, "argv", ["eval_ssd.py", "--graph", str(detectors / "net.npz"), "--dataset", "custom",
                                       "--dataset-root", str(shapes), "--save-dir", str(tmp_path), "--pictures", "1"])
+    monkeypatch.setitem(tool.main.__globals__, "write_precision_recall", lambda *arguments: None)
     assert tool.main() == 0
     frequent = [name for name in SHAPES if counts[name] > min(counts.values())]
     assert 0 < len(frequent) < 4

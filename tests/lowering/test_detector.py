@@ -22,8 +22,8 @@ from gluon_etinynet.networks.etinynet import ClippedBatchNorm, EtinyNet
 from gluon_etinynet.quantize.qat import feature_map_quantisers
 
 SIZE, CLASSES = 96, ("disc", "bar", "ring")
-ANCHORS = {"taps": (3, 4, 4, 5), "sizes": (12, 30, 45, 60, 90), "ratios": ((1, 2), (1, 2, 0.5), (1, 3), (1, 3)),
-           "steps": (16, 32, 32, 64)}
+ANCHORS = {"taps": (3, 4, 4), "sizes": (12, 30, 45, 60), "ratios": ((1, 2), (1, 2, 0.5), (1, 3)),
+           "steps": (16, 32, 32)}
 
 
 def pictures(count=16, seed=0):
@@ -40,7 +40,7 @@ def batch(images):
 
 def small_net(**kwargs):
     mx.random.seed(5)
-    options = {"classes": CLASSES, "size": SIZE, "extra_channels": 8, **ANCHORS, **kwargs}
+    options = {"classes": CLASSES, "size": SIZE, **ANCHORS, **kwargs}
     net = EtinyNetSSD(lambda norm: EtinyNet(8, [(8,), (12,), (16, 16), (16, 24)], norm=norm), **options)
     net.initialize()
     rng = np.random.RandomState(3)
@@ -164,13 +164,13 @@ def test_a_detector_survives_its_file(lowered, tmp_path):
 def test_levels_are_decoded_before_their_map_is_overwritten(lowered):
     _, graph, _ = lowered
     kinds = [stage.kind for stage in stages(graph)]
-    assert kinds == ["stem", *["block"] * 4, "level", *["block"] * 2, "level", "level", "extra", "level"]
+    assert kinds == ["stem", *["block"] * 4, "level", *["block"] * 2, "level", "level"]
     assert plan(graph, "blocks").arena_bytes > 0
-    assert [level.classes for level in graph.detection.levels] == [f"class_predictors.{i}" for i in range(4)]
+    assert [level.classes for level in graph.detection.levels] == [f"class_predictors.{i}" for i in range(3)]
     assert (graph.detection.score_threshold, graph.detection.iou_threshold) == (655, 29491)
 
 
-def test_two_levels_without_the_extra_one():
+def test_two_levels():
     net = small_net(taps=(3, 4), sizes=(12, 30, 60), ratios=((1, 2), (1, 2, 0.5)), steps=(16, 32))
     graph = lowered_by(net, pictures(8), "two")
     assert len(graph.detection.levels) == 2 and len(run(graph, pictures(1))[0]) > 0
@@ -216,11 +216,11 @@ def test_layers_without_integer_form_are_named(make, message):
 
 
 def test_feature_maps_that_are_rounded(lowered):
-    """Those of the small level too: the predictors read 8-bit maps and make 32 bits."""
+    """The predictors read 8-bit maps and make 32 bits."""
     net, graph, _ = lowered
-    assert {"extra.bn1.quantiser", "extra.bn2.quantiser"} <= set(feature_map_quantisers(net))
+    assert not [name for name in feature_map_quantisers(net) if "predictors" in name]
     bits = {name: tensor.quant.bits for name, tensor in graph.tensors.items()}
-    assert {name for name, b in bits.items() if b == 32} == set(graph.outputs) and bits["extra"] == 8
+    assert {name for name, b in bits.items() if b == 32} == set(graph.outputs) and set(bits.values()) == {8, 32}
 
 
 @pytest.fixture(scope="module")

@@ -78,7 +78,7 @@ DETECTOR = {"--dataset-root": "{}/shapes", "--mcu": "stm32h743", "--out": "{}/ou
     (CLASSIFIER, {"--data-dir": "{}/one", "--val-dir": "{}/one"}, "one class, ape"),
     (CLASSIFIER, {"--data-dir": "{}/single"}, "a single picture of ape"),
     (CLASSIFIER, {"--val-dir": "{}/other"}, "the same classes; cat is in one of them only"),
-    (CLASSIFIER, {"--mcu": "stm32f999"}, "there are: stm32f412, stm32f746, stm32h743"),
+    (CLASSIFIER, {"--mcu": "stm32f999"}, "there are: stm32f412, stm32f427, stm32f746, stm32h743"),
     (CLASSIFIER, {"--weight-bits": "5"}, "choose from 4, 8"),
     (CLASSIFIER, {"--dataset-root": "{}/shapes"}, "give either --data-dir"),
     (CLASSIFIER, {"--val-dir": None}, "give either --data-dir"),

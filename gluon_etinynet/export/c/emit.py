@@ -9,28 +9,39 @@ import jinja2
 import numpy as np
 
 from ... import __version__
+from ...data.camera import CLASSIFIERS, DETECTORS, inverse_of, sum_of_weights
 from ...files import InputError
 from ...integer import Graph, accumulator_bound, pack, plan, stages, unpack
 from ...integer.memory import CANDIDATE_BYTES
 from ..folder import Export
+from .blob import layout_of, pack_blob
 from .kernel_sets import HOST, KERNEL_SETS, WASM
 from .mcus import MCUS
 from .names import check_prefix
+from .self_test import digests
 
-__all__ = ["emit", "read_arrays", "read_weights"]
+__all__ = ["REPORT", "TOOL", "emit", "quoted", "read_arrays", "read_weights"]
 
 TOOL = "gluon_etinynet export_c"
 REPORT = "report.json"
-_DEMO = Path(__file__).resolve().parent / "demo"
+_HERE = Path(__file__).resolve().parent
+_DEMO, _CAMERAS, _PARTS = (_HERE / name for name in ("demo", "cameras", "parts"))
 _SCHEDULES = {"stored": "blocks", "pushed": "rows"}  # the runtime's name -> the planner's
 _TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
+_TEMPLATES = {"network.h": "include/{prefix}.h", "network.c": "src/{prefix}.c", "etn_prefix.h": "src/etn_prefix.h",
+              "main.c": "demo/main.c", "Makefile": "Makefile", "CMakeLists.txt": "CMakeLists.txt",
+              "README.md": "README.md", "library.properties": "library.properties", "library.json": "library.json",
+              "sketch.ino": "examples/{prefix}_sketch/{prefix}_sketch.ino", "module.yml": "zephyr/module.yml",
+              "zephyr.cmake": "zephyr/CMakeLists.txt", "Kconfig": "zephyr/Kconfig",
+              "zephyr_sample.cmake": "zephyr/sample/CMakeLists.txt", "prj.conf": "zephyr/sample/prj.conf",
+              "zephyr_main.c": "zephyr/sample/src/main.c"}
 # What the layers of a stage are for; those of the head by their operator.
 _ROLES = {"stem": ("stem", "maxpool"), "block": ("depthwise", "pointwise", "depthwise"),
-          "level": ("class predictor", "box predictor"), "extra": ("pointwise", "depthwise"),
+          "level": ("class predictor", "box predictor"),
           "avgpool": ("average",), "conv2d": ("fully connected",)}
 
 
-def emit(graph, prefix="etinynet", kernels="portable"):
+def emit(graph, prefix="etinynet", kernels="portable", camera=None, self_test=False, blob_address=None):
     """Write `graph` as C.
 
     Parameters
@@ -42,6 +53,12 @@ def emit(graph, prefix="etinynet", kernels="portable"):
         Begins every global name and names the header.
     kernels : str
         One of KERNEL_SETS.
+    camera : Camera, optional
+        Whose rows the network is to take.
+    self_test : bool
+        With a function that runs the network on a picture and knows what must come out.
+    blob_address : int, optional
+        The weights become a file of their own, which lies there in memory.
 
     Returns
     -------
@@ -51,25 +68,28 @@ def emit(graph, prefix="etinynet", kernels="portable"):
     Raises
     ------
     InputError
-        If the prefix is no C identifier or a name that is taken, or the runtime has no place for a node, naming it.
+        If the prefix is no C identifier or a name that is taken, the runtime has no place for a node, naming it, or the
+        camera does not fit the image.
     """
     check_prefix(prefix)
     graph.validate()
     found = stages(graph)
     _check_stages(graph, found)
     kernel_set = KERNEL_SETS[kernels]
-    files = _sources(kernel_set)
+    files = _sources(kernel_set, camera, ["self_test"] * self_test + ["blob"] * (blob_address is not None))
     constants = {name: int(value)
                  for name, value in re.findall(r"#define (ETN_\w+) (\d+)", files["include/etn.h"])}
 
     layers, arrays = _layers(graph)
     levels, anchors = _levels(graph)
-    arrays += anchors
+    tables, arrays = arrays, arrays + anchors
     roles = [role for stage in found
              for role in _ROLES[stage.nodes[0].op if stage.kind == "head" else stage.kind]]
     widened = _align(max(kernel_set.scratch(role, layer["fields"]["outputs"], layer["fields"]["taps"])
                          for role, layer in zip(roles, layers) if "taps" in layer["fields"]))
-    plans = {name: _plan(graph, schedule, found, kernel_set.lines, widened, constants["ETN_STATE_BYTES"])
+    of_camera = _camera(graph, camera) if camera else None
+    plans = {name: _plan(graph, schedule, found, kernel_set.lines, widened, constants["ETN_STATE_BYTES"],
+                         makes_rows=bool(camera or self_test) and name == "pushed")
              for name, schedule in _SCHEDULES.items()}
     channels, rows, columns = graph.image.shape
     digest = graph.sha256()
@@ -77,28 +97,42 @@ def emit(graph, prefix="etinynet", kernels="portable"):
     view = {
         "notice": f"Written by {TOOL} {__version__} from the network {_plain(graph.name)}, "
                   f"SHA-256 {digest[:16]}. Do not edit.",
-        "network": _plain(graph.name), "prefix": prefix, "upper": prefix.upper(),
-        "version": constants["ETN_VERSION"], "rows": rows, "columns": columns, "channels": channels,
-        "classes": graph.classes, "labels": [_quoted(label) for label in graph.labels or ()],
-        "layers": layers, "arrays": arrays, "plans": plans,
+        "tool": TOOL, "package_version": __version__, "network": _plain(graph.name), "prefix": prefix,
+        "upper": prefix.upper(), "version": constants["ETN_VERSION"],
+        "rows": rows, "columns": columns, "channels": channels,
+        "classes": graph.classes, "labels": [quoted(label) for label in graph.labels or ()],
+        "layers": layers, "arrays": arrays if blob_address is None else anchors, "plans": plans,
+        "camera": of_camera, "digests": digests(graph, found) if self_test else None,
         "detection": graph.detection, "levels": levels, "candidate_bytes": CANDIDATE_BYTES,
         "compiler_flags": kernel_set.flags, "wasm_flags": kernel_set.wasm_flags, "kernels": kernels,
-        "runs_on": kernel_set.runs_on, "on_host": kernel_set.serves(HOST), "on_wasm": kernel_set.serves(WASM),
+        "runs_on": kernel_set.runs_on, "on_host": kernel_set.serves(HOST) and blob_address is None,
+        "on_wasm": kernel_set.serves(WASM) and blob_address is None,
         "mcus": {name: mcu for name, mcu in MCUS.items() if kernel_set.serves(mcu.processor)},
-        "flags": "--pushed" if levels else "--logits --pushed",
+        "flags": " ".join(["--logits"] * (not levels) + ["--pushed"] + ["--camera"] * bool(camera)
+                          + ["--self-test"] * self_test),
         "compute": f"{prefix}_" + ("detect(arena, found, &count)" if levels else "run(arena, logits)"),
         "arena_bytes": report["arena_bytes"],
         "flash": report["flash_bytes"], "macs": report["macs"],
         "sources": sorted(p for p in files if re.match(r"src/.*\.c$", p)) + [f"src/{prefix}.c"],
     }
+    blob = None
+    if blob_address is not None:
+        layout = layout_of(layers, plans, anchors)
+        blob = pack_blob(blob_address, constants["ETN_VERSION"], layout, int(digest[:8], 16), layers,
+                         tables, view["digests"] or [])
+        report["weights_blob"] = {"address": blob_address, "bytes": len(blob), "layout": f"{layout:08x}"}
+    view["blob"] = report.get("weights_blob")
     labels = [f"include/{prefix}_labels.h"] if graph.labels else []
     view["headers"] = sorted([path for path in files if path.endswith(".h")]
                              + [f"include/{prefix}.h", "src/etn_prefix.h", *labels])
     view["runtime"] = _digest({path: text for path, text in files.items() if not path.startswith("demo/")})
     view["export"] = _digest({**files, **_rendered({**view, "export": ""})})
     files.update(_rendered(view))
+    if blob:
+        files[f"{prefix}_weights.bin"] = blob
     report.update(tool=TOOL, version=__version__, network=graph.name, sha256=digest, prefix=prefix, labels=graph.labels,
-                  kernels=kernels, files=sorted([*files, REPORT]))
+                  kernels=kernels, camera=of_camera,
+                  image={"rows": rows, "columns": columns, "channels": channels}, files=sorted([*files, REPORT]))
     files[REPORT] = json.dumps(report, indent=2, sort_keys=True) + "\n"
     # The header first and the tables last: if the export is interrupted, the compiler sees that they do not agree.
     first, last = f"include/{prefix}.h", f"src/{prefix}.c"
@@ -110,9 +144,12 @@ def _digest(files):
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _sources(kernels):
+def _sources(kernels, camera, parts):
     """The runtime, its kernels and the demo as they stand in the package: path in the exported folder -> text."""
     files = {f"{'include' if name == 'etn.h' else 'src'}/{name}": path for name, path in kernels.sources().items()}
+    more = [*_CAMERAS.glob("*.[ch]"), *(_CAMERAS / camera.format).glob("*.[ch]")] if camera else []
+    more += [path for part in ["crc"] * bool(parts) + parts for path in _PARTS.glob(f"etn_{part}.[ch]")]
+    files.update({f"src/{path.name}": path for path in more})
     files.update({f"demo/{path.relative_to(_DEMO).as_posix()}": path for path in _DEMO.rglob("*.*")})
     return {name: files[name].read_text() for name in sorted(files)}
 
@@ -122,10 +159,11 @@ def _rendered(view):
     environment = jinja2.Environment(loader=jinja2.PackageLoader("gluon_etinynet.export.c"), trim_blocks=True,
                                      lstrip_blocks=True, keep_trailing_newline=True, autoescape=False,
                                      undefined=jinja2.StrictUndefined)
-    paths = {"network.h": "include/{prefix}.h", "network.c": "src/{prefix}.c", "etn_prefix.h": "src/etn_prefix.h",
-             "main.c": "demo/main.c", **({"labels.h": "include/{prefix}_labels.h"} if view["labels"] else {}),
-             "Makefile": "Makefile", "CMakeLists.txt": "CMakeLists.txt", "README.md": "README.md"}
-    return {path.format(**view): environment.get_template(name + ".j2").render(view) for name, path in paths.items()}
+    prefix, suffixes = view["prefix"], ["", "_labels"] if view["labels"] else [""]
+    paths = [(template, path.format(prefix=prefix), {}) for template, path in _TEMPLATES.items()]
+    paths += [("labels.h", f"include/{prefix}_labels.h", {})] * bool(view["labels"])
+    paths += [("forward.h", f"src/{prefix}{suffix}.h", {"suffix": suffix}) for suffix in suffixes]
+    return {path: environment.get_template(name + ".j2").render(view, **more) for name, path, more in paths}
 
 
 def _plain(name):
@@ -133,7 +171,7 @@ def _plain(name):
     return re.sub(r"[^\w.+ -]|\*/", "?", name)
 
 
-def _quoted(text):
+def quoted(text):
     """Text as a string of C: bytes beyond ASCII, and what could begin an escape or a trigraph, in octal."""
     plain = [chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in text.encode()]
     return '"' + "".join(plain) + '"'
@@ -234,11 +272,26 @@ def _array(name, values, comment):
     lines = [", ".join(numbers[i:i + 24]) for i in range(0, len(numbers), 24)]
     kind = next(kind for kind, dtype in _TYPES.items() if values.dtype == dtype)
     return {"name": name, "type": kind, "count": len(numbers), "comment": comment, "bytes": values.nbytes,
+            "values": values,
             "text": ",\n".join(lines)}
 
 
-def _plan(graph, schedule, found, lines, widened, state_bytes):
-    """Steps and arena of the planner's `schedule`, with room for the state and the widened weights."""
+def _camera(graph, camera):
+    """What the templates say of a camera."""
+    channels, rows, columns = graph.image.shape
+    if channels != 3:
+        raise InputError(f"network {graph.name} takes {channels} channels, and a camera gives 3; export it without")
+    centre = camera.centre(rows, columns, DETECTORS if graph.detection else CLASSIFIERS)
+    area = sum_of_weights(centre.width, columns) * sum_of_weights(centre.height, rows)
+    return {**camera._asdict(), "row_bytes": camera.row_bytes, "inverse": inverse_of(area), "left": centre.left,
+            "top": centre.top, "columns": centre.width, "rows": centre.height}
+
+
+def _plan(graph, schedule, found, lines, widened, state_bytes, makes_rows):
+    """Steps and arena of the planner's `schedule`, with room for the state, the widened weights and, maybe, a row.
+
+    The row lies behind what the stem needs, where later steps may have their maps.
+    """
     laid = plan(graph, schedule, lines)
     order = {node.output: index for index, node in enumerate(graph.nodes)}
     steps = []
@@ -251,9 +304,12 @@ def _plan(graph, schedule, found, lines, widened, state_bytes):
         if "conv" in begins:
             begins["middle"] = begins.pop("conv")
         steps.append({**fields, **begins})
-    begin = _align(laid.arena_bytes)
+    behind = _align(max(buffer.offset + buffer.size for buffer in laid.steps[0].buffers))
+    row_bytes = (4 + 1) * graph.image.shape[0] * graph.image.shape[2] if makes_rows else 0
+    begin = _align(max(laid.arena_bytes, behind + row_bytes))
     sizes = [{b.name: b.size for b in step.buffers if b.kind != "map"} for step in laid.steps]
-    return {"steps": steps, "widened": begin, "arena_bytes": state_bytes + begin + widened,
+    return {"steps": steps, "widened": begin, "row": behind if makes_rows else 0,
+            "arena_bytes": state_bytes + begin + widened,
             "lines": [{"layers": list(step.nodes), "bytes": of} for step, of in zip(laid.steps, sizes) if of]}
 
 
@@ -295,7 +351,7 @@ def read_arrays(text):
         Name -> values, in the C type.
     """
     arrays = {}
-    pattern = r"static const (\w+) (\w+)\[(\d+)\] ETN_ALIGNED = \{([^}]*)\}"
+    pattern = r"static const (\w+) (\w+)\[(\d+)\] ETN_TABLE = \{([^}]*)\}"
     for kind, name, count, body in re.findall(pattern, text):
         arrays[name] = np.array(body.replace(",", " ").split(), np.int64).astype(_TYPES[kind])
         if len(arrays[name]) != int(count):

@@ -27,6 +27,7 @@ def _mcu(name, machine, processor):
 # The first of a machine is the one that make takes by itself.
 MCUS = {name: _mcu(name, *board) for name, board in {
     "stm32f412": ("mps2-an386", "Cortex-M4"),
+    "stm32f427": ("mps2-an386", "Cortex-M4"),
     "stm32f746": ("mps2-an500", "Cortex-M7"),
     "stm32h743": ("mps2-an500", "Cortex-M7"),
     "nrf51822": ("microbit", "Cortex-M0"),

@@ -14,8 +14,8 @@ from .kernel_sets import KERNEL_SETS
 from .mcus import MCUS
 
 __all__ = ["MCUS", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "build_elf", "sizes", "simulate",
-           "simulated_output", "logits", "detection_lines", "detects", "read_trace", "split_trace", "SANITIZE",
-           "Sanitized"]
+           "simulated_output", "target", "logits", "detection_lines", "detects", "read_trace", "split_trace",
+           "SANITIZE", "Sanitized"]
 
 
 class Sizes(NamedTuple):
@@ -26,11 +26,16 @@ class Sizes(NamedTuple):
 
 
 class Inference(NamedTuple):
-    """What an inference printed of its result; instructions executed; the most bytes of stack in use."""
+    """What an inference printed of its result; instructions executed; the most bytes of stack in use.
+
+    Where the image came by rows, or from a camera, the instructions of all rows and the most of one, too.
+    """
 
     lines: List[str]
     instructions: int
     stack: int
+    of_rows: int = 0
+    most_of_a_row: int = 0
 
 
 class DoesNotFit(InputError):
@@ -87,7 +92,7 @@ def build_elf(folder, mcu, *arguments):
         As `sizes`.
     """
     try:
-        make(folder, "elf", *_target(mcu), *arguments)
+        make(folder, "elf", *target(mcu), *arguments)
     except InputError as error:
         said = getattr(error.__cause__, "stderr", b"").decode(errors="replace").splitlines()
         reasons = [line.split(": ")[-1] for line in said if "overflowed" in line or "left for the stack" in line]
@@ -118,7 +123,7 @@ def sizes(folder, mcu, cflags="-O2"):
     InputError
         As `call`.
     """
-    flags = [*_target(mcu), f"CFLAGS={cflags}"]
+    flags = [*target(mcu), f"CFLAGS={cflags}"]
     build_elf(folder, mcu, flags[-1])
     lines = make(folder, "size", *flags).decode().splitlines()
     sections = {line.split()[0]: int(line.split()[1]) for line in lines if line.startswith(".")}
@@ -126,7 +131,7 @@ def sizes(folder, mcu, cflags="-O2"):
                  sections[".data"] + sections[".bss"])
 
 
-def simulate(folder, mcu, image, cflags="-O2"):
+def simulate(folder, mcu, image, cflags="-O2", arguments=""):
     """One inference of an exported folder's demo on a simulated microcontroller.
 
     Parameters
@@ -135,6 +140,8 @@ def simulate(folder, mcu, image, cflags="-O2"):
         As of `sizes`.
     image : bytes
         As `raw` makes them.
+    arguments : str
+        For the demo, as "--pushed".
 
     Returns
     -------
@@ -146,16 +153,20 @@ def simulate(folder, mcu, image, cflags="-O2"):
     InputError
         As `call`.
     """
-    *lines, instructions, stack = simulated_output(folder, mcu, image, f"CFLAGS={cflags}").decode().splitlines()
-    return Inference(lines, int(instructions.split()[1]), int(stack.split()[1]))
+    said = simulated_output(folder, mcu, image, f"CFLAGS={cflags}", f"ARGS={arguments}").decode().splitlines()
+    costs = {"instructions": "instructions", "stack_bytes": "stack", "instructions_of_rows": "of_rows",
+             "most_of_a_row": "most_of_a_row"}
+    lines = [line for line in said if line.split()[0] not in costs]
+    return Inference(lines, **{costs[name]: int(value) for name, value in map(str.split, said[len(lines):])})
 
 
 def simulated_output(folder, mcu, image, *arguments):
     """Standard output, bytes, of the demo on a simulated microcontroller; further `arguments` are for ``make``."""
-    return make(folder, "qemu", *_target(mcu), *arguments, stdin=image)
+    return make(folder, "qemu", *target(mcu), *arguments, stdin=image)
 
 
-def _target(mcu):
+def target(mcu):
+    """The words for ``make`` that choose a microcontroller."""
     return f"MACHINE={MCUS[mcu].machine}", f"MCU={mcu}"
 
 

@@ -61,7 +61,8 @@ def emit(graph, word_channels, outputs, part="xc7a100t"):
     sources["etn_roms.v"] = f"// {notice}\n{rom_module(roms)}"
     files = dict(sources)
     board, pins, clock = _BOARDS[part]
-    files["etn_config.vh"] = f"// {notice}\n{configuration(graph, plan, roms)}{serial.definitions(clock)}"
+    definitions = configuration(graph, plan, roms, device.product_bits) + serial.definitions(clock)
+    files["etn_config.vh"] = f"// {notice}\n{definitions}"
     for name in ("etn_tb.v", "etn_board_tb.v"):
         files[name] = (_HERE / "testbench" / name).read_text()
     for name, memory in roms.items():

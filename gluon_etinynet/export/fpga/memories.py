@@ -64,6 +64,7 @@ def memories(graph, plan):
         filled = np.zeros((groups * to, count * v), np.int64)
         filled[:outputs, :inputs] = weight.reshape(outputs, inputs)
         filled = filled.reshape(groups, to, count, v).transpose(0, 2, 1, 3)
+        filled[:, :, 1::2] -= filled[:, :, 0::2] < 0  # a negative weight borrows from the one beside it (etn_pair.v)
         words["pointwise"].append(_bits(filled, WEIGHT_BITS).reshape(groups * count, -1))
         channels("pointwise_channels", node, to, groups)
 
@@ -81,8 +82,8 @@ def memories(graph, plan):
         pointwise(one.nodes[{"stem": 0, "block": 1, "head": 1}[one.kind]], one.fields)
     descriptors = np.stack([np.concatenate([_bits(np.int64(one.fields.get(name, 0)), bits) for name, bits in FIELDS])
                             for one in plan.passes])
-    styles = {"pointwise": ("block", 2), "pointwise_channels": ("block", 1),
-              "depthwise_2_channels": ("block", 1)}
+    styles = {"pointwise": ("block", 2), "pointwise_channels": ("block", 2), "depthwise_2_channels": ("block", 2),
+              "depthwise_1_channels": ("distributed", 2)}
     result = {"passes": Memory(descriptors, "distributed")}
     result.update((name, Memory(np.concatenate(parts), *styles.get(name, ("distributed",))))
                   for name, parts in words.items())
@@ -113,8 +114,8 @@ def _bits(values, count):
     return np.unpackbits(numbers.view(np.uint8), axis=-1, count=count, bitorder="little")
 
 
-def configuration(graph, plan, roms):
-    """The text of etn_config.vh."""
+def configuration(graph, plan, roms, product_bits):
+    """The text of etn_config.vh for a part whose multipliers have a wider input of `product_bits`."""
     offset_bits, bias_bits = parameter_bits(graph)
     _, rows, columns = graph.tensors[plan.passes[-1].nodes[0].inputs[0]].shape
     blocks = [one.fields for one in plan.passes if one.kind == "block"]
@@ -122,16 +123,19 @@ def configuration(graph, plan, roms):
     values = {
         "V": plan.word_channels, "TO": plan.outputs, "TOP": min(TOP, graph.classes), "CLASSES": graph.classes,
         "IMAGE_WIDTH": stem["width"], "IMAGE_HEIGHT": stem["height"],
-        "SIDE_BITS": _bits_for(plan.largest("width", "height", "last_x", "last_y")),
+        "SIDE_BITS": _bits_for(plan.largest("width", "height", "last_y")),
         "GROUP_BITS": max(5, _bits_for(plan.largest("last_word", "middle_last_word"))),
+        "DW_GROUP_BITS": _bits_for(plan.largest("last_word", "middle_last_word")),
         "PW_GROUP_BITS": _bits_for(plan.largest("pw_last_group")),
         "OPERAND_BITS": _bits_for(OPERAND_WORDS - 1),
-        "IMAGE_LINE_BITS": _bits_for(stem["width"] - 1),
+        "IMAGE_LINE_BITS": _bits_for(stem["width"]),
         "POOL_LINE_BITS": _bits_for(stem["middle_width"] // 2 * (stem["middle_last_word"] + 1) - 1),
-        "LINE_1_BITS": max(_bits_for(f["width"] * (f["last_word"] + 1) - 1) for f in blocks),
-        "LINE_2_BITS": max(_bits_for(f["middle_width"] * (f["middle_last_word"] + 1) - 1) for f in blocks),
+        # Halves of words, of a row and the padding beside it.
+        "LINE_1_BITS": max(_bits_for((f["width"] + 1) * 2 * (f["last_word"] + 1) - 1) for f in blocks),
+        "LINE_2_BITS": max(_bits_for((f["middle_width"] + 1) * 2 * (f["middle_last_word"] + 1) - 1) for f in blocks),
         "DOWN_LEAST": plan.down_least, "DOWN_BITS": _bits_for(plan.largest("down_1", "down_pw", "down_2")),
         "ACC_BITS": accumulator_bits(graph), "OFFSET_BITS": offset_bits, "BIAS_BITS": bias_bits,
+        "PRODUCT_BITS": product_bits,
         "SUM_BITS": 8 + _bits_for(rows * columns),
         "RESULT_BITS": _bits_for(plan.largest("results")),
         "MEMORY_DEPTH": plan.memory_words, "MEMORY_BITS": _bits_for(plan.memory_words - 1),
@@ -145,7 +149,7 @@ def configuration(graph, plan, roms):
             "MIDDLE_LAST_WORD": values["GROUP_BITS"], "PW_LAST_GROUP": values["PW_GROUP_BITS"]}
     used.update({name: values[f"{name}_ADDRESS_BITS"] for name in ("POINTWISE", "POINTWISE_CHANNELS", "DEPTHWISE_1",
                                                                   "DEPTHWISE_2")})
-    used.update(dict.fromkeys(("WIDTH", "HEIGHT", "LAST_X", "LAST_Y", "MIDDLE_WIDTH", "MIDDLE_HEIGHT"),
+    used.update(dict.fromkeys(("WIDTH", "HEIGHT", "LAST_Y", "MIDDLE_WIDTH", "MIDDLE_HEIGHT"),
                               values["SIDE_BITS"]))
     used.update(dict.fromkeys(("DOWN_1", "DOWN_PW", "DOWN_2"), values["DOWN_BITS"]))
     first = 0

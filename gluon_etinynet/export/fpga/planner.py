@@ -19,11 +19,12 @@ OPS = {"stem": 0, "block": 1, "head": 2}
 STEM_VALUES = 27
 OPERAND_WORDS, SHORTCUT_WORDS = 128, 32  # places of the ring before the pointwise unit, and for shortcuts
 ACC_BITS = 25  # the port of a DSP48
+STEM_LATENCY, BLOCK_LATENCY, HEAD_LATENCY = 33, 60, 24  # cycles, but for the V / 2 of `etn_pair`
 
 # The descriptor, from bit 0 on: name and bits.
 FIELDS = (
     ("op", 2), ("source", 16), ("source_words", 17), ("target", 16), ("results", 17),
-    ("width", 11), ("height", 11), ("last_x", 11), ("last_y", 11), ("stride_2", 1), ("last_word", 6),
+    ("width", 11), ("height", 11), ("last_y", 11), ("stride_2", 1), ("last_word", 6),
     ("middle_width", 11), ("middle_height", 11), ("middle_last_word", 6),
     ("pointwise", 16), ("pointwise_channels", 16), ("pw_last_group", 16), ("depthwise_1", 12), ("depthwise_2", 12),
     ("padding_1", 8), ("relu_1", 1), ("down_1", 5), ("low_1", 8),
@@ -217,11 +218,11 @@ def _stem(layout, stage, target):
     words, mid = ceil_div(STEM_VALUES, v), layout.words(conv.output)
     groups = ceil_div(mid * v, layout.to)
     pixels = middle_height * middle_width
-    cycles = max(width * height, pixels * words * groups) + 2 * width + words * groups + 27
+    cycles = max(width * height, pixels * words * groups) + 2 * width + words * groups + STEM_LATENCY + v // 2
     return Pass("stem", stage.nodes, {
         "op": OPS["stem"], "target": target, "results": pixels * mid,
-        "width": width, "height": height, "last_x": 2 * middle_width - 1, "last_y": 2 * middle_height - 1,
-        "stride_2": 1, "middle_width": middle_width, "middle_height": middle_height, "middle_last_word": mid - 1,
+        "width": width, "height": height, "last_y": 2 * middle_height - 1, "stride_2": 1,
+        "middle_width": middle_width, "middle_height": middle_height, "middle_last_word": mid - 1,
         "padding_1": layout.zero_point(graph.image.name),
         **layout.pointwise(conv, words, groups)}, rows * columns * mid, cycles)
 
@@ -235,16 +236,14 @@ def _block(layout, stage, source, target):
     words, mid = layout.words(first.output), layout.words(pointwise.output)
     groups = ceil_div(mid * v, layout.to)
     pixels = rows * columns
-    # A window takes two cycles, a column without one a cycle; the two units run beside the pointwise one.
-    first_row = (columns * 2 + max(0, stride * (columns - 1) + 3 - columns)) * words
-    rows_between = (stride - 1) * rows * width * words
-    second_row = (columns * 2 + 2) * mid
-    busiest = max(pixels * words * groups, first_row * rows + rows_between, second_row * rows)
-    cycles = busiest + (width + 1) * words + 2 * words + second_row + 53
+    # A word takes two cycles, those of the padding as well; the two units run beside the pointwise one.
+    first_row, second_row = (width + 1) * 2 * words, (columns + 1) * 2 * mid
+    busiest = max(pixels * words * groups, first_row * (stride * (rows - 1) + 1), second_row * rows)
+    cycles = busiest + first_row + 4 * words + second_row + BLOCK_LATENCY + v // 2
     return Pass("block", stage.nodes, {
         "op": OPS["block"], "source": source, "source_words": height * width * words,
         "target": target, "results": pixels * mid, "width": width, "height": height,
-        "last_x": stride * (columns - 1) + 1, "last_y": stride * (rows - 1) + 1, "stride_2": int(stride == 2),
+        "last_y": stride * (rows - 1) + 1, "stride_2": int(stride == 2),
         "middle_width": columns, "middle_height": rows, "middle_last_word": mid - 1,
         "depthwise_1": layout.take("depthwise_1", 2 * words), "depthwise_2": layout.take("depthwise_2", 2 * mid),
         "padding_1": layout.zero_point(first.inputs[0]), "padding_2": layout.zero_point(pointwise.output),
@@ -256,7 +255,7 @@ def _head(layout, average, dense):
     words = layout.words(average.output)
     classes = layout.graph.output.shape[0]
     groups = ceil_div(classes, layout.to)
-    cycles = words * (layout.v + 1) + max(words * groups, classes) + layout.to + 37
+    cycles = words * (layout.v + 1) + max(words * groups, classes) + layout.to + HEAD_LATENCY + layout.v // 2
     return Pass("head", (average, dense), {
         "op": OPS["head"], "down_1": 16 - average.attrs["shift"],
         "gap_multiplier": int(average.attrs["multiplier"][0]), "gap_offset": int(average.attrs["offset"][0]),

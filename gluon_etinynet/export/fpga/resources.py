@@ -33,7 +33,10 @@ PARTS = {"xc7a100t": Part("AMD Artix-7 XC7A100T", 270, 2, 240, 25, 63400, _XILIN
 
 
 def block_ram_kbits(part, depth, width):
-    """Units of 18 Kbit that a memory takes, its columns in those shapes of block RAM that take fewest.
+    """Units of 18 Kbit that a memory takes, as Yosys builds it: of blocks of one shape, of that which takes fewest.
+
+    A block is written in lanes of 9 bits. What is left of a word's bits beside whole blocks takes lanes, and several
+    rows of blocks share one for it.
 
     Parameters
     ----------
@@ -44,12 +47,9 @@ def block_ram_kbits(part, depth, width):
     shapes = [(1, *shape) for shape in _WIDTHS_18K] + [(2, *shape) for shape in _WIDTHS_36K] * (part.pair == 2)
     options = []
     for units, words, bits in shapes:
-        column = units * ceil_div(depth, words)
-        whole, rest = divmod(width, bits)
-        if whole:
-            options.append(column * whole + (block_ram_kbits(part, depth, rest) if rest else 0))
-        else:
-            options.append(column)
+        rows, (whole, rest) = ceil_div(depth, words), divmod(width, bits)
+        sharing = max(1, bits // 9) // ceil_div(rest, 9) if rest else 1
+        options.append(units * (rows * whole + ceil_div(rows, sharing) * (rest > 0)))
     return min(options)
 
 

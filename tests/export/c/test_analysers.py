@@ -46,7 +46,7 @@ def complaints(analyser, files):
 def folders(tmp_path_factory):
     work = tmp_path_factory.mktemp("analysed")
     return (export(ssd_graph("tiny", 33, classes=2), work / "detector"),
-            export(etinynet_graph("tiny", 33, 4, classes=5), work / "classifier"))
+            export(etinynet_graph("tiny", 33, 4, classes=5), work / "classifier", camera="yuyv:64x48", self_test=True))
 
 
 @pytest.mark.parametrize("analyser", ANALYSERS)
@@ -54,7 +54,8 @@ def test_nothing_is_found(analyser, folders):
     needs(analyser)
     detector, classifier = folders
     files = [*detector.glob("src/*.c"), *detector.glob("demo/*.c"),
-             *(classifier / name for name in ("src/net.c", "demo/main.c"))]
+             *(classifier / name for name in ("src/net.c", "demo/main.c", "src/etn_camera.c",
+                                                 "src/etn_self_test.c"))]
     assert len(files) > 15
     assert complaints(analyser, files) == ""
 

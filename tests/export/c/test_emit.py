@@ -124,7 +124,7 @@ def test_a_set_of_kernels_is_an_entry_and_a_folder(graph, tmp_path, monkeypatch)
 
 def test_every_microcontroller_has_its_fastest_set():
     assert {name: fastest(mcu.processor) for name, mcu in MCUS.items()} == {
-        "stm32f412": "dsp", "stm32f746": "dsp", "stm32h743": "dsp", "nrf51822": "portable",
+        "stm32f412": "dsp", "stm32f427": "dsp", "stm32f746": "dsp", "stm32h743": "dsp", "nrf51822": "portable",
         "stm32f205": "portable", "stm32l552": "dsp", "apollo510": "mve"}
     assert fastest(None) == fastest("Cortex-M0") == "portable"
 
@@ -283,6 +283,17 @@ def test_kernels_go_with_the_microcontroller(graph, tmp_path, capsys):
     assert status == 2 and "stm32f412 has a Cortex-M4" in complaint and not (tmp_path / "out").exists()
     status, said, _ = export_c(capsys, *arguments, "apollo510")
     assert status == 0 and "mve kernels" in said and "qemu MACHINE=mps3-an547 MCU=apollo510" in said
+
+
+@pytest.mark.parametrize("flag, value, complaint", [
+    ("--camera", "rgb565:320x240", "is not FORMAT:WxH"), ("--camera", "yuyv:321x240", "even width"),
+    ("--camera", "gray8:8000x8000", "too large for an image"), ("--weights-blob", "0x90000004", "a multiple of 8"),
+    ("--weights-blob", "flash", "no address"), ("--weights-blob", "0x100000000", "no address")])
+def test_cameras_and_addresses_that_cannot_be(graph, flag, value, complaint, tmp_path, capsys):
+    graph.save(tmp_path / "model.npz")
+    out = tmp_path / "out"
+    status, _, said = export_c(capsys, "--graph", tmp_path / "model.npz", "--out", out, flag, value)
+    assert status == 2 and complaint in said and said.count("\n") == 1 and not out.exists()
 
 
 def test_an_interrupted_export_is_finished_by_the_same_command(graph, tmp_path, monkeypatch):

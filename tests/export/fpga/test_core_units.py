@@ -62,18 +62,21 @@ def word(v, i):
     places = [(v["relu"][i], 0, 1), (v["down"][i], 1, 5), (v["ms"][i], 6, 16), (v["low"][i], 22, 8),
               (v["acc"][i], 30, 25), (v["m"][i], 55, 16), (v["o"][i], 71, 24), (v["s"][i], 95, 8)]
     places += [(a, 128 + 8 * k, 8) for k, a in enumerate(v["bytes_8"][i])]
-    places += [(w, 192 + 4 * k, 4) for k, w in enumerate(v["weights"][i].reshape(-1))]
+    low, high = v["weights"][i]  # as the memory has them: a negative weight borrows from the one beside it
+    places += [(w, 192 + 4 * k, 4) for k, w in enumerate([*low, *(high - (low < 0))])]
     places += [(a, 256 + 8 * k, 8) for k, a in enumerate(v["bytes_9"][i])]
     places += [(w, 328 + 4 * k, 4) for k, w in enumerate(v["taps"][i])]
     return sum((int(value) & (1 << bits) - 1) << first for value, first, bits in places)
 
 
 @simulated
-def test_requantisation_and_products_are_pythons(tmp_path):
+@pytest.mark.parametrize("product_bits", [25, 18])  # of a DSP48, of ECP5's multiplier
+def test_requantisation_and_products_are_pythons(tmp_path, product_bits):
     count = 2000
     v = vectors(np.random.default_rng(3), count)
     (tmp_path / "vectors.hex").write_text("".join(f"{word(v, i):0128x}\n" for i in range(count)))
-    call(["iverilog", "-g2005", "-Wall", "-s", "units_tb", f"-Punits_tb.COUNT={count}", "-o", "units", *UNITS,
+    call(["iverilog", "-g2005", "-Wall", "-s", "units_tb", f"-Punits_tb.COUNT={count}",
+          f"-Punits_tb.PRODUCT_BITS={product_bits}", "-o", "units", *UNITS,
           ROOT / "tests" / "export" / "fpga" / "units_tb.v"], tmp_path)
     seen = np.array([line.split() for line in call(["vvp", "-n", "units"], tmp_path).splitlines()], np.int64)
 

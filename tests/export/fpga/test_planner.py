@@ -22,7 +22,7 @@ from gluon_etinynet.integer.random_graphs import etinynet_graph, ssd_graph
 def test_etinynet_0_75_is_faster_than_the_paper_and_fits():
     graph = etinynet_graph("0.75", bits=4)
     cycles = {to: schedule(graph, 24, to).cycles for to in (4, 8, 16)}
-    assert cycles[16] < 215_000 and cycles[8] < 390_200 and cycles[4] < 970_000  # the paper's
+    assert cycles[16] < 204_500 and cycles[8] < 356_000 and cycles[4] < 704_000  # the paper's: 970,000
     report = core.emit(graph, 24, 16).manifest
     assert sum(report["block_ram_18k"].values()) / 2 <= 128 and sum(report["multipliers"].values()) <= 240
     assert report["activations"]["depth"] == 56 * 56  # one map, the largest: outputs lie over inputs
@@ -66,7 +66,7 @@ def test_a_descriptor_has_its_fields_from_bit_0_on():
 
 @pytest.mark.parametrize("depth, width, kbit_18, kbit_36", [
     (512, 36, 1, 1), (512, 72, 2, 2), (1024, 36, 2, 2), (2049, 18, 3, 3), (8192, 4, 2, 2),
-    (178, 800, 23, 23)])
+    (178, 800, 23, 23), (1668, 1536, 171, 171), (3136, 192, 39, 39), (1500, 100, 9, 9)])
 def test_block_rams_are_counted_as_they_are_built(depth, width, kbit_18, kbit_36):
     assert block_ram_kbits(PARTS["lfe5u-85"], depth, width) == kbit_18
     assert block_ram_kbits(PARTS["xc7a100t"], depth, width) == kbit_36

@@ -9,9 +9,26 @@
 static char held[1024];
 static size_t used;
 
-static void flush(void)
+#ifdef TRACE_IN_HEX
+static void write_held(void)
+{
+    for (size_t i = 0; i < used; i++) {
+        static const char digits[] = "0123456789abcdef";
+        const unsigned byte = (unsigned char)held[i];
+        const char text[3] = {digits[byte >> 4], digits[byte & 15], '\n'};
+        port_write(text, i % 32 == 31 || i + 1 == used ? 3 : 2);
+    }
+}
+#else
+static void write_held(void)
 {
     port_write(held, used);
+}
+#endif
+
+static void flush(void)
+{
+    write_held();
     used = 0;
 }
 

@@ -16,6 +16,13 @@
 #define ETN_ALIGNED
 #endif
 
+/* Weights and parameters go where a firmware says, as by -DETN_WEIGHTS_SECTION='".ext_flash"'. */
+#ifdef ETN_WEIGHTS_SECTION
+#define ETN_TABLE ETN_ALIGNED __attribute__((section(ETN_WEIGHTS_SECTION)))
+#else
+#define ETN_TABLE ETN_ALIGNED
+#endif
+
 /* One operator. The symbols are those of docs/numerics.md section 2. */
 typedef struct {
     const uint8_t *weights;    /* packed, each output channel from a byte on; NULL without weights */
@@ -42,8 +49,7 @@ enum {
     ETN_STEM,  /* 2 layers: convolution, pooling; the first step */
     ETN_BLOCK, /* 3: depthwise, pointwise, depthwise */
     ETN_HEAD,  /* 2: average, fully connected */
-    ETN_LEVEL, /* 2: a detector's class and box predictor */
-    ETN_EXTRA  /* 2: pointwise, depthwise; a detector's further map */
+    ETN_LEVEL  /* 2: a detector's class and box predictor */
 };
 
 #define ETN_MOST_ROWS 8
@@ -68,6 +74,7 @@ typedef struct {
 typedef struct {
     uint32_t arena_bytes;
     uint32_t widened; /* where weights of fewer than 8 bits are widened */
+    uint32_t row;     /* where image rows are made: the sums of one, uint32, and it itself; 0 if none is */
     const etn_step *steps;
 } etn_plan;
 
@@ -86,12 +93,22 @@ typedef struct {
     uint16_t candidates, detections; /* the most of each */
 } etn_detector;
 
+/* A camera, and the centre of its frames that becomes the image. The symbols are those of docs/numerics.md
+ * section 10. */
+typedef struct {
+    uint32_t row_bytes;
+    uint32_t inverse;
+    uint16_t height;
+    uint16_t left, top, columns, rows; /* of the centre; its n of either axis */
+} etn_camera;
+
 typedef struct {
     uint32_t version;
     uint16_t layers, steps;
     const etn_layer *layer;
     etn_plan plan[2];             /* by etn_input */
     const etn_detector *detector; /* NULL: a classifier */
+    const etn_camera *camera;     /* NULL: none */
 } etn_model;
 
 /* `value` rounded up to a multiple. */
@@ -104,6 +121,10 @@ size_t etn_arena_bytes(const etn_model *model, etn_input input);
 etn_status etn_init(const etn_model *model, void *arena, size_t bytes, etn_input input);
 int8_t *etn_image(const etn_model *model, void *arena);
 etn_status etn_push_row(const etn_model *model, void *arena, const int8_t *row);
+etn_status etn_self_test(const etn_model *model, const uint32_t *digests, void *arena, size_t bytes, int32_t *logits,
+                         etn_detection *found, int32_t *layer);
+etn_status etn_camera_begin(const etn_model *model, void *arena);
+etn_status etn_camera_row(const etn_model *model, void *arena, const uint8_t *row, size_t bytes);
 etn_status etn_run(const etn_model *model, void *arena, int32_t *logits);
 etn_status etn_detect(const etn_model *model, void *arena, etn_detection *found, int32_t *count);
 

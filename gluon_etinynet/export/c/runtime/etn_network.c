@@ -1,26 +1,19 @@
 /* A whole network on a caller's arena, and every check of what the caller does. */
 #include "etn_schedule.h"
+#include "etn_state.h"
 
 #define MAGIC 0x45744e31u /* "EtN1" */
-#define IMAGE_IN_ARENA 1u
 
-typedef struct {
-    uint32_t magic;
-    uint32_t rows; /* of the image, as far as pushed; IMAGE_IN_ARENA if it is stored there */
-    const etn_model *model;
-    const etn_plan *plan;
-} state;
-
-typedef char state_fits[sizeof(state) <= ETN_STATE_BYTES ? 1 : -1];
+typedef char state_fits[sizeof(etn_state) <= ETN_STATE_BYTES ? 1 : -1];
 
 static int is_misaligned(const void *arena)
 {
     return (uintptr_t)arena % ETN_ALIGNMENT != 0;
 }
 
-static etn_status check(const etn_model *model, const void *arena)
+etn_status etn_check(const etn_model *model, const void *arena)
 {
-    const state *const s = (const state *)arena;
+    const etn_state *const s = (const etn_state *)arena;
     if (arena == NULL)
         return ETN_NULL_POINTER;
     if (is_misaligned(arena))
@@ -30,16 +23,6 @@ static etn_status check(const etn_model *model, const void *arena)
     return ETN_OK;
 }
 
-static int is_pushed(const state *s)
-{
-    return s->plan == &s->model->plan[ETN_PUSHED];
-}
-
-static int8_t *buffers_of(void *arena)
-{
-    return (int8_t *)arena + ETN_STATE_BYTES;
-}
-
 size_t etn_arena_bytes(const etn_model *model, etn_input input)
 {
     return input == ETN_STORED || input == ETN_PUSHED ? model->plan[input].arena_bytes : 0;
@@ -47,7 +30,7 @@ size_t etn_arena_bytes(const etn_model *model, etn_input input)
 
 etn_status etn_init(const etn_model *model, void *arena, size_t bytes, etn_input input)
 {
-    state *const s = (state *)arena;
+    etn_state *const s = (etn_state *)arena;
     if (arena == NULL)
         return ETN_NULL_POINTER;
     if (model->version != ETN_VERSION)
@@ -62,35 +45,41 @@ etn_status etn_init(const etn_model *model, void *arena, size_t bytes, etn_input
     s->rows = 0;
     s->model = model;
     s->plan = &model->plan[input];
+    s->frame_rows = s->in_frame = s->torn = 0;
     return ETN_OK;
 }
 
 int8_t *etn_image(const etn_model *model, void *arena)
 {
-    state *const s = (state *)arena;
-    if (check(model, arena) != ETN_OK || is_pushed(s))
+    etn_state *const s = (etn_state *)arena;
+    if (etn_check(model, arena) != ETN_OK || etn_is_pushed(s))
         return NULL;
-    s->rows = IMAGE_IN_ARENA;
-    return buffers_of(arena) + s->plan->steps->source;
+    s->rows = ETN_IMAGE_IN_ARENA;
+    return etn_buffers(s) + s->plan->steps->source;
+}
+
+void etn_push(etn_state *s, const int8_t *row)
+{
+    int8_t *const buffers = etn_buffers(s), *const widened = buffers + s->plan->widened;
+    if (s->rows == 0)
+        etn_stem_begin(s->model, s->plan->steps, buffers, widened);
+    etn_stem_push(s->model, s->plan->steps, buffers, widened, (int32_t)s->rows, row);
+    s->rows++;
 }
 
 etn_status etn_push_row(const etn_model *model, void *arena, const int8_t *row)
 {
-    state *const s = (state *)arena;
-    const etn_status status = check(model, arena);
+    etn_state *const s = (etn_state *)arena;
+    const etn_status status = etn_check(model, arena);
     if (status != ETN_OK)
         return status;
     if (row == NULL)
         return ETN_NULL_POINTER;
-    if (!is_pushed(s))
+    if (!etn_is_pushed(s) || s->in_frame)
         return ETN_WRONG_INPUT;
     if (s->rows >= model->layer->in_rows)
         return ETN_TOO_MANY_ROWS;
-    int8_t *const buffers = buffers_of(arena), *const widened = buffers + s->plan->widened;
-    if (s->rows == 0)
-        etn_stem_begin(model, s->plan->steps, buffers, widened);
-    etn_stem_push(model, s->plan->steps, buffers, widened, (int32_t)s->rows, row);
-    s->rows++;
+    etn_push(s, row);
     return ETN_OK;
 }
 
@@ -112,56 +101,76 @@ static void head(const etn_model *model, const etn_step *step, int8_t *buffers, 
     ETN_OBSERVE(model, dense, logits, ETN_OF_WIDE, 0);
 }
 
-/* A classifier fills `logits`, a detector `ranking`; the other is NULL. */
-static etn_status run(const etn_model *model, void *arena, int32_t *logits, etn_ranking *ranking)
+/* Why there is no image to run on; else ETN_OK. */
+static etn_status why_not(const etn_state *s)
 {
-    state *const s = (state *)arena;
-    if (is_pushed(s) && s->rows != model->layer->in_rows)
+    if (!etn_is_pushed(s))
+        return s->rows == ETN_IMAGE_IN_ARENA ? ETN_OK : ETN_NO_IMAGE;
+    if (s->torn)
+        return (etn_status)s->torn;
+    if (s->rows != s->model->layer->in_rows || (s->in_frame && s->frame_rows != s->model->camera->height))
         return ETN_TOO_FEW_ROWS;
-    if (!is_pushed(s) && s->rows != IMAGE_IN_ARENA)
-        return ETN_NO_IMAGE;
-    s->rows = 0;
+    return ETN_OK;
+}
 
-    int8_t *const buffers = buffers_of(arena), *const widened = buffers + s->plan->widened;
-    const etn_level *level = model->detector ? model->detector->level : NULL;
-    const etn_step *step = s->plan->steps;
-    if (!is_pushed(s))
-        stem_of_stored(model, step, buffers, widened);
-    for (int32_t i = 1; i < model->steps; i++) {
-        step++;
-        if (step->kind == ETN_BLOCK)
-            etn_block(model, step, buffers, widened);
-        else if (step->kind == ETN_HEAD)
-            head(model, step, buffers, widened, logits);
-        else if (step->kind == ETN_LEVEL)
-            etn_predict(model, step, level++, ranking, buffers, widened);
-        else
-            etn_extra(model, step, buffers, widened);
-    }
+etn_ranking etn_ranking_of(etn_state *s)
+{
+    const etn_step *const last = s->plan->steps + s->model->steps - 1;
+    const etn_ranking ranking = {
+        .candidates = (etn_candidate *)(void *)(etn_buffers(s) + last->candidates),
+        .most = s->model->detector->candidates,
+    };
+    return ranking;
+}
+
+void etn_run_step(etn_state *s, const etn_step *step, etn_results *to)
+{
+    int8_t *const buffers = etn_buffers(s), *const widened = buffers + s->plan->widened;
+    if (step->kind == ETN_BLOCK)
+        etn_block(s->model, step, buffers, widened);
+    else if (step->kind == ETN_HEAD)
+        head(s->model, step, buffers, widened, to->logits);
+    else
+        etn_predict(s->model, step, to->level++, to->ranking, buffers, widened);
+}
+
+/* A classifier fills `logits`, a detector `ranking`; the other is NULL. */
+static etn_status run(etn_state *s, int32_t *logits, etn_ranking *ranking)
+{
+    const etn_status status = why_not(s);
+    if (status != ETN_OK)
+        return status;
+    s->rows = 0;
+    s->in_frame = 0;
+
+    int8_t *const buffers = etn_buffers(s), *const widened = buffers + s->plan->widened;
+    const etn_step *const steps = s->plan->steps;
+    etn_results results = {logits, ranking, ranking ? s->model->detector->level : NULL};
+    if (!etn_is_pushed(s))
+        stem_of_stored(s->model, steps, buffers, widened);
+    for (int32_t i = 1; i < s->model->steps; i++)
+        etn_run_step(s, steps + i, &results);
     return ETN_OK;
 }
 
 etn_status etn_run(const etn_model *model, void *arena, int32_t *logits)
 {
-    const etn_status status = check(model, arena);
+    const etn_status status = etn_check(model, arena);
     if (status != ETN_OK)
         return status;
-    return logits == NULL ? ETN_NULL_POINTER : run(model, arena, logits, NULL);
+    return logits == NULL ? ETN_NULL_POINTER : run((etn_state *)arena, logits, NULL);
 }
 
 etn_status etn_detect(const etn_model *model, void *arena, etn_detection *found, int32_t *count)
 {
-    etn_status status = check(model, arena);
+    etn_state *const s = (etn_state *)arena;
+    etn_status status = etn_check(model, arena);
     if (status != ETN_OK)
         return status;
     if (found == NULL || count == NULL)
         return ETN_NULL_POINTER;
-    etn_ranking ranking;
-    const etn_step *const last = ((const state *)arena)->plan->steps + model->steps - 1;
-    ranking.candidates = (etn_candidate *)(void *)(buffers_of(arena) + last->candidates);
-    ranking.most = model->detector->candidates;
-    ranking.count = 0;
-    status = run(model, arena, NULL, &ranking);
+    etn_ranking ranking = etn_ranking_of(s);
+    status = run(s, NULL, &ranking);
     if (status == ETN_OK)
         *count = etn_suppress(model->detector, &ranking, found);
     return status;

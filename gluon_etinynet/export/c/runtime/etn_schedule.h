@@ -15,9 +15,6 @@ void etn_stem_push(const etn_model *model, const etn_step *step, int8_t *buffers
 /* Run a linear or dense linear depthwise block over the whole map, in place. */
 void etn_block(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened);
 
-/* Run a pointwise and a depthwise convolution over the whole map. */
-void etn_extra(const etn_model *model, const etn_step *step, int8_t *buffers, int8_t *widened);
-
 /* Run a level's predictors and rank what they find. */
 void etn_predict(const etn_model *model, const etn_step *step, const etn_level *level, etn_ranking *ranking,
                  int8_t *buffers, int8_t *widened);

@@ -1,12 +1,12 @@
 // A depthwise 3x3 convolution of a map that arrives row by row, with requantisation and shortcut.
-// A window of V channels takes two cycles, V / 2 lanes in each. Its shortcut is the window's centre.
-// `out_word` comes 12 cycles after the last of the two, whether or not anybody waits for it: a place for it was
-// reserved with `reserve`, while there was `room`.
+// It works on halves of words, V / 2 channels a cycle. A window's shortcut is its centre.
+// `out_word` comes whether or not anybody waits for it: a place for it was reserved with `reserve`, while there was
+// `room`.
 `default_nettype none
 
 module etn_dw #(
     parameter V            = 24,
-    parameter LINE_BITS    = 7,
+    parameter LINE_BITS    = 8,  // of halves of words
     parameter GROUP_BITS   = 4,
     parameter SIDE_BITS    = 10,
     parameter ACC_BITS     = 25,
@@ -16,6 +16,7 @@ module etn_dw #(
     parameter SHORTCUT     = 1,  // 0: the window's centre is a later unit's shortcut and comes with the output
     parameter DOWN_LEAST   = 0,
     parameter DOWN_BITS    = 5,
+    parameter PRODUCT_BITS = 25,
     parameter LANES        = V / 2,
     parameter CHANNEL_BITS = 16 + OFFSET_BITS + BIAS_BITS
 ) (
@@ -25,7 +26,6 @@ module etn_dw #(
 
     input  wire [SIDE_BITS-1:0]          width,
     input  wire [SIDE_BITS-1:0]          height,
-    input  wire [SIDE_BITS-1:0]          last_x,
     input  wire [SIDE_BITS-1:0]          last_y,
     input  wire                          stride_2,
     input  wire [GROUP_BITS-1:0]         last_group,
@@ -36,10 +36,9 @@ module etn_dw #(
     input  wire [15:0]                   shortcut_multiplier,
     input  wire [7:0]                    low,
 
-    // Both memories answer one cycle after the address.
-    output wire [ADDRESS_BITS-1:0]       weight_address,
+    output wire [ADDRESS_BITS-1:0]       weight_address,   // answered after one cycle
     input  wire [36*LANES-1:0]           weights,
-    output wire [ADDRESS_BITS-1:0]       channel_address,
+    output wire [ADDRESS_BITS-1:0]       channel_address,  // answered after two
     input  wire [CHANNEL_BITS*LANES-1:0] channels,
 
     input  wire                          in_valid,
@@ -52,51 +51,49 @@ module etn_dw #(
     output reg  [8*V-1:0]                out_word,
     output reg  [8*V-1:0]                out_centre
 );
-    localparam FROM_ISSUE = 10;  // cycles from a half of a window to its outputs
+    localparam TO_OUTPUTS = 13;  // cycles from a half of a window to its outputs
 
-    wire                  window_valid, unused_complete;
-    wire [72*V-1:0]       taps;
-    wire [GROUP_BITS-1:0] group;
-    reg                   half;
-    wire                  issue = window_valid && (half || room);
+    // ---- Words in halves; the first of a window reserves its place ----
+    wire                  in_half_ready, window, half_reserve, unused_complete;
+    wire [72*LANES-1:0]   taps;
+    wire [GROUP_BITS:0]   in_group, early_group;
 
-    assign reserve = issue && !half;
+    assign in_ready = in_half_ready && in_group[0];
+    assign reserve  = half_reserve && !in_group[0];
 
-    etn_window #(.WIDTH(8*V), .LINE_BITS(LINE_BITS), .GROUP_BITS(GROUP_BITS), .SIDE_BITS(SIDE_BITS)) window (
+    etn_window #(.WIDTH(8*LANES), .LINE_BITS(LINE_BITS), .GROUP_BITS(GROUP_BITS + 1), .SIDE_BITS(SIDE_BITS)) windows (
         .clk(clk), .clear(clear), .active(active),
-        .width(width), .height(height), .last_x(last_x), .last_y(last_y), .stride_2(stride_2),
-        .last_group(last_group), .padding({V{padding}}),
-        .in_valid(in_valid), .in_ready(in_ready), .in_word(in_word), .in_complete(unused_complete),
-        .out_valid(window_valid), .out_ready(issue && half), .out_taps(taps), .out_group(group));
+        .width(width), .height(height), .last_y(last_y), .stride_2(stride_2),
+        .last_group({last_group, 1'b1}), .padding({LANES{padding}}),
+        .in_valid(in_valid), .in_ready(in_half_ready),
+        .in_word(in_group[0] ? in_word[8*LANES +: 8*LANES] : in_word[0 +: 8*LANES]),
+        .in_group(in_group), .in_complete(unused_complete),
+        .room(room || in_group[0]), .reserve(half_reserve),
+        .early_group(early_group), .out_valid(window), .out_taps(taps));
 
-    // ---- Cycle 0: a half of the window; 1: its weights; 5: sums; 6: accumulators ----
-    wire [ADDRESS_BITS+GROUP_BITS:0] place = {{ADDRESS_BITS{1'b0}}, group, half};
-    assign weight_address = base + place[ADDRESS_BITS-1:0];
-    etn_delay #(.WIDTH(ADDRESS_BITS), .CYCLES(4)) address_delay (
-        .clk(clk), .in(weight_address), .out(channel_address));
+    // ---- Cycle 0: a half of a window and its weights; 4: sums; 5: accumulators; 13: outputs ----
+    reg  [ADDRESS_BITS-1:0]            place;
+    wire [ADDRESS_BITS+GROUP_BITS:0]   group = {{ADDRESS_BITS{1'b0}}, early_group};
+    always @(posedge clk) place <= base + group[ADDRESS_BITS-1:0];
+    assign weight_address = place;
+    etn_delay #(.WIDTH(ADDRESS_BITS), .CYCLES(3)) address_delay (.clk(clk), .in(place), .out(channel_address));
 
-    reg  [FROM_ISSUE:0] issued, issued_half;
-    wire [8*LANES-1:0]  centre_now, centre_sum, centre_out, outputs;
-    reg  [8*LANES-1:0]  first_outputs, first_centre;
+    reg  [TO_OUTPUTS-1:0] valid;
+    wire                  second_half;
+    wire [8*LANES-1:0]    centre_now = taps[4*8*LANES +: 8*LANES];
+    wire [8*LANES-1:0]    centre_sum, centre_out, outputs;
+    etn_delay #(.WIDTH(1), .CYCLES(TO_OUTPUTS + 2)) half_delay (.clk(clk), .in(early_group[0]), .out(second_half));
 
-    always @(posedge clk) begin
-        issued_half <= {issued_half[FROM_ISSUE-1:0], half};
-        if (clear) begin
-            half   <= 0;
-            issued <= 0;
-        end else begin
-            if (issue) half <= !half;
-            issued <= {issued[FROM_ISSUE-1:0], issue};
-        end
-    end
+    always @(posedge clk)
+        if (clear) valid <= 0;
+        else       valid <= {valid[TO_OUTPUTS-2:0], window};
 
-    assign centre_now = half ? taps[4*8*V + 8*LANES +: 8*LANES] : taps[4*8*V +: 8*LANES];
     generate
         if (SHORTCUT) begin : own
-            etn_delay #(.WIDTH(8*LANES), .CYCLES(5)) delay (.clk(clk), .in(centre_now), .out(centre_sum));
+            etn_delay #(.WIDTH(8*LANES), .CYCLES(4)) delay (.clk(clk), .in(centre_now), .out(centre_sum));
             assign centre_out = 0;
         end else begin : anothers
-            etn_delay #(.WIDTH(8*LANES), .CYCLES(11)) delay (.clk(clk), .in(centre_now), .out(centre_out));
+            etn_delay #(.WIDTH(8*LANES), .CYCLES(TO_OUTPUTS)) delay (.clk(clk), .in(centre_now), .out(centre_out));
             assign centre_sum = 0;
         end
     endgenerate
@@ -107,12 +104,10 @@ module etn_dw #(
     genvar lane, k;
     generate
         for (lane = 0; lane < LANES; lane = lane + 1) begin : lanes
-            reg  [71:0] bytes;
-            wire [71:0] bytes_now;
+            wire [71:0] bytes;
             for (k = 0; k < 9; k = k + 1) begin : tap
-                assign bytes_now[8*k +: 8] = half ? taps[8*V*k + 8*(LANES + lane) +: 8] : taps[8*V*k + 8*lane +: 8];
+                assign bytes[8*k +: 8] = taps[8*LANES*k + 8*lane +: 8];
             end
-            always @(posedge clk) bytes <= bytes_now;
 
             wire signed [15:0] sum;
             etn_taps convolution (.clk(clk), .bytes(bytes), .weights(weights[36*lane +: 36]), .sum(sum));
@@ -125,22 +120,22 @@ module etn_dw #(
                 acc <= {{ACC_BITS-16{sum[15]}}, sum} + {{ACC_BITS-BIAS_BITS{bias[BIAS_BITS-1]}}, bias};
 
             etn_requant #(.ACC_BITS(ACC_BITS), .OFFSET_BITS(OFFSET_BITS), .SHORTCUT(SHORTCUT), .DOWN_LEAST(DOWN_LEAST),
-                          .DOWN_BITS(DOWN_BITS)) requant (
+                          .DOWN_BITS(DOWN_BITS), .PRODUCT_BITS(PRODUCT_BITS)) requant (
                 .clk(clk), .relu(relu), .down(down), .shortcut_1(once), .shortcut_3(thrice),
                 .shortcut_minus_1(minus), .low(low), .acc(acc), .multiplier(channel[15:0]),
-                .offset(channel[16 +: OFFSET_BITS]), .shortcut(centre_sum[8*lane +: 8]), .t(unused_t), .q(outputs[8*lane +: 8]));
+                .offset(channel[16 +: OFFSET_BITS]), .shortcut(centre_sum[8*lane +: 8]), .t(unused_t),
+                .q(outputs[8*lane +: 8]));
         end
     endgenerate
 
-    // ---- Cycle 11: outputs of a half; 12: two halves are a word ----
+    // ---- Cycle 14: two halves are a word ----
+    reg [8*LANES-1:0] first_outputs, first_centre;
     always @(posedge clk) begin
-        if (!issued_half[FROM_ISSUE]) begin
-            first_outputs <= outputs;
-            first_centre  <= centre_out;
-        end
-        out_word   <= {outputs, first_outputs};
-        out_centre <= {centre_out, first_centre};
-        out_valid  <= !clear && issued[FROM_ISSUE] && issued_half[FROM_ISSUE];
+        first_outputs <= outputs;
+        first_centre  <= centre_out;
+        out_word      <= {outputs, first_outputs};
+        out_centre    <= {centre_out, first_centre};
+        out_valid     <= !clear && valid[TO_OUTPUTS-1] && second_half;
     end
 endmodule
 

@@ -1,6 +1,6 @@
 // A queue in LUT RAM whose places are reserved before the words are under way, so that no pipeline ever stalls.
-// `room` says that a place can be reserved in this cycle. A reservation ends in a `push` and later a `pop`, or in
-// `cancel`, if it turned out that there is no word. `data` is the oldest word while `valid` is high.
+// `room` says that a place can be reserved in this cycle. A reservation ends in a `push` and later a `pop`. `data` is
+// the oldest word while `valid` is high.
 `default_nettype none
 
 module etn_fifo #(
@@ -12,7 +12,6 @@ module etn_fifo #(
 
     output wire             room,
     input  wire             reserve,
-    input  wire             cancel,
     input  wire             push,
     input  wire [WIDTH-1:0] push_data,
 
@@ -39,8 +38,7 @@ module etn_fifo #(
         end else begin
             head     <= head + {{DEPTH_BITS-1{1'b0}}, pop};
             tail     <= tail + {{DEPTH_BITS-1{1'b0}}, push};
-            reserved <= reserved + {{DEPTH_BITS{1'b0}}, reserve} - {{DEPTH_BITS{1'b0}}, cancel}
-                                 - {{DEPTH_BITS{1'b0}}, pop};
+            reserved <= reserved + {{DEPTH_BITS{1'b0}}, reserve} - {{DEPTH_BITS{1'b0}}, pop};
             filled   <= filled + {{DEPTH_BITS{1'b0}}, push} - {{DEPTH_BITS{1'b0}}, pop};
         end
     end

@@ -29,7 +29,7 @@ module etn_logits #(
     assign logit       = group[32*lane +: 32];
 
     etn_fifo #(.WIDTH(32*TO), .DEPTH_BITS(2)) groups (
-        .clk(clk), .clear(clear), .room(room), .reserve(reserve), .cancel(1'b0),
+        .clk(clk), .clear(clear), .room(room), .reserve(reserve),
         .push(push), .push_data(push_logits), .valid(logit_valid), .data(group),
         .pop(step && (lane == TO - 1 || logit_last)));
 

@@ -11,13 +11,13 @@ module etn_operands #(
     input  wire                     clear,
     input  wire                     with_shortcut,  // no more words than there are places for shortcuts
 
-    output wire                     room,
-    input  wire                     reserve,
+    output reg                      room,           // for all words of a window of the stem, or for one of a pixel
+    input  wire                     reserve,        // asks of `room` are two cycles apart at least
     input  wire                     push,
     input  wire [8*V-1:0]           push_word,
     input  wire [8*V-1:0]           push_shortcut,
 
-    output reg  [DEPTH_BITS:0]      filled,
+    output reg                      whole,          // a pixel waits, all words of it
     input  wire                     release_pixel,
     input  wire [SHORTCUT_BITS:0]   count,
     input  wire [SHORTCUT_BITS-1:0] word_index,
@@ -27,13 +27,15 @@ module etn_operands #(
 );
     (* ram_style = "distributed" *) reg [8*V-1:0] shortcut_words [0:(1<<SHORTCUT_BITS)-1];
     reg [DEPTH_BITS-1:0] head, tail;
-    reg [DEPTH_BITS:0]   reserved;
+    reg [DEPTH_BITS:0]   reserved, filled;
+    reg                  reserves;
 
     wire [SHORTCUT_BITS-1:0] first  = head[SHORTCUT_BITS-1:0] + shortcut_index;
     wire [SHORTCUT_BITS-1:0] second = first + 1'b1;
-    wire [DEPTH_BITS:0]      gone   = release_pixel ? {{DEPTH_BITS-SHORTCUT_BITS{1'b0}}, count} : 0;
+    wire [DEPTH_BITS:0]      gone    = release_pixel ? {{DEPTH_BITS-SHORTCUT_BITS{1'b0}}, count} : 0;
+    wire [DEPTH_BITS:0]      to_come = reserved + {{DEPTH_BITS{1'b0}}, reserves} - gone;
+    wire [DEPTH_BITS:0]      to_work = filled + {{DEPTH_BITS{1'b0}}, push} - gone;
 
-    assign room      = with_shortcut ? reserved[DEPTH_BITS:SHORTCUT_BITS] == 0 : !reserved[DEPTH_BITS];
     assign shortcuts = {shortcut_words[second], shortcut_words[first]};
 
     etn_ram #(.WIDTH(8*V), .DEPTH(1 << DEPTH_BITS), .ADDRESS_BITS(DEPTH_BITS)) words (
@@ -45,13 +47,20 @@ module etn_operands #(
         if (clear) begin
             head     <= 0;
             tail     <= 0;
+            reserves <= 0;
             reserved <= 0;
             filled   <= 0;
+            whole    <= 0;
+            room     <= 1;
         end else begin
             head     <= head + gone[DEPTH_BITS-1:0];
             tail     <= tail + {{DEPTH_BITS-1{1'b0}}, push};
-            reserved <= reserved + {{DEPTH_BITS{1'b0}}, reserve} - gone;
-            filled   <= filled + {{DEPTH_BITS{1'b0}}, push} - gone;
+            reserves <= reserve;
+            reserved <= to_come;
+            room     <= with_shortcut ? to_come[DEPTH_BITS:SHORTCUT_BITS] == 0
+                                      : !to_come[DEPTH_BITS] && !(&to_come[DEPTH_BITS-1:2]);
+            filled   <= to_work;
+            whole    <= to_work >= {{DEPTH_BITS-SHORTCUT_BITS{1'b0}}, count};
         end
     end
 endmodule

@@ -17,6 +17,7 @@ module etn_pw #(
     parameter CHANNEL_ADDRESS = 10,
     parameter DOWN_LEAST      = 0,
     parameter DOWN_BITS       = 5,
+    parameter PRODUCT_BITS    = 25,
     parameter CHANNEL_BITS    = 16 + OFFSET_BITS + BIAS_BITS
 ) (
     input  wire                       clk,
@@ -40,24 +41,25 @@ module etn_pw #(
 
     output reg  [WEIGHT_BITS-1:0]     weight_address,   // answered after two cycles
     input  wire [4*V*TO-1:0]          weights,
-    output wire [CHANNEL_ADDRESS-1:0] channel_address,  // answered after one
+    output wire [CHANNEL_ADDRESS-1:0] channel_address,  // answered after two, as well
     input  wire [CHANNEL_BITS*TO-1:0] channels,
 
     input  wire                       room,
-    output wire                       reserve,
+    output wire                       reserve,          // for a group of outputs
+    output wire                       reserve_word,     // for the word of V channels that the group completes
     output wire                       t_valid,
     output wire [32*TO-1:0]           t,
     output wire                       q_valid,
     output wire                       q_last,           // the last group of a pixel
     output wire [8*TO-1:0]            q
 );
-    localparam TO_SUM = 10;  // cycles from a word to its sum
-    localparam LATENCY = TO_SUM + 1 + 5;
+    localparam TO_SUM = V / 2 + 5;  // cycles from a word to its sum
+    localparam LATENCY = TO_SUM + 1 + 8;
     localparam UNIT = V % TO == 0 ? TO : 8;  // channels; divides V and TO
     localparam PER_WORD = V / UNIT, PER_GROUP = TO / UNIT;
 
     // ---- One word of a pixel and one word of weights in each cycle ----
-    wire [PIXEL_BITS:0]        filled;
+    wire                       whole;
     wire [8*V-1:0]             word;
     wire [16*V-1:0]            shortcuts;
     reg  [WORD_BITS-1:0]       index;
@@ -70,17 +72,18 @@ module etn_pw #(
     wire last        = index == last_word;
     wire pixel_first = first && group == 0;
     wire pixel_last  = last && group == last_group;
-    wire issue       = (!pixel_first || filled > {{PIXEL_BITS+1-WORD_BITS{1'b0}}, last_word}) && (!first || room);
+    wire issue       = (!pixel_first || whole) && (!first || room);
     wire [3:0] shortcut_next = {1'b0, shortcut_unit} + PER_GROUP[3:0];
     wire       shortcut_full = shortcut_next >= PER_WORD[3:0];
     wire [3:0] shortcut_rest = shortcut_next - PER_WORD[3:0];
 
-    assign reserve = issue && first;
+    assign reserve      = issue && first;
+    assign reserve_word = reserve && shortcut_full;
 
     etn_operands #(.V(V), .DEPTH_BITS(PIXEL_BITS), .SHORTCUT_BITS(WORD_BITS)) operands (
         .clk(clk), .clear(clear), .with_shortcut(with_shortcut),
         .room(in_room), .reserve(in_reserve), .push(in_push), .push_word(in_word), .push_shortcut(in_shortcut),
-        .filled(filled), .release_pixel(issue && pixel_last), .count({1'b0, last_word} + 1'b1),
+        .whole(whole), .release_pixel(issue && pixel_last), .count({1'b0, last_word} + 1'b1),
         .word_index(index), .word(word), .shortcut_index(shortcut_index), .shortcuts(shortcuts));
 
     reg [LATENCY-1:0] lasts, ends;
@@ -112,15 +115,15 @@ module etn_pw #(
         end
     end
 
-    // ---- Cycle 2: word and weights; 10: their sums; 11: accumulators; 16: outputs ----
+    // ---- Cycle 2: word and weights; TO_SUM: their sums; one later accumulators; LATENCY: outputs ----
     wire [8*TO-1:0] shortcut_now, shortcut;
     wire [16*V-1:0] shortcut_shifted = shortcuts >> (8 * UNIT * shortcut_unit);
     assign shortcut_now = shortcut_shifted[8*TO-1:0];
     etn_delay #(.WIDTH(8*TO), .CYCLES(TO_SUM)) shortcut_delay (.clk(clk), .in(shortcut_now), .out(shortcut));
-    etn_delay #(.WIDTH(CHANNEL_ADDRESS), .CYCLES(TO_SUM - 1)) channel_delay (
+    etn_delay #(.WIDTH(CHANNEL_ADDRESS), .CYCLES(TO_SUM - 2)) channel_delay (
         .clk(clk), .in(channel), .out(channel_address));
 
-    assign t_valid = lasts[LATENCY-2];
+    assign t_valid = lasts[LATENCY-3];
     assign q_valid = lasts[LATENCY-1];
     assign q_last  = ends[LATENCY-1];
 
@@ -134,7 +137,7 @@ module etn_pw #(
     genvar o;
     generate
         for (o = 0; o < TO; o = o + 2) begin : pairs
-            etn_pair #(.V(V)) pair (
+            etn_pair #(.V(V), .PRODUCT_BITS(PRODUCT_BITS)) pair (
                 .clk(clk), .bytes(word_late), .weights_0(weights[4*V*o +: 4*V]), .weights_1(weights[4*V*(o+1) +: 4*V]),
                 .sum_0(sums[16*o +: 16]), .sum_1(sums[16*(o+1) +: 16]));
         end
@@ -145,10 +148,10 @@ module etn_pw #(
             wire signed [ACC_BITS-1:0]  bias_wide  = {{ACC_BITS-BIAS_BITS{bias[BIAS_BITS-1]}}, bias};
             reg  signed [ACC_BITS-1:0]  acc;
             always @(posedge clk)
-                acc <= {{ACC_BITS-16{sum[15]}}, sum} + (firsts[TO_SUM-1] ? bias_wide : acc);
+                acc <= (firsts[TO_SUM-1] ? bias_wide : acc) + {{ACC_BITS-16{sum[15]}}, sum};
 
-            etn_requant #(.ACC_BITS(ACC_BITS), .OFFSET_BITS(OFFSET_BITS), .DOWN_LEAST(DOWN_LEAST), .DOWN_BITS(DOWN_BITS))
-            requant (
+            etn_requant #(.ACC_BITS(ACC_BITS), .OFFSET_BITS(OFFSET_BITS), .DOWN_LEAST(DOWN_LEAST), .DOWN_BITS(DOWN_BITS),
+                          .PRODUCT_BITS(PRODUCT_BITS)) requant (
                 .clk(clk), .relu(relu), .down(down), .shortcut_1(once), .shortcut_3(thrice),
                 .shortcut_minus_1(minus), .low(low), .acc(acc), .multiplier(parameters[15:0]),
                 .offset(parameters[16 +: OFFSET_BITS]),

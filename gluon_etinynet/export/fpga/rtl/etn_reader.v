@@ -25,7 +25,7 @@ module etn_reader #(
     wire                 ask = running && left != 0 && room;
 
     etn_fifo #(.WIDTH(WIDTH), .DEPTH_BITS(3)) ahead (
-        .clk(clk), .clear(clear), .room(room), .reserve(ask), .cancel(1'b0), .push(asked[1]), .push_data(data),
+        .clk(clk), .clear(clear), .room(room), .reserve(ask), .push(asked[1]), .push_data(data),
         .valid(out_valid), .data(out_word), .pop(out_valid && out_ready));
 
     always @(posedge clk)

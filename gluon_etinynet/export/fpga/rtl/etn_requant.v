@@ -4,16 +4,18 @@
 // Shifting the product right by 16 - L is what shifting the accumulator left by L and the product right by 16 is; 16 - L
 // is DOWN_LEAST in every layer, and `down` more. The product with the shortcut is four additions, one for each digit to
 // the base 4: multiples 1, 3 and -1 of its multiplier are given, because they are the same for all lanes.
-// The channel's multiplier and offset and the shortcut come one cycle before the accumulator; q is there 5 cycles after
-// it, t one cycle before q.
+// A product that is wider than PRODUCT_BITS, a multiplier's wider input, is made of two.
+// The channel's multiplier and offset and the shortcut come one cycle before the accumulator; q is there 8 cycles after
+// it, t two cycles before q.
 `default_nettype none
 
 module etn_requant #(
-    parameter ACC_BITS    = 25,
-    parameter OFFSET_BITS = 20,
-    parameter DOWN_LEAST  = 0,
-    parameter DOWN_BITS   = 5,
-    parameter SHORTCUT    = 1   // 0 where there never is one
+    parameter ACC_BITS     = 25,
+    parameter OFFSET_BITS  = 20,
+    parameter DOWN_LEAST   = 0,
+    parameter DOWN_BITS    = 5,
+    parameter PRODUCT_BITS = 25,
+    parameter SHORTCUT     = 1   // 0 where there never is one
 ) (
     input  wire                          clk,
 
@@ -32,27 +34,45 @@ module etn_requant #(
     output reg  signed [31:0]            t,
     output reg  signed [7:0]             q
 );
+    localparam PRODUCT = ACC_BITS + 16;
+
     reg signed [15:0]          multiplier_0, multiplier_1;
     reg signed [ACC_BITS-1:0]  factor;
-    reg signed [ACC_BITS+15:0] product;
+    reg signed [PRODUCT-1:0]   product;
+    reg signed [47:0]          coarse;
     reg signed [31:0]          shifted;
     reg [26:0]                 addend_0, addend_1, addend_2, addend_3;
-    reg [7:0]                  shortcut_0, shortcut_r1, shortcut_r2;
+    reg [7:0]                  shortcut_0, shortcut_1st, shortcut_2nd;
+    reg                        over, under;
+    reg [7:0]                  kept;
 
-    wire signed [47:0] wide_product = {{32-ACC_BITS{product[ACC_BITS+15]}}, product};
-    wire signed [31:0] down_shifted = shifted_down(wide_product, down);
-    wire signed [21:0] whole        = t[31:10];
-    wire signed [21:0] low_wide     = {{14{low[7]}}, low};
+    // `down` in steps of four places, then the rest. The whole of it fits 32 bits: Graph.validate demands that.
+    wire [5:0]                 places       = {{6-DOWN_BITS{1'b0}}, down};
+    wire signed [47:0]         wide_product = {{48-PRODUCT{product[PRODUCT-1]}}, product};
+    wire signed [47:0]         coarse_now   = (wide_product >>> DOWN_LEAST) >>> {places[5:2], 2'b00};
+    wire signed [47:0]         fine_now     = coarse >>> places[1:0];
+    wire [26:0]                addend;
+    wire signed [21:0]         whole        = t[31:10];
+    wire signed [21:0]         low_wide     = {{14{low[7]}}, low};
 
-    // The whole of it fits 32 bits: Graph.validate demands that.
-    function signed [31:0] shifted_down(input signed [47:0] value, input [DOWN_BITS-1:0] places);
-        reg signed [47:0] moved;
-        begin
-            moved = value >>> DOWN_LEAST;
-            moved = moved >>> places;
-            shifted_down = moved[31:0];
+    generate
+        if (ACC_BITS <= PRODUCT_BITS) begin : one_multiplier
+            reg signed [PRODUCT-1:0] first;
+            always @(posedge clk) begin
+                first   <= factor * multiplier_1;
+                product <= first;
+            end
+        end else begin : two_multipliers
+            reg signed [33:0]            lower;
+            reg signed [PRODUCT-18:0]    upper;
+            always @(posedge clk) begin
+                lower   <= $signed({1'b0, factor[16:0]}) * multiplier_1;
+                upper   <= $signed(factor[ACC_BITS-1:17]) * multiplier_1;
+                product <= {{PRODUCT-34{lower[33]}}, lower} + {upper, 17'b0};
+            end
         end
-    endfunction
+    endgenerate
+    etn_delay #(.WIDTH(27), .CYCLES(2)) addend_delay (.clk(clk), .in(addend_3), .out(addend));
 
     // What a digit 0..3 contributes, and the highest one, -2..1.
     function [26:0] times(input [1:0] digit, input [17:0] once, input [17:0] thrice);
@@ -75,8 +95,8 @@ module etn_requant #(
 
     wire [26:0] part_0 = times(shortcut[1:0], shortcut_1, shortcut_3);
     wire [26:0] part_1 = times(shortcut_0[3:2], shortcut_1, shortcut_3);
-    wire [26:0] part_2 = times(shortcut_r1[5:4], shortcut_1, shortcut_3);
-    wire [26:0] part_3 = times_highest(shortcut_r2[7:6], shortcut_1, shortcut_minus_1);
+    wire [26:0] part_2 = times(shortcut_1st[5:4], shortcut_1, shortcut_3);
+    wire [26:0] part_3 = times_highest(shortcut_2nd[7:6], shortcut_1, shortcut_minus_1);
 
     always @(posedge clk) begin
         multiplier_0 <= multiplier;
@@ -85,19 +105,25 @@ module etn_requant #(
 
         factor       <= relu && acc[ACC_BITS-1] ? {ACC_BITS{1'b0}} : acc;
         multiplier_1 <= multiplier_0;
-        shortcut_r1  <= shortcut_0;
+        shortcut_1st <= shortcut_0;
         addend_1     <= addend_0 + (SHORTCUT ? {part_1[24:0], 2'b0} : 27'd0);
 
-        product      <= factor * multiplier_1;
-        shortcut_r2  <= shortcut_r1;
+        shortcut_2nd <= shortcut_1st;
         addend_2     <= addend_1 + (SHORTCUT ? {part_2[22:0], 4'b0} : 27'd0);
 
-        shifted      <= down_shifted;
         addend_3     <= addend_2 + (SHORTCUT ? {part_3[20:0], 6'b0} : 27'd0);
 
-        t            <= shifted + {{5{addend_3[26]}}, addend_3};
+        coarse       <= coarse_now;
 
-        q            <= whole > 22'sd127 ? 8'sd127 : whole < low_wide ? low : whole[7:0];
+        shifted      <= fine_now[31:0];
+
+        t            <= shifted + {{5{addend[26]}}, addend};
+
+        over         <= whole > 22'sd127;
+        under        <= whole < low_wide;
+        kept       <= whole[7:0];
+
+        q            <= over ? 8'sd127 : under ? low : kept;
     end
 endmodule
 

@@ -24,8 +24,8 @@ module etn_rom #(
     localparam PIECES = (WIDTH + 31) / 32;
 
     reg  [ADDRESS_BITS:0]   next;
-    reg  [LATENCY:0]        reading;
-    reg  [31:0]             sum;
+    reg  [LATENCY+1:0]      reading;
+    reg  [31:0]             folded, sum;
     wire [WIDTH-1:0]        word;
     wire [32*PIECES-1:0]    wide = {{32*PIECES-WIDTH{1'b0}}, data};
     wire                    more = check && next != DEPTH;
@@ -52,9 +52,10 @@ module etn_rom #(
             sum     <= 0;
             bad     <= 0;
         end else if (check) begin
-            reading <= {reading[LATENCY-1:0], more};
+            reading <= {reading[LATENCY:0], more};
             if (more) next <= next + 1'b1;
-            if (reading[LATENCY-1]) sum <= {sum[30:0], sum[31]} ^ fold(wide);
+            folded <= fold(wide);
+            if (reading[LATENCY]) sum <= {sum[30:0], sum[31]} ^ folded;
             // The word "if" takes an unknown sum, of a memory that holds nothing, for a wrong one.
             if (sum == CHECKSUM) bad <= 0; else bad <= 1;
         end

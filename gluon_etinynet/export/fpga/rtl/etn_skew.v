@@ -1,4 +1,4 @@
-// Bytes of a word for `etn_pair`: lane k comes k mod 4 cycles late.
+// Bytes of a word for `etn_pair`: lane k comes k mod V / 2 cycles late.
 `default_nettype none
 
 module etn_skew #(
@@ -11,7 +11,7 @@ module etn_skew #(
     genvar k;
     generate
         for (k = 0; k < V; k = k + 1) begin : lane
-            etn_delay #(.WIDTH(8), .CYCLES(k % 4)) late (.clk(clk), .in(in[8*k +: 8]), .out(out[8*k +: 8]));
+            etn_delay #(.WIDTH(8), .CYCLES(k % (V / 2))) late (.clk(clk), .in(in[8*k +: 8]), .out(out[8*k +: 8]));
         end
     endgenerate
 endmodule

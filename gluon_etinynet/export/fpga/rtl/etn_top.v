@@ -46,6 +46,7 @@ module etn_top #(
 );
     localparam SIDE = `ETN_SIDE_BITS, GROUP = `ETN_GROUP_BITS, ADDRESS = `ETN_MEMORY_BITS;
     localparam DOWN = `ETN_DOWN_BITS, LEAST = `ETN_DOWN_LEAST;
+    localparam DW_GROUP = `ETN_DW_GROUP_BITS, PRODUCT = `ETN_PRODUCT_BITS;
     localparam ACC = `ETN_ACC_BITS, OFFSET = `ETN_OFFSET_BITS, BIAS = `ETN_BIAS_BITS;
     localparam STEM = 0, BLOCK = 1, HEAD = 2;
 
@@ -56,11 +57,17 @@ module etn_top #(
     wire                         check, go, finished, pixel_drop, pixel_open, image_ready, image_complete;
     wire [6:0]                   checked, bad;
 
-    wire [1:0] op    = pass_word[`ETN_FIELD_OP];
-    wire       stem  = op == STEM;
-    wire       block = op == BLOCK;
-    wire       head  = op == HEAD;
-    wire       clear = rst || go;
+    wire [1:0]       op               = pass_word[`ETN_FIELD_OP];
+    wire             clear            = rst || go;
+    reg              stem, block, head;  // known when `go` comes
+    wire [GROUP-1:0] last_word        = pass_word[`ETN_FIELD_LAST_WORD];
+    wire [GROUP-1:0] middle_last_word = pass_word[`ETN_FIELD_MIDDLE_LAST_WORD];
+
+    always @(posedge clk) begin
+        stem  <= op == STEM;
+        block <= op == BLOCK;
+        head  <= op == HEAD;
+    end
 
     etn_seq #(.PASSES(`ETN_PASSES_DEPTH), .PASS_BITS(PASS_BITS)) seq (
         .clk(clk), .rst(rst), .check(check), .checked(&checked), .bad(|bad),
@@ -113,25 +120,25 @@ module etn_top #(
         .address(read_address), .data(read_data), .out_valid(x_valid), .out_word(x_word), .out_ready(x_ready));
 
     // ---- What the pointwise unit takes ----
-    wire           in_room, image_push, dw1_reserve, dw1_valid, gap_reserve, gap_valid;
+    wire           in_room, image_reserve, image_push, dw1_reserve, dw1_valid, gap_reserve, gap_valid;
     wire [8*V-1:0] image_word, dw1_word, dw1_centre, gap_word;
 
     etn_image #(.V(V), .LINE_BITS(`ETN_IMAGE_LINE_BITS), .SIDE_BITS(SIDE)) image (
         .clk(clk), .clear(clear), .active(stem),
         .width(pass_word[`ETN_FIELD_WIDTH]), .height(pass_word[`ETN_FIELD_HEIGHT]),
-        .last_x(pass_word[`ETN_FIELD_LAST_X]), .last_y(pass_word[`ETN_FIELD_LAST_Y]),
-        .padding(pass_word[`ETN_FIELD_PADDING_1]),
+        .last_y(pass_word[`ETN_FIELD_LAST_Y]), .padding(pass_word[`ETN_FIELD_PADDING_1]),
         .pixel_valid(pixel_valid && pixel_open), .pixel_ready(image_ready), .complete(image_complete),
         .pixel_r(pixel_r), .pixel_g(pixel_g), .pixel_b(pixel_b),
-        .room(in_room), .push(image_push), .push_word(image_word));
+        .room(in_room), .reserve(image_reserve), .push(image_push), .push_word(image_word));
 
-    etn_dw #(.V(V), .LINE_BITS(`ETN_LINE_1_BITS), .GROUP_BITS(GROUP), .SIDE_BITS(SIDE), .ACC_BITS(ACC),
-             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN), .ADDRESS_BITS(`ETN_DEPTHWISE_1_ADDRESS_BITS),
+    etn_dw #(.V(V), .LINE_BITS(`ETN_LINE_1_BITS), .GROUP_BITS(DW_GROUP), .SIDE_BITS(SIDE), .ACC_BITS(ACC),
+             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN),
+             .PRODUCT_BITS(PRODUCT), .ADDRESS_BITS(`ETN_DEPTHWISE_1_ADDRESS_BITS),
              .SHORTCUT(0)) dw1 (
         .clk(clk), .clear(clear), .active(block),
         .width(pass_word[`ETN_FIELD_WIDTH]), .height(pass_word[`ETN_FIELD_HEIGHT]),
-        .last_x(pass_word[`ETN_FIELD_LAST_X]), .last_y(pass_word[`ETN_FIELD_LAST_Y]),
-        .stride_2(pass_word[`ETN_FIELD_STRIDE_2]), .last_group(pass_word[`ETN_FIELD_LAST_WORD]),
+        .last_y(pass_word[`ETN_FIELD_LAST_Y]), .stride_2(pass_word[`ETN_FIELD_STRIDE_2]),
+        .last_group(last_word[DW_GROUP-1:0]),
         .padding(pass_word[`ETN_FIELD_PADDING_1]), .base(pass_word[`ETN_FIELD_DEPTHWISE_1]),
         .relu(pass_word[`ETN_FIELD_RELU_1]), .down(pass_word[`ETN_FIELD_DOWN_1]),
         .shortcut_multiplier(16'd0), .low(pass_word[`ETN_FIELD_LOW_1]),
@@ -141,7 +148,7 @@ module etn_top #(
         .room(in_room), .reserve(dw1_reserve), .out_valid(dw1_valid), .out_word(dw1_word), .out_centre(dw1_centre));
 
     // ---- Pointwise ----
-    wire             group_room, group_reserve, t_valid, q_valid, q_last, no_word, packed_valid;
+    wire             group_room, group_reserve, word_reserve, t_valid, q_valid, q_last, packed_valid;
     wire             queue_room, logits_room, p_valid, p_pop, dw2_ready;
     wire [32*TO-1:0] t;
     wire [8*TO-1:0]  q;
@@ -151,27 +158,28 @@ module etn_top #(
     assign p_pop      = p_valid && (stem || dw2_ready);
 
     etn_pw #(.V(V), .TO(TO), .WORD_BITS(GROUP), .GROUP_BITS(`ETN_PW_GROUP_BITS), .PIXEL_BITS(`ETN_OPERAND_BITS),
-             .ACC_BITS(ACC), .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN), .WEIGHT_BITS(`ETN_POINTWISE_ADDRESS_BITS),
+             .ACC_BITS(ACC), .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN),
+             .PRODUCT_BITS(PRODUCT), .WEIGHT_BITS(`ETN_POINTWISE_ADDRESS_BITS),
              .CHANNEL_ADDRESS(`ETN_POINTWISE_CHANNELS_ADDRESS_BITS)) pw (
         .clk(clk), .clear(clear),
         .last_word(pass_word[`ETN_FIELD_LAST_WORD]), .last_group(pass_word[`ETN_FIELD_PW_LAST_GROUP]),
         .weight_base(pass_word[`ETN_FIELD_POINTWISE]), .channel_base(pass_word[`ETN_FIELD_POINTWISE_CHANNELS]),
         .relu(pass_word[`ETN_FIELD_RELU_PW]), .down(pass_word[`ETN_FIELD_DOWN_PW]), .with_shortcut(block),
         .shortcut_multiplier(pass_word[`ETN_FIELD_SHORTCUT_PW]), .low(pass_word[`ETN_FIELD_LOW_PW]),
-        .in_room(in_room), .in_reserve(stem ? image_push : block ? dw1_reserve : gap_reserve),
+        .in_room(in_room), .in_reserve(stem ? image_reserve : block ? dw1_reserve : gap_reserve),
         .in_push(stem ? image_push : block ? dw1_valid : gap_valid),
         .in_word(stem ? image_word : block ? dw1_word : gap_word), .in_shortcut(dw1_centre),
         .weight_address(pw_weight_address), .weights(pw_weights),
         .channel_address(pw_channel_address), .channels(pw_channels),
-        .room(group_room), .reserve(group_reserve),
+        .room(group_room), .reserve(group_reserve), .reserve_word(word_reserve),
         .t_valid(t_valid), .t(t), .q_valid(q_valid), .q_last(q_last), .q(q));
 
     etn_pack #(.V(V), .TO(TO)) pack (
         .clk(clk), .clear(clear), .in_valid(q_valid && !head), .in_last(q_last), .in(q),
-        .no_word(no_word), .out_valid(packed_valid), .out_word(packed_word));
+        .out_valid(packed_valid), .out_word(packed_word));
 
     etn_fifo #(.WIDTH(8*V), .DEPTH_BITS(5)) queue (
-        .clk(clk), .clear(clear), .room(queue_room), .reserve(group_reserve && !head), .cancel(no_word),
+        .clk(clk), .clear(clear), .room(queue_room), .reserve(word_reserve && !head),
         .push(packed_valid), .push_data(packed_word), .valid(p_valid), .data(p_word), .pop(p_pop));
 
     // ---- What takes its outputs ----
@@ -183,12 +191,13 @@ module etn_top #(
         .last_group(pass_word[`ETN_FIELD_MIDDLE_LAST_WORD]),
         .in_valid(p_pop && stem), .in_word(p_word), .out_valid(pool_valid), .out_word(pool_word));
 
-    etn_dw #(.V(V), .LINE_BITS(`ETN_LINE_2_BITS), .GROUP_BITS(GROUP), .SIDE_BITS(SIDE), .ACC_BITS(ACC),
-             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN), .ADDRESS_BITS(`ETN_DEPTHWISE_2_ADDRESS_BITS)) dw2 (
+    etn_dw #(.V(V), .LINE_BITS(`ETN_LINE_2_BITS), .GROUP_BITS(DW_GROUP), .SIDE_BITS(SIDE), .ACC_BITS(ACC),
+             .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN),
+             .PRODUCT_BITS(PRODUCT), .ADDRESS_BITS(`ETN_DEPTHWISE_2_ADDRESS_BITS)) dw2 (
         .clk(clk), .clear(clear), .active(block),
         .width(pass_word[`ETN_FIELD_MIDDLE_WIDTH]), .height(pass_word[`ETN_FIELD_MIDDLE_HEIGHT]),
-        .last_x(pass_word[`ETN_FIELD_MIDDLE_WIDTH]), .last_y(pass_word[`ETN_FIELD_MIDDLE_HEIGHT]),
-        .stride_2(1'b0), .last_group(pass_word[`ETN_FIELD_MIDDLE_LAST_WORD]),
+        .last_y(pass_word[`ETN_FIELD_MIDDLE_HEIGHT]),
+        .stride_2(1'b0), .last_group(middle_last_word[DW_GROUP-1:0]),
         .padding(pass_word[`ETN_FIELD_PADDING_2]), .base(pass_word[`ETN_FIELD_DEPTHWISE_2]),
         .relu(pass_word[`ETN_FIELD_RELU_2]), .down(pass_word[`ETN_FIELD_DOWN_2]),
         .shortcut_multiplier(pass_word[`ETN_FIELD_SHORTCUT_2]), .low(pass_word[`ETN_FIELD_LOW_2]),
@@ -198,7 +207,7 @@ module etn_top #(
         .room(1'b1), .reserve(dw2_reserve), .out_valid(dw2_valid), .out_word(dw2_word), .out_centre(dw2_centre));
 
     etn_gap #(.V(V), .GROUP_BITS(GROUP), .SUM_BITS(`ETN_SUM_BITS), .OFFSET_BITS(24),
-              .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN)) gap (
+              .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN), .PRODUCT_BITS(PRODUCT)) gap (
         .clk(clk), .clear(clear), .gather(block), .average(head),
         .last_group(head ? pass_word[`ETN_FIELD_LAST_WORD] : pass_word[`ETN_FIELD_MIDDLE_LAST_WORD]),
         .down(pass_word[`ETN_FIELD_DOWN_1]), .multiplier(pass_word[`ETN_FIELD_GAP_MULTIPLIER]),

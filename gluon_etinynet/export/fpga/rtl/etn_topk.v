@@ -12,35 +12,41 @@ module etn_topk #(
     output reg  [16*K-1:0] classes,  // rank r in bits 16 r ..
     output reg  [32*K-1:0] logits
 );
-    reg  [K-1:0] filled;
-    wire [K:0]   more = {filled, 1'b1};
-    wire [K-1:0] beaten;  // by the logit that arrives; the ranks below a beaten one are beaten too
+    reg  [K-1:0]       filled;
+    reg                valid;
+    reg  [15:0]        new_class;
+    reg  signed [31:0] new_logit;
+    wire [K:0]         more = {filled, 1'b1};
+    wire [K-1:0]       beaten;  // by the logit that arrives; the ranks below a beaten one are beaten too
 
     genvar r;
     generate
         for (r = 0; r < K; r = r + 1) begin : rank
             wire signed [31:0] held = logits[32*r +: 32];
-            wire signed [31:0] new_logit = in_logit;
             assign beaten[r] = !filled[r] || new_logit > held;
             if (r == 0) begin : best
                 always @(posedge clk)
-                    if (in_valid && beaten[0]) begin
-                        classes[0 +: 16] <= in_class;
-                        logits[0 +: 32]  <= in_logit;
+                    if (valid && beaten[0]) begin
+                        classes[0 +: 16] <= new_class;
+                        logits[0 +: 32]  <= new_logit;
                     end
             end else begin : other
                 always @(posedge clk)
-                    if (in_valid && beaten[r]) begin
-                        classes[16*r +: 16] <= beaten[r-1] ? classes[16*(r-1) +: 16] : in_class;
-                        logits[32*r +: 32]  <= beaten[r-1] ? logits[32*(r-1) +: 32] : in_logit;
+                    if (valid && beaten[r]) begin
+                        classes[16*r +: 16] <= beaten[r-1] ? classes[16*(r-1) +: 16] : new_class;
+                        logits[32*r +: 32]  <= beaten[r-1] ? logits[32*(r-1) +: 32] : new_logit;
                     end
             end
         end
     endgenerate
 
-    always @(posedge clk)
-        if (clear)         filled <= 0;
-        else if (in_valid) filled <= more[K-1:0];
+    always @(posedge clk) begin
+        valid     <= !clear && in_valid;
+        new_class <= in_class;
+        new_logit <= in_logit;
+        if (clear)      filled <= 0;
+        else if (valid) filled <= more[K-1:0];
+    end
 endmodule
 
 `default_nettype wire

@@ -1,14 +1,17 @@
 // A map that arrives row by row -> the 3x3 windows of a convolution with padding 1.
-// A pixel is `groups` words, one after the other. The two rows before the one that arrives are kept in two lines, and
-// of each group of channels the two columns before. The walk is over columns -1..last_x of rows 0..last_y: columns
-// and rows that the map does not have, where the convolution's windows reach beyond it, are not waited for.
-// A window is held while `out_valid` is high, until `out_ready`. Tap (row r, column s) is word r * 3 + s of `out_taps`.
+// A pixel is `groups` words, one after the other. The walk takes one word a step: columns 0..width of rows 0..last_y,
+// of which the map does not have the column `width`, which is the padding right of a row and left of the next, nor the
+// row `height`: these are not waited for. The row before the one that arrives is kept in `line_1`, the one before that
+// in `line_2`; of each group of channels the two columns before in `column_1` and `column_2`.
+// Nothing waits behind a step: a step that makes a window needs `room` and says `reserve`, and four cycles later the
+// window is there, for a cycle. Tap (row r, column s) is word r * 3 + s of `out_taps`.
+// Each memory is read and written at the same address in the same cycle, as LUT RAM with one port can.
 `default_nettype none
 
 module etn_window #(
-    parameter WIDTH      = 192,  // bits of a word
-    parameter LINE_BITS  = 7,    // a row has at most 2^LINE_BITS words
-    parameter GROUP_BITS = 4,    // a pixel has at most 2^GROUP_BITS
+    parameter WIDTH      = 96,  // bits of a word
+    parameter LINE_BITS  = 8,   // a row and its padding have at most 2^LINE_BITS words
+    parameter GROUP_BITS = 5,   // a pixel has at most 2^GROUP_BITS
     parameter SIDE_BITS  = 10
 ) (
     input  wire                  clk,
@@ -17,7 +20,6 @@ module etn_window #(
 
     input  wire [SIDE_BITS-1:0]  width,
     input  wire [SIDE_BITS-1:0]  height,
-    input  wire [SIDE_BITS-1:0]  last_x,
     input  wire [SIDE_BITS-1:0]  last_y,
     input  wire                  stride_2,
     input  wire [GROUP_BITS-1:0] last_group,
@@ -26,100 +28,119 @@ module etn_window #(
     input  wire                  in_valid,
     output wire                  in_ready,
     input  wire [WIDTH-1:0]      in_word,
+    output reg  [GROUP_BITS-1:0] in_group,     // of the word that the walk takes next
     output reg                   in_complete,  // the whole map has arrived
 
+    input  wire                  room,
+    output wire                  reserve,
+    output wire [GROUP_BITS-1:0] early_group,  // two cycles before its window
     output reg                   out_valid,
-    input  wire                  out_ready,
-    output reg  [9*WIDTH-1:0]    out_taps,
-    output reg  [GROUP_BITS-1:0] out_group
+    output wire [9*WIDTH-1:0]    out_taps
 );
-    // ---- The walk: one word of the three rows a step ----
-    reg                  running;
-    reg                  ahead;    // of the row's first column: padding
+    // ---- The walk ----
+    reg                  running, beside, below, makes, row_makes;
     reg [SIDE_BITS-1:0]  x, y;
-    reg [GROUP_BITS-1:0] group;
     reg [LINE_BITS-1:0]  place;
-    (* ram_style = "distributed" *) reg [WIDTH-1:0] line_1 [0:(1<<LINE_BITS)-1];  // the row above
-    (* ram_style = "distributed" *) reg [WIDTH-1:0] line_2 [0:(1<<LINE_BITS)-1];  // the one above that
 
-    reg                  column_valid, column_out;
-    reg [GROUP_BITS-1:0] column_group;
-    reg [WIDTH-1:0]      top, middle, bottom;
+    wire                 pads       = beside || below;
+    wire                 go_on      = running && (room || !makes);
+    wire                 step       = go_on && (in_valid || pads);
+    wire                 group_ends = in_group == last_group;
+    wire                 row_ends   = beside && group_ends;
+    wire [SIDE_BITS-1:0] next_x     = x + 1'b1;
+    wire [SIDE_BITS-1:0] next_y     = y + 1'b1;
 
-    wire beside      = ahead || x == width;
-    wire below       = y == height;
-    wire column_go   = !column_valid || !column_out || !out_valid || out_ready;
-    wire step        = running && column_go && (in_valid || beside || below);
-    wire row_ends    = !ahead && x == last_x && group == last_group;
-    wire [WIDTH-1:0] above   = line_1[place];
-    wire [WIDTH-1:0] above_2 = line_2[place];
+    assign in_ready = go_on && !pads;
+    assign reserve  = step && makes;
 
-    assign in_ready = running && column_go && !beside && !below;
-
-    always @(posedge clk) begin
-        if (step && !beside) begin
-            line_1[place] <= in_word;
-            line_2[place] <= above;
-        end
-        if (step) begin
-            top          <= beside || y < 2 ? padding : above_2;
-            middle       <= beside ? padding : above;
-            bottom       <= beside || below ? padding : in_word;
-            column_group <= group;
-            column_out   <= !ahead && x != 0 && y != 0 && (!stride_2 || (x[0] && y[0]));
-        end
+    always @(posedge clk)
         if (clear) begin
-            running      <= active;
-            ahead        <= 1;
-            x            <= 0;
-            y            <= 0;
-            group        <= 0;
-            place        <= 0;
-            column_valid <= 0;
-            in_complete  <= 0;
-        end else begin
-            if (in_ready && in_valid && x == width - 1'b1 && y == height - 1'b1 && group == last_group)
-                in_complete <= 1;
-            if (column_go) column_valid <= step;
-            if (step) begin
-                group <= group == last_group ? 0 : group + 1'b1;
-                place <= row_ends ? 0 : place + {{LINE_BITS-1{1'b0}}, !ahead};
-                if (group == last_group) begin
-                    ahead <= row_ends;
-                    x     <= row_ends || ahead ? 0 : x + 1'b1;
-                end
-                if (row_ends) begin
-                    y <= y + 1'b1;
-                    if (y == last_y) running <= 0;
-                end
+            running     <= active;
+            beside      <= 0;
+            below       <= 0;
+            makes       <= 0;
+            row_makes   <= 0;
+            x           <= 0;
+            y           <= 0;
+            in_group    <= 0;
+            place       <= 0;
+            in_complete <= 0;
+        end else if (step) begin
+            in_group <= group_ends ? 0 : in_group + 1'b1;
+            place    <= row_ends ? 0 : place + 1'b1;
+            if (row_ends) begin
+                x         <= 0;
+                beside    <= 0;
+                makes     <= 0;
+                y         <= next_y;
+                below     <= next_y == height;
+                row_makes <= !stride_2 || next_y[0];
+                running   <= y != last_y;
+            end else if (group_ends) begin
+                x      <= next_x;
+                beside <= next_x == width;
+                makes  <= row_makes && (!stride_2 || next_x[0]);
+                if (next_x == width && next_y == height) in_complete <= 1;
             end
         end
-    end
 
-    // ---- The window: the column that arrives and the two before it ----
+    // ---- Cycle 1: this row and the one above; 2: the one above that ----
+    (* ram_style = "distributed" *) reg [WIDTH-1:0] line_1 [0:(1<<LINE_BITS)-1];
+    (* ram_style = "distributed" *) reg [WIDTH-1:0] line_2 [0:(1<<LINE_BITS)-1];
+    reg  [WIDTH-1:0]     bottom_1, middle_1, bottom_2, middle_2, top_2;
+    reg  [LINE_BITS-1:0] place_1;
+    reg                  first_row_1, first_row_2;  // what is above is padding
+    wire [WIDTH-1:0]     bottom = pads ? padding : in_word;
+    wire [WIDTH-1:0]     middle = first_row_1 ? padding : middle_1;
+
+    // ---- Cycle 3: the column before; 4: the one before that ----
     (* ram_style = "distributed" *) reg [3*WIDTH-1:0] column_1 [0:(1<<GROUP_BITS)-1];
     (* ram_style = "distributed" *) reg [3*WIDTH-1:0] column_2 [0:(1<<GROUP_BITS)-1];
-
-    wire               column_leaves = column_valid && column_go;
-    wire [3*WIDTH-1:0] right  = {bottom, middle, top};
-    wire [3*WIDTH-1:0] centre = column_1[column_group];
-    wire [3*WIDTH-1:0] left   = column_2[column_group];
+    reg  [3*WIDTH-1:0]    right_3, right_4, centre_3, centre_4, left_4;
+    reg  [GROUP_BITS-1:0] group_1, group_2, group_3;
+    reg  [2:0]            steps, makings;
+    wire [3*WIDTH-1:0]    right = {bottom_2, middle_2, first_row_2 ? padding : top_2};
 
     always @(posedge clk) begin
-        if (column_leaves) begin
-            column_1[column_group] <= right;
-            column_2[column_group] <= centre;
+        if (step) line_1[place] <= bottom;
+        middle_1    <= line_1[place];
+        bottom_1    <= bottom;
+        place_1     <= place;
+        first_row_1 <= y == 0;
+        group_1     <= in_group;
+
+        if (steps[0]) line_2[place_1] <= middle;
+        top_2    <= line_2[place_1];
+        middle_2 <= middle;
+        bottom_2 <= bottom_1;
+        group_2  <= group_1;
+        first_row_2 <= first_row_1;
+
+        if (steps[1]) column_1[group_2] <= right;
+        centre_3 <= column_1[group_2];
+        right_3  <= right;
+        group_3  <= group_2;
+
+        if (steps[2]) column_2[group_3] <= centre_3;
+        left_4   <= column_2[group_3];
+        centre_4 <= centre_3;
+        right_4  <= right_3;
+
+        if (clear) begin
+            steps     <= 0;
+            makings   <= 0;
+            out_valid <= 0;
+        end else begin
+            steps     <= {steps[1:0], step};
+            makings   <= {makings[1:0], reserve};
+            out_valid <= makings[2];
         end
-        if (column_leaves && column_out) begin
-            out_taps  <= {right[2*WIDTH +: WIDTH], centre[2*WIDTH +: WIDTH], left[2*WIDTH +: WIDTH],
-                          right[WIDTH +: WIDTH],   centre[WIDTH +: WIDTH],   left[WIDTH +: WIDTH],
-                          right[0 +: WIDTH],       centre[0 +: WIDTH],       left[0 +: WIDTH]};
-            out_group <= column_group;
-        end
-        if (clear)          out_valid <= 0;
-        else if (column_go) out_valid <= (column_leaves && column_out) || (out_valid && !out_ready);
-        else if (out_ready) out_valid <= 0;
     end
+
+    assign early_group = group_2;
+    assign out_taps    = {right_4[2*WIDTH +: WIDTH], centre_4[2*WIDTH +: WIDTH], left_4[2*WIDTH +: WIDTH],
+                          right_4[WIDTH +: WIDTH],   centre_4[WIDTH +: WIDTH],   left_4[WIDTH +: WIDTH],
+                          right_4[0 +: WIDTH],       centre_4[0 +: WIDTH],       left_4[0 +: WIDTH]};
 endmodule
 
 `default_nettype wire

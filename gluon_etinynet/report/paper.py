@@ -1,4 +1,4 @@
-"""The paper's numbers, read from ``paper.csv`` beside this file, and what agreeing with one means.
+"""The paper's numbers, read from ``benchmarks/paper.csv``, and what agreeing with one means.
 
 Each row of ``paper.csv`` is one number: ``table`` (``1`` to ``6``, ``fig1``, ``fig3``, ``fig4`` or
 ``text``), ``row`` (a network, a device or a layer), ``quantity``, ``value``, ``unit``, ``agreement``
@@ -39,14 +39,15 @@ import re
 from pathlib import Path
 from typing import NamedTuple, Union
 
-from gluon_etinynet import cli
-from gluon_etinynet.files import InputError
+from .. import cli
+from ..files import InputError
 
-__all__ = ["FLOORS_CSV", "Entry", "load", "value", "agrees", "verdict", "comparison",
+__all__ = ["BENCHMARKS", "FLOORS_CSV", "Entry", "load", "value", "agrees", "verdict", "comparison",
            "side_by_side", "shown"]
 
-PAPER_CSV = Path(__file__).with_name("paper.csv")
-FLOORS_CSV = Path(__file__).with_name("floors.csv")  # of the same form: what our own results must reach
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"  # of the repository; not installed with the package
+PAPER_CSV = BENCHMARKS / "paper.csv"
+FLOORS_CSV = BENCHMARKS / "floors.csv"  # of the same form: what our own results must reach
 COLUMNS = ["table", "row", "quantity", "value", "unit", "agreement", "recipe"]
 AGREEMENT = re.compile(r"exact|at least|at most|cited|abs (?P<abs>\d+(\.\d+)?)|rel (?P<rel>\d+(\.\d+)?)%")
 
