@@ -15,7 +15,7 @@ def altered(text, array):
 
 
 @pytest.mark.parametrize("make_graph, changes", [
-    (etinynet_graph, {"offset_0": 1, "offset_6": 7, "offset_18": 18}), (ssd_graph, {"offset_3": 4, "offset_26": 26})])
+    (etinynet_graph, {"offset_0": 1, "offset_6": 7, "offset_18": 18}), (ssd_graph, {"offset_3": 4, "offset_22": 22})])
 def test_it_passes_and_names_a_layer_that_was_changed(make_graph, changes, tmp_path):
     """The last one of those that run together; of a detector's predictors, by the detections, the last of all."""
     needs("make", "cc")
