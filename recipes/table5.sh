@@ -17,7 +17,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 train=false demo=false save_dir=runs/table5 network=etinynet1.0 root=~/.mxnet/datasets/voc params=""
-split=VOC2007/trainval,VOC2012/trainval data=() speed=() all=()
+split="" lists=() data=() speed=() other=() all=()
 while [ $# -gt 0 ]; do
     case "$1" in
         --train) train=true; shift; continue ;;
@@ -29,9 +29,17 @@ while [ $# -gt 0 ]; do
         --train-split) split=$(value "$@") ;;
         --dataset|--val-split|--classes) data+=("$1" "$(value "$@")") ;;
         --num-gpus|-j|--num-workers) speed+=("$1" "$(value "$@")") ;;
+        *) other+=("$1"); all+=("$1"); shift; continue ;;
     esac
     all+=("$1"); shift
+    all+=("$1"); shift
 done
+if [ "$train$demo" = falsefalse ]; then # with a training these are its options
+    [ ${#other[@]} -eq 0 ] || die "${other[0]} is an option of trainings: give --train or --demo too, or leave it out"
+    [ -n "$params" ] || [ ${#data[@]}${#speed[@]} = 00 ] || die "${data[0]:-${speed[0]}} is of no use without --params FILE"
+fi
+case " ${data[*]-} " in *" --dataset custom "*) split=${split:-train} ;; esac
+split=${split:-VOC2007/trainval,VOC2012/trainval}
 
 if [ "$demo" = true ]; then
     [ ${#data[@]} -eq 0 ] || die "--demo makes its own data set; leave out ${data[0]}"
@@ -46,19 +54,18 @@ elif [ -z "$params" ]; then
 fi
 [ -n "$params" ] && [ "$train$demo" = falsefalse ] || params="$save_dir/train/best.params"
 
-lists=()
 for name in ${split//,/ }; do
     lists+=("$root/$(dirname "$name")/ImageSets/Main/$(basename "$name").txt")
 done
 model="ssd_256_${network}_voc" graph="$save_dir/ssd.npz"
-python tools/eval_ssd.py "${data[@]}" --params "$params" ${speed[@]+"${speed[@]}"} --save-dir "$save_dir/float"
+python tools/eval_ssd.py ${data[@]+"${data[@]}"} --params "$params" ${speed[@]+"${speed[@]}"} --save-dir "$save_dir/float"
 printf '\nAs 8-bit integers\n'
 python tools/quantize.py --model "$model" --params "$params" --scheme linear --photographs "${lists[@]}" \
     --save-dir "$save_dir/int8"
 python tools/make_graph.py --model "$model" --params "$save_dir/int8/net.params" --out "$graph"
 python tools/export_c.py --graph "$graph" --prefix ssd --out "$save_dir/firmware"
 make -s -C "$save_dir/firmware" host
-python tools/eval_ssd.py "${data[@]}" --graph "$graph" --program "$save_dir/firmware/build/host/ssd" \
+python tools/eval_ssd.py ${data[@]+"${data[@]}"} --graph "$graph" --program "$save_dir/firmware/build/host/ssd" \
     --save-dir "$save_dir/integers"
-exec python benchmarks/table5.py "${data[@]}" --float "$save_dir/float" --integers "$save_dir/integers" \
+exec python benchmarks/table5.py ${data[@]+"${data[@]}"} --float "$save_dir/float" --integers "$save_dir/integers" \
     --save-dir "$save_dir"

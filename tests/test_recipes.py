@@ -108,3 +108,12 @@ def test_table5_of_a_checkpoint_and_after_training_on_voc(recipe):
     assert [command[0] for command in rest] == MEASURED
     assert flag(rest[0], "--params") == "runs/table5/train/best.params"
     assert "leave out --dataset" in recipe("table5.sh", "--demo", "--dataset-root", "x", status=2)
+    commands = recipe("table5.sh", "--params", "x.params", "--dataset", "custom", "--dataset-root", "mine")
+    assert flag(commands[1], "--photographs") == "mine/./ImageSets/Main/train.txt"
+
+
+@pytest.mark.parametrize("arguments, word", [
+    (["--epochs", "3"], "--epochs"), (["--params", "x.params", "--int8"], "--int8"),
+    (["--dataset-root", "x"], "--params")])
+def test_table5_takes_no_option_without_a_use(recipe, arguments, word):
+    assert word in recipe("table5.sh", *arguments, status=2)
