@@ -12,7 +12,7 @@
 #             the same on a small set of pictures, the float network trained first
 #
 # More options: --schemes, --weight-bits 2 to 8, --per-channel, --seeds, --params FILE, and for ablations --crops,
-# --steps, --damping, --no-balancing, --lambda-lr, --distil-epochs; see --help. Interrupted, the same command goes
+# --steps, --damping, --no-balancing, --lambda-lr; see --help. Interrupted, the same command goes
 # on. The paper, on ImageNet: 60.7 (ASQ) and 55.1 (DoReFa) for EtinyNet-1.0, 65.5 in float. Result: runs/table3/.
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 

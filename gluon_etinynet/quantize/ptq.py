@@ -72,9 +72,8 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
     if act_bits:
         if not feature_map_quantisers(net):
             prepare_qat(net, scheme=None, act_bits=act_bits)
-        if not quantised_convolutions(net):
-            equalise(net, [mx.nd.array(images[start:start + batch_size], dtype="float32")
-                           for start in range(0, len(images), batch_size)])
+        equalise(net, [mx.nd.array(images[start:start + batch_size], dtype="float32")
+                       for start in range(0, len(images), batch_size)])
         fit_to_rounding(net, images, batch_size)
     return net
 

@@ -13,7 +13,7 @@ from gluon_etinynet.networks.parameters import load_parameters
 from gluon_etinynet.networks.params_file import read_params
 from gluon_etinynet.quantize.qat import FakeQuantise, prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.ranges import calibrate
-from gluon_etinynet.quantize.reconstruct import distil, parts, reconstruct
+from gluon_etinynet.quantize.reconstruct import parts, reconstruct
 
 nn = mx.gluon.nn
 
@@ -393,27 +393,3 @@ def test_a_full_disk_keeps_no_half_state(tmp_path):
     again = prepare_qat(copy_of(net), "asq", 2)
     assert reconstruct(net, again, pixels(64), state_dir=tmp_path, **options) == losses
     np.testing.assert_array_equal(again(images()).asnumpy(), whole(images()).asnumpy())
-
-
-def test_distillation_lowers_its_loss_and_can_be_taken_up_again(tmp_path):
-    net = small_net()
-    options = dict(epochs=4, batch_size=16, lr=1e-2, report=lambda line: None)
-
-    def student():
-        quantised = prepare_qat(copy_of(net), "asq", 3)
-        reestimate_batch_norm(quantised, [images(64)])
-        return quantised
-
-    whole = student()
-    losses = distil(net, whole, pixels(64), **options)
-    assert losses[-1] < losses[0]
-
-    def stop_at_second(line):
-        if line.startswith("epoch 1"):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        distil(net, student(), pixels(64), state_dir=tmp_path, **{**options, "report": stop_at_second})
-    resumed = student()
-    assert distil(net, resumed, pixels(64), state_dir=tmp_path, **options) == losses
-    np.testing.assert_array_equal(resumed(images()).asnumpy(), whole(images()).asnumpy())

@@ -12,16 +12,22 @@ from gluon_etinynet.integer import run
 from gluon_etinynet.lowering.from_checkpoint import graph_of_checkpoint
 from gluon_etinynet.lowering.network import lower
 from gluon_etinynet.model_zoo import get_model
+from gluon_etinynet.networks.blocks import copied
 from gluon_etinynet.quantize.equalise import equalise
-from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat
+from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.ranges import calibrate
 from gluon_etinynet.quantize.rounding import round_weights
 
 
-def test_equalisation_changes_ranges_and_not_the_network():
-    net = prepare_qat(small_net(), scheme=None, act_bits=8)
-    before = small_net()(batch(pictures())).asnumpy()
+@pytest.mark.parametrize("scheme", [None, "asq"])
+def test_equalisation_changes_ranges_and_not_the_network(scheme):
+    original = prepare_qat(small_net(), scheme)
+    net = prepare_qat(copied(original), scheme=None, act_bits=8)
+    before = original(batch(pictures())).asnumpy()
+    levels = {name: conv.quantised_weight() for name, conv in quantised_convolutions(net).items()}
     equalise(net, [batch(pictures(32, 9))])
+    for name, conv in quantised_convolutions(net).items():
+        np.testing.assert_array_equal(conv.quantised_weight(), levels[name])
     for quantiser in feature_map_quantisers(net).values():
         quantiser.enabled = False
     np.testing.assert_allclose(net(batch(pictures())).asnumpy(), before, atol=1e-3 * np.abs(before).max())
@@ -33,7 +39,7 @@ def test_equalisation_changes_ranges_and_not_the_network():
         peaks = np.abs(block.first_half(mx.nd, x).asnumpy()).max(axis=(0, 2, 3))
         return peaks.max() / peaks.min()
 
-    assert spread(net) < 0.6 * spread(small_net())
+    assert spread(net) < 0.6 * spread(original)
 
 
 def test_weights_are_rounded_with_regard_to_one_another():
