@@ -25,7 +25,6 @@ from pathlib import Path
 import numpy as np
 
 from gluon_etinynet import cli, get_model
-from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data.augment import views
 from gluon_etinynet.data.datasets import cifar_npz, digits
 from gluon_etinynet.data.images import pictures_below
@@ -57,6 +56,7 @@ from gluon_etinynet.reading import classes_beside, read_record
 from gluon_etinynet.training import Config, contexts, divergence, evaluate_net, train
 
 VALIDATION_SIZE = 224
+VIEWS = 10_000  # pictures that are learnt from without labels: what fits into 6 GB of memory at 160 pixels
 PACKED_BITS = (2, 3, 4, 8)
 BYTES_A_CHANNEL = 2 + 4  # an int16 multiplier and an int32 offset (docs/numerics.md)
 CIFAR_AUGMENTATION = {"shift": 4, "flip": True}
@@ -98,11 +98,12 @@ def parse_args():
                                                                "VOC's layout (ROOT/ImageSets/Main/train.txt)")
     add("--num-images", type=COUNT, help="use so many of them, chosen by chance (default: all; 256 with linear)")
     add("--crops", type=COUNT_OR_NONE,
-        help="random parts of each picture that are learnt from beside its centre (default: 4)")
+        help="random parts of each picture that are learnt from beside its centre (default: 4, or fewer: 10,000 "
+             "centres and parts take 4.6 GB)")
     add("--steps", type=COUNT, help="updates of each block (default: 1000)")
     add("--lambda-lr", type=RATE, help="learning rate of lambda, times --lr (default: 1)")
     add("--damping", type=RATE, help="weight of the distance of weights from their levels, which keeps them off the "
-                                      "boundaries between levels (default: 0.1)")
+                                      "boundaries between levels (default: 0.3)")
 
     add = parser.add_argument_group("with labels").add_argument
     add("--rec-train", metavar="FILE", help="training .rec file")
@@ -120,7 +121,7 @@ def parse_args():
     return args
 
 
-LEARNT = {"crops": 4, "steps": 1000, "lambda_lr": 1.0, "damping": 0.1}
+LEARNT = {"crops": None, "steps": 1000, "lambda_lr": 1.0, "damping": 0.3}
 
 
 def check(parser, args):
@@ -225,15 +226,17 @@ def from_photographs(args):
 
         return Task(settings, lambda classes, labels: photographs_of(args, classes, labels), learn)
     files = chosen(args.photographs, args.num_images)
+    crops = args.crops if args.crops is not None else min(4, max(0, VIEWS // len(files) - 1))
     settings = {"float": params, "images": [len(files), args.input_size], "folders": args.photographs,
-                "lr": args.lr, "batch_size": args.batch_size, **{name: getattr(args, name) for name in LEARNT}}
+                "lr": args.lr, "batch_size": args.batch_size, **{name: getattr(args, name) for name in LEARNT},
+                "crops": crops}
 
     def learn(float_net, net, labels):
-        print(f"reading {len(files)} photographs at {args.input_size} x {args.input_size}, {args.crops} random parts "
+        print(f"reading {len(files)} photographs at {args.input_size} x {args.input_size}, {crops} random parts "
               "of each", flush=True)
-        images = views(files, args.input_size, args.crops)
+        images = views(files, args.input_size, crops)
         check_pictures(images)
-        prepare_qat(net, args.scheme, args.weight_bits, **form(args))
+        prepare_qat(net, args.scheme, args.weight_bits, lam=None, **form(args))
         return {"reconstruction": reconstruct(float_net, net, images, args.steps, args.batch_size, args.lr,
                                               args.lambda_lr, args.damping, args.seed, Path(args.save_dir) / "state")}
 

@@ -22,7 +22,7 @@ __all__ = ["prepare_qat", "quantise_convolution", "FakeQuantise", "QuantisedConv
 
 nn = mx.gluon.nn
 
-STARTS = np.geomspace(1.5, 12, 13)  # of lambda: from tanh that gathers weights at both ends to nearly a straight line
+STARTS = np.geomspace(0.5, 12, 13)  # of lambda: from tanh that gathers weights at both ends to nearly a straight line
 TINY = 1e-30
 
 

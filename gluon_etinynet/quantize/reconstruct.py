@@ -48,7 +48,7 @@ def parts(net):
     return [*chain(net.features, "features"), ("output", tail)]
 
 
-def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lambda_lr=1.0, damping=0.1,
+def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lambda_lr=1.0, damping=0.3,
                 seed=0, state_dir=None, report=print):
     """Fit a quantised network to its float original, block by block.
 

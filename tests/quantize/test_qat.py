@@ -103,13 +103,25 @@ def test_channels_start_with_one_size_on_request(balance_channels):
     before = weight.data().asnumpy()
     quantised = prepare_qat(copy_of(net), "asq", 8, lam=16, balance_channels=balance_channels)
     after = quantised.features[1][0].pw.weight.data().asnumpy()
-    sizes = np.sqrt(np.mean(after ** 2, axis=(1, 2, 3)))
+    sizes = np.abs(after).max(axis=(1, 2, 3), keepdims=True)
     if balance_channels:
-        np.testing.assert_allclose(sizes, sizes[0], rtol=1e-5)
-        np.testing.assert_allclose(after / sizes[:, None, None, None],
-                                   before / np.sqrt(np.mean(before ** 2, axis=(1, 2, 3), keepdims=True)), rtol=1e-4)
+        np.testing.assert_allclose(sizes, sizes[0, 0, 0, 0], rtol=1e-5)
+        np.testing.assert_allclose(after / sizes, before / np.abs(before).max(axis=(1, 2, 3), keepdims=True), rtol=1e-4)
     else:
         np.testing.assert_array_equal(after, before)
+
+
+def test_lambda_starts_where_rounding_costs_least():
+    def cost(layer):
+        """What rounding changes of the weights, at the best scale, as a part of their power."""
+        weight, levels = layer.weight.data().asnumpy().ravel(), layer.quantised_weight().ravel()
+        return 1 - np.dot(weight, levels) ** 2 / np.dot(weight, weight) / np.dot(levels, levels)
+
+    chosen = quantised_convolutions(prepare_qat(small_net(), "asq", 3, lam=None))
+    costs = {lam: quantised_convolutions(prepare_qat(small_net(), "asq", 3, lam=lam)) for lam in (0.7, 2, 4, 11)}
+    for name, layer in chosen.items():
+        assert cost(layer) < 1.2 * min(cost(others[name]) for others in costs.values()), name
+    assert len({float(layer.weight_quantiser.lam.data().asscalar()) for layer in chosen.values()}) > 1
 
 
 def test_batch_norm_absorbs_the_scale_exactly():
