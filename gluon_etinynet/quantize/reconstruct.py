@@ -204,7 +204,7 @@ class _State:
             return
         self.content = found
         path = self._arrays(found["done"])
-        read_params(path)
+        read_params(path)  # refuses a damaged file in one line
         with parsing(path, "delete its folder to begin again"):
             net.load_parameters(str(path))
 
