@@ -39,7 +39,7 @@ JOBS = {
                  ["out/best.params", "out/classes.txt", "out/epoch-0001/net.params", "out/epoch-0001/optimizer.npz"]),
     "quantising": (["quantize.py", "--model", "etinynet0.75", "--params", "{work}/net.params",
                     "--photographs", "{work}/pictures", *PICTURES, "--crops", "0", "--steps", "2",
-                    "--distil-epochs", "1", "--save-dir", "{}/out"], ["out/net.params"]),
+                    "--save-dir", "{}/out"], ["out/net.params"]),
     "export": (["export_c.py", "--graph", "{work}/graph.npz", "--out", "{}/out"], None),
     "record": (["make_rec.py", "{work}/pictures", "{}/out/all"], ["out/all.rec", "out/all.idx", "out/all.classes.txt"]),
 }

@@ -52,10 +52,14 @@ def one_run(args, others, scheme, seed):
     """Run tools/quantize.py, which goes on where it was; return its result."""
     form = "-per-channel" * args.per_channel
     folder = Path(args.save_dir) / f"{scheme}-{args.weight_bits}bit{form}-seed{seed}"
-    command = [sys.executable, TOOL, "--model", args.model, "--scheme", scheme, "--weight-bits", args.weight_bits,
-               "--seed", seed, "--save-dir", folder, *["--per-channel"] * args.per_channel, *others]
-    print(f"{args.model}, {folder.name}", flush=True)
-    done = subprocess.run([str(word) for word in command])
+    return run_tool(folder, "--model", args.model, "--scheme", scheme, "--weight-bits", args.weight_bits,
+                    "--seed", seed, *["--per-channel"] * args.per_channel, *others)
+
+
+def run_tool(folder, *arguments):
+    """Run tools/quantize.py into a folder; return its result."""
+    print(folder.name, flush=True)
+    done = subprocess.run([str(word) for word in (sys.executable, TOOL, *arguments, "--save-dir", folder)])
     if done.returncode:  # the tool has said why
         sys.exit(done.returncode)
     return read_json(folder / "result.json", "delete it and begin again")

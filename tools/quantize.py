@@ -25,7 +25,6 @@ from pathlib import Path
 import numpy as np
 
 from gluon_etinynet import cli, get_model
-from gluon_etinynet._mxnet import mx
 from gluon_etinynet.data.augment import views
 from gluon_etinynet.data.datasets import cifar_npz, digits
 from gluon_etinynet.data.images import pictures_below
@@ -36,7 +35,6 @@ from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.loading import load_checkpoint
 from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
 from gluon_etinynet.model_zoo import detector_names, model_names, released_checkpoint
-from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
 from gluon_etinynet.networks.parameters import save_net
 from gluon_etinynet.quantities import (
     BATCH,
@@ -50,14 +48,15 @@ from gluon_etinynet.quantities import (
     SIDE,
     THREADS,
 )
-from gluon_etinynet.quantize.ptq import quantise
+from gluon_etinynet.quantize.ptq import check_pictures, quantise
 from gluon_etinynet.quantize.qat import prepare_qat, quantised_convolutions
-from gluon_etinynet.quantize.reconstruct import distil, reconstruct
+from gluon_etinynet.quantize.reconstruct import reconstruct
 from gluon_etinynet.quantize.statistics import entropy, quantisation_error
 from gluon_etinynet.reading import classes_beside, read_record
 from gluon_etinynet.training import Config, contexts, divergence, evaluate_net, train
 
 VALIDATION_SIZE = 224
+VIEWS = 10_000  # pictures that are learnt from without labels: what fits into 6 GB of memory at 160 pixels
 PACKED_BITS = (2, 3, 4, 8)
 BYTES_A_CHANNEL = 2 + 4  # an int16 multiplier and an int32 offset (docs/numerics.md)
 CIFAR_AUGMENTATION = {"shift": 4, "flip": True}
@@ -99,13 +98,12 @@ def parse_args():
                                                                "VOC's layout (ROOT/ImageSets/Main/train.txt)")
     add("--num-images", type=COUNT, help="use so many of them, chosen by chance (default: all; 256 with linear)")
     add("--crops", type=COUNT_OR_NONE,
-        help="random parts of each picture that are learnt from beside its centre (default: 4)")
+        help="random parts of each picture that are learnt from beside its centre (default: 4, or fewer: 10,000 "
+             "centres and parts take 4.6 GB)")
     add("--steps", type=COUNT, help="updates of each block (default: 1000)")
     add("--lambda-lr", type=RATE, help="learning rate of lambda, times --lr (default: 1)")
     add("--damping", type=RATE, help="weight of the distance of weights from their levels, which keeps them off the "
-                                      "boundaries between levels (default: 0.1)")
-    add("--distil-epochs", type=COUNT_OR_NONE, help="epochs of distillation after that (default: 0)")
-    add("--distil-lr", type=POSITIVE_RATE, help="its learning rate, relative as well (default: 1e-4)")
+                                      "boundaries between levels (default: 0.3)")
 
     add = parser.add_argument_group("with labels").add_argument
     add("--rec-train", metavar="FILE", help="training .rec file")
@@ -123,7 +121,7 @@ def parse_args():
     return args
 
 
-LEARNT = {"crops": 4, "steps": 1000, "lambda_lr": 1.0, "damping": 0.1, "distil_epochs": 0, "distil_lr": 1e-4}
+LEARNT = {"crops": None, "steps": 1000, "lambda_lr": 1.0, "damping": 0.3}
 
 
 def check(parser, args):
@@ -228,23 +226,19 @@ def from_photographs(args):
 
         return Task(settings, lambda classes, labels: photographs_of(args, classes, labels), learn)
     files = chosen(args.photographs, args.num_images)
+    crops = args.crops if args.crops is not None else min(4, max(0, VIEWS // len(files) - 1))
     settings = {"float": params, "images": [len(files), args.input_size], "folders": args.photographs,
-                "lr": args.lr, "batch_size": args.batch_size, **{name: getattr(args, name) for name in LEARNT}}
+                "lr": args.lr, "batch_size": args.batch_size, **{name: getattr(args, name) for name in LEARNT},
+                "crops": crops}
 
     def learn(float_net, net, labels):
-        print(f"reading {len(files)} photographs at {args.input_size} x {args.input_size}, {args.crops} random parts "
+        print(f"reading {len(files)} photographs at {args.input_size} x {args.input_size}, {crops} random parts "
               "of each", flush=True)
-        images = views(files, args.input_size, args.crops)
-        options = {"batch_size": args.batch_size, "lambda_lr": args.lambda_lr, "seed": args.seed,
-                   "state_dir": Path(args.save_dir) / "state"}
-        prepare_qat(net, args.scheme, args.weight_bits, **form(args))
-        losses = {"reconstruction": reconstruct(float_net, net, images, args.steps, lr=args.lr, damping=args.damping,
-                                                **options)}
-        if args.distil_epochs:
-            losses["distillation"] = distil(float_net, net, images, args.distil_epochs, lr=args.distil_lr, **options)
-            reestimate_batch_norm(net, (mx.nd.array(images[start:start + args.batch_size], dtype="float32")
-                                        for start in range(0, len(images), args.batch_size)))
-        return losses
+        images = views(files, args.input_size, crops)
+        check_pictures(images)
+        prepare_qat(net, args.scheme, args.weight_bits, lam=None, **form(args))
+        return {"reconstruction": reconstruct(float_net, net, images, args.steps, args.batch_size, args.lr,
+                                              args.lambda_lr, args.damping, args.seed, Path(args.save_dir) / "state")}
 
     return Task(settings, lambda classes, labels: photographs_of(args, classes, labels), learn)
 

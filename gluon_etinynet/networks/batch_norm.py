@@ -7,7 +7,7 @@ import numpy as np
 from .._mxnet import mx
 from .blocks import all_blocks, imperative
 
-__all__ = ["reestimate_batch_norm", "frozen_batch_norm", "hold_statistics", "freeze", "slope_and_offset"]
+__all__ = ["reestimate_batch_norm", "frozen_batch_norm", "hold_statistics", "freeze", "slope_and_offset", "set_affine"]
 
 
 def slope_and_offset(bn):
@@ -16,6 +16,13 @@ def slope_and_offset(bn):
                                    (bn.gamma, bn.beta, bn.running_mean, bn.running_var))
     slope = gamma / np.sqrt(variance + bn._kwargs["eps"])
     return slope, beta - mean * slope
+
+
+def set_affine(bn, slope, offset):
+    """Make a BN put out ``slope * x + offset`` in inference, by gamma and beta; its statistics stay."""
+    mean, variance = (p.data().asnumpy().astype(np.float64) for p in (bn.running_mean, bn.running_var))
+    bn.gamma.set_data(mx.nd.array(slope * np.sqrt(variance + bn._kwargs["eps"])))
+    bn.beta.set_data(mx.nd.array(offset + slope * mean))
 
 
 def reestimate_batch_norm(net, batches):

@@ -7,6 +7,10 @@ there every channel gets the same range, and its longer side made positive. Wher
 reads it, range and weights share the burden (Nagel et al. 2019, "Data-free quantization through weight
 equalization and bias correction").
 
+Weights that are quantised already stay as they are. Behind a depthwise convolution it is then its own BN that divides,
+with any positive factor, and with a negative one where no ReLU stands between; what a pointwise convolution reads
+is left alone.
+
 Maps that a shortcut adds to others share their factors, half of what would suit them on average (in
 logarithms). The range of a channel is the 16th root of the mean of its 16th powers, a maximum that single
 outliers do not move much (docs/fidelity.md tells what was tried beside it).
@@ -17,6 +21,8 @@ from collections import namedtuple
 import numpy as np
 
 from .._mxnet import mx
+from ..networks.batch_norm import set_affine, slope_and_offset
+from .qat import QuantisedConvolution
 from .ranges import observe_feature_maps
 
 __all__ = ["equalise"]
@@ -28,7 +34,7 @@ SHARED_EXPONENT = 0.5
 
 
 # Feature maps with one factor per channel: the BNs that make them, what rounds them and what reads them.
-_Group = namedtuple("_Group", "norms quantisers readers may_flip")
+_Group = namedtuple("_Group", "norms quantisers readers may_flip")  # readers: Layers
 
 
 def equalise(net, batches):
@@ -37,7 +43,7 @@ def equalise(net, batches):
     Parameters
     ----------
     net : EtinyNet or EtinyNetSSD
-        Of LBs and DLBs with float weights, prepared with ``act_bits=8``. Calibrate it afterwards.
+        Of LBs and DLBs, prepared with ``act_bits=8``. Calibrate it afterwards.
     batches : iterable of NDArray
         Inputs of `net`.
     """
@@ -66,7 +72,7 @@ def _groups(net):
         if layer.conv is None:  # an average scales its channels as they are
             group_of[layer.name] = source
         elif source is not None:
-            source.readers.append(layer.conv)
+            source.readers.append(layer)
         if source is not None and (layer.norm is not None or layer.conv is None):
             read[id(source)] = source
         if layer.norm is None:
@@ -88,18 +94,29 @@ def _rescale(group, reaches):
     logs -= logs.mean(axis=1, keepdims=True)
     shared = len(group.quantisers) > 1
     burden = logs.mean(axis=0) * (SHARED_EXPONENT if shared else 1)
-    weight = group.readers[0].weight.data().asnumpy()
-    if weight.shape[1] > 1:  # pointwise
+    quantised = [layer for layer in group.readers if isinstance(layer.conv, QuantisedConvolution)]
+    if any(_is_pointwise(layer) for layer in quantised):
+        return
+    if _is_pointwise(group.readers[0]):
+        weight = group.readers[0].conv.weight.data().asnumpy()
         burden = (burden - np.log(np.maximum(np.abs(weight).max(axis=(0, 2, 3)), TINY))) / 2
         burden -= burden.mean()
     factor = np.exp(-burden)
-    if group.may_flip and not shared:
+    if group.may_flip and not shared and not any(layer.relu for layer in quantised):
         upper, lower = reaches[0]
         factor = np.where(lower > upper, -factor, factor)
     for bn in group.norms:
         for parameter in (bn.gamma, bn.beta):
             parameter.set_data(mx.nd.array(parameter.data().asnumpy() * factor))
-    for reader in group.readers:
-        weight = reader.weight.data().asnumpy()
-        columns = (-1, 1, 1, 1) if weight.shape[1] == 1 else (1, -1, 1, 1)
-        reader.weight.set_data(mx.nd.array(weight / factor.reshape(columns)))
+    for layer in group.readers:
+        if layer in quantised:
+            slope, offset = slope_and_offset(layer.norm)
+            set_affine(layer.norm, slope / factor, offset)
+            continue
+        weight = layer.conv.weight.data().asnumpy()
+        columns = (1, -1, 1, 1) if _is_pointwise(layer) else (-1, 1, 1, 1)
+        layer.conv.weight.set_data(mx.nd.array(weight / factor.reshape(columns)))
+
+
+def _is_pointwise(layer):
+    return layer.conv.weight.shape[1] > 1

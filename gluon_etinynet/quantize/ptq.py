@@ -11,7 +11,7 @@ from ..networks.blocks import copied
 from ..networks.parameters import check_finite
 from .equalise import equalise
 from .qat import feature_map_quantisers, prepare_qat, quantised_convolutions
-from .reconstruct import reconstruct
+from .reconstruct import parts, reconstruct
 from .rounding import fit_to_rounding
 
 __all__ = ["quantise"]
@@ -50,7 +50,8 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
     Raises
     ------
     InputError
-        If a parameter is not finite, or the pictures show nothing to learn ranges from.
+        If a parameter is not finite, the pictures show nothing to learn from, or ASQ or DoReFa are asked of a network
+        that is no EtinyNet.
     ValueError
         As `prepare_qat` and `reconstruct`; for `options` without a scheme that learns.
     """
@@ -66,15 +67,15 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
         raise ValueError(f"linear quantisation is of weights and maps of 8 bits, not {weight_bits} and {act_bits}")
     if learns:
         prepared = {name: options.pop(name) for name in ("per_channel", "balance_channels") if name in options}
+        parts(net)  # refuses other networks before anything changes
         float_net = copied(net)
-        prepare_qat(net, scheme, weight_bits, **prepared)
+        prepare_qat(net, scheme, weight_bits, lam=None, **prepared)
         reconstruct(float_net, net, images, batch_size=batch_size, **options)
     if act_bits:
         if not feature_map_quantisers(net):
             prepare_qat(net, scheme=None, act_bits=act_bits)
-        if not quantised_convolutions(net):
-            equalise(net, [mx.nd.array(images[start:start + batch_size], dtype="float32")
-                           for start in range(0, len(images), batch_size)])
+        equalise(net, [mx.nd.array(images[start:start + batch_size], dtype="float32")
+                       for start in range(0, len(images), batch_size)])
         fit_to_rounding(net, images, batch_size)
     return net
 

@@ -22,6 +22,9 @@ __all__ = ["prepare_qat", "quantise_convolution", "FakeQuantise", "QuantisedConv
 
 nn = mx.gluon.nn
 
+STARTS = np.geomspace(0.5, 12, 13)  # of lambda: from tanh that gathers weights at both ends to nearly a straight line
+TINY = 1e-30
+
 
 def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_channel=False, balance_channels=True):
     """Turn a network into its fake-quantised form, in place.
@@ -31,7 +34,8 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
     absorbs it: its running mean is multiplied by s and its variance v becomes s^2 (v + eps) - eps,
     which undoes s exactly (but for a nearly dead channel whose s^2 (v + eps) is below eps, only possible
     when s < 1: it gets variance 0). That serves twice. First all output channels of a layer, which
-    share one scale and one lambda, are given weights of the same root mean square (`balance_channels`). Then the factor
+    share one scale and one lambda, are given weights of the same largest magnitude, so that each has the use of all
+    levels (`balance_channels`). Then the factor
     between W and Q, which lies in [-1, 1], is the one that fits Q to s W best (least squares).
     A convolution without BN, such as a classifier's final one, which the paper says nothing about,
     multiplies its input by one more trainable number, `scale`, which starts at the least-squares fit of
@@ -51,8 +55,9 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
     act_bits : int, optional
         8: round the feature maps too, after `calibrate` has chosen their ranges (before that the
         network's output is NaN). The network's input must be whole numbers from -128 to 127 already.
-    lam : float
-        Where every lambda starts ("We initialize lambda as 2").
+    lam : float or None
+        Where every lambda starts ("We initialize lambda as 2"). None, not in the paper: where rounding costs least,
+        for each layer.
     per_channel : bool
         Quantise every output channel by itself, with its own lambda; not in the paper.
     balance_channels : bool
@@ -73,7 +78,8 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}")
     if act_bits not in (None, 8):
         raise ValueError(f"act_bits must be 8 or None, not {act_bits!r}")
-    LAMBDA.check("lam", lam)
+    if lam is not None:
+        LAMBDA.check("lam", lam)
     if scheme is not None and quantised_convolutions(net) or act_bits and feature_map_quantisers(net):
         raise ValueError("the network is quantised already; start from a float one")
     if scheme is not None:
@@ -105,7 +111,7 @@ def quantise_convolution(conv, bn=None, scheme="linear", bits=8, lam=2.0, per_ch
     _extend(conv, QuantisedConvolution)
     with conv.name_scope():
         conv.weight_quantiser = SCHEMES[scheme](bits, channels if by_channel else None,
-                                                **({"lam": lam} if scheme == "asq" else {}))
+                                                **({"lam": lam} if scheme == "asq" and lam is not None else {}))
         if bn is None and scheme != "linear":
             conv.scale = conv.params.get("scale", shape=(1,), init=mx.init.One(), wd_mult=0)
     if not initialised:
@@ -118,6 +124,8 @@ def quantise_convolution(conv, bn=None, scheme="linear", bits=8, lam=2.0, per_ch
     if scheme != "linear":
         if bn is not None and balance_channels:
             conv._balance_channels(bn)
+        if scheme == "asq" and lam is None:
+            conv._choose_lambda()
         conv._match_scale(bn)
 
 
@@ -170,13 +178,24 @@ class QuantisedConvolution:
         return levels, scales, self.weight_quantiser.bits
 
     def _balance_channels(self, bn):
-        """Give every output channel's weights the layer's root mean square; the BN behind undoes it."""
+        """Give every output channel's weights the same largest magnitude; the BN behind undoes it."""
         weight = self.weight.data().asnumpy().astype(np.float64)
-        power = np.mean(np.square(weight).reshape(len(weight), -1), axis=1)
+        largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
         # What is a hundred times smaller than the layer is dead, and becomes zeros.
-        factor = np.sqrt(_ratio(np.full(power.shape, power.mean()), np.maximum(power, power.mean() / 100 ** 2)))
+        factor = _ratio(np.full(largest.shape, largest.mean()), np.maximum(largest, largest.mean() / 100))
         self.weight.set_data(mx.nd.array(weight * factor.reshape(-1, 1, 1, 1)))
         self._undo(factor, bn)
+
+    def _choose_lambda(self):
+        """Start lambda where Q, at its best scale, is nearest to W."""
+        weight, lam = self.weight.data().asnumpy().astype(np.float64), self.weight_quantiser.lam
+
+        def likeness(start):
+            lam.set_data(mx.nd.full(lam.shape, start))
+            quantised = self.quantised_weight().astype(np.float64)
+            return np.sum(weight * quantised) ** 2 / max(np.sum(np.square(quantised)), TINY)
+
+        lam.set_data(mx.nd.full(lam.shape, max(STARTS, key=likeness)))
 
     def _match_scale(self, bn):
         """Let the BN behind, or else `scale`, undo the factor between W and Q."""

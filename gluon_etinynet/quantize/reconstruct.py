@@ -1,10 +1,8 @@
-"""A quantised network from a few unlabelled photographs: block by block, and on request end to end.
+"""A quantised network from a few unlabelled photographs, block by block.
 
 The paper trains its 4-bit networks for 40 epochs on ImageNet. Where there are only some hundreds or
-thousands of pictures and no labels, the float network is the teacher: `reconstruct` fits each block of
-the quantised network in turn to what the float network's block puts out; that is what brings the accuracy
-back. `distil` trains the whole on the float network's class probabilities, which so far has added nothing on
-pictures that it was not trained on. The paper has neither.
+thousands of pictures and no labels, the float network is the teacher: each block of the quantised network
+is fitted in turn to what the float network's block puts out. docs/fidelity.md tells what was tried beside it.
 """
 
 import math
@@ -16,14 +14,15 @@ import numpy as np
 from .._mxnet import mx
 from ..cli import progress
 from ..files import InputError, atomic_path, write_json
-from ..networks.batch_norm import frozen_batch_norm, reestimate_batch_norm
+from ..networks.batch_norm import reestimate_batch_norm
+from ..networks.etinynet import EtinyNet
 from ..networks.layers import chain
 from ..networks.parameters import save_arrays
 from ..networks.params_file import read_params
 from ..reading import is_file, parsing, read_record
 from .qat import quantised_convolutions
 
-__all__ = ["reconstruct", "distil", "parts"]
+__all__ = ["reconstruct", "parts"]
 
 UNDAMPED = 0.25  # part of the steps in which weights move freely between levels
 
@@ -36,13 +35,20 @@ def parts(net):
     list of (str, HybridBlock)
         The stem, every LB and DLB by its structural name, and ``output``: pooling and the final
         convolution. They share the network's parameters, and one after the other compute its logits.
+
+    Raises
+    ------
+    InputError
+        If the network is no EtinyNet.
     """
+    if not isinstance(net, EtinyNet):
+        raise InputError(f"{type(net).__name__} is not reconstructed block by block: EtinyNets are")
     tail = mx.gluon.nn.HybridSequential()
     tail.add(net.pool, net.output, mx.gluon.nn.Flatten())
     return [*chain(net.features, "features"), ("output", tail)]
 
 
-def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lambda_lr=1.0, damping=0.1,
+def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lambda_lr=1.0, damping=0.3,
                 seed=0, state_dir=None, report=print):
     """Fit a quantised network to its float original, block by block.
 
@@ -96,7 +102,7 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
         settings.
     """
     _check_count(images, batch_size)
-    settings = {"stage": "reconstruct", "steps": steps, "batch_size": batch_size, "lr": lr,
+    settings = {"steps": steps, "batch_size": batch_size, "lr": lr,
                 "lambda_lr": lambda_lr, "damping": damping, "seed": seed}
     state = _State(state_dir, net, images, settings)
     losses = state.content["losses"]
@@ -134,63 +140,6 @@ def _learn(part, inputs, targets, steps, batch_size, lr, lambda_lr, damping, rng
     if steps and not np.isfinite(losses[-1]):
         raise InputError(f"reconstruction diverged in {name}; choose a lower learning rate than {lr}")
     return [float(np.mean(losses[:tenth])), float(np.mean(losses[-tenth:]))] if steps else [0.0, 0.0]
-
-
-def distil(float_net, net, images, epochs=10, batch_size=32, lr=1e-4, lambda_lr=1.0, temperature=1.0, seed=0,
-           state_dir=None, report=print):
-    """Train a quantised network end to end on the float network's class probabilities.
-
-    The loss is the Kullback-Leibler divergence of the two networks' probabilities at `temperature`,
-    the optimiser Adam on a cosine schedule, and each picture is mirrored by chance. BN uses its running
-    statistics throughout: those of a batch are too far from them. Re-estimate the statistics afterwards, and
-    compare: so far it has gained nothing on pictures that it was not trained on (docs/fidelity.md).
-
-    Parameters
-    ----------
-    float_net, net : EtinyNet
-        The teacher, and the quantised network, usually reconstructed.
-    epochs : int
-        Passes over `images`.
-    temperature : float
-        Both networks' logits are divided by it.
-    images, batch_size, lr, lambda_lr, seed, state_dir, report, errors
-        As for `reconstruct`; the state is kept after each epoch.
-
-    Returns
-    -------
-    list of float
-        The mean loss of each epoch.
-    """
-    _check_count(images, batch_size)
-    settings = {"stage": "distil", "epochs": epochs, "batch_size": batch_size, "lr": lr,
-                "lambda_lr": lambda_lr, "temperature": temperature, "seed": seed}
-    trainer = _trainer(net, lr, lambda_lr)
-    state = _State(state_dir, net, images, settings, trainer)
-    losses = state.content["losses"].setdefault("epochs", [])
-    steps_an_epoch = len(images) // batch_size
-    with frozen_batch_norm(net):
-        for epoch in range(state.content["done"], epochs):
-            rng = np.random.RandomState([seed, epoch])
-            order = rng.permutation(len(images))
-            total = 0.0
-            for step in progress(range(steps_an_epoch), desc=f"epoch {epoch}"):
-                trainer.set_learning_rate(_cosine(lr, epoch * steps_an_epoch + step, epochs * steps_an_epoch))
-                picked = images[order[step * batch_size:(step + 1) * batch_size]]
-                mirrored = rng.rand(batch_size) < 0.5
-                x = _to_mxnet(np.where(mirrored[:, None, None, None], picked[..., ::-1], picked))
-                wanted = mx.nd.log_softmax(float_net(x) / temperature)
-                with mx.autograd.record():
-                    divergence = wanted - mx.nd.log_softmax(net(x) / temperature)
-                    loss = mx.nd.sum(mx.nd.exp(wanted) * divergence, axis=1).mean()
-                loss.backward()
-                trainer.step(1)
-                total += float(loss.asscalar())
-            if not np.isfinite(total):
-                raise InputError(f"distillation diverged; choose a lower learning rate than {lr}")
-            losses.append(total / steps_an_epoch)
-            state.save(epoch + 1)
-            report(f"epoch {epoch}: loss {losses[-1]:.4f}")
-    return list(losses)
 
 
 def _check_count(images, batch_size):
@@ -237,12 +186,12 @@ def _outputs(part, inputs, batch_size):
 class _State:
     """The network after each finished part of a run, so that the run can be taken up again.
 
-    ``STAGE.json`` says how many parts are done and is written last; the arrays lie in a file that has the
+    ``reconstruct.json`` says how many parts are done and is written last; the arrays lie in a file that has the
     number in its name.
     """
 
-    def __init__(self, folder, net, images, settings, trainer=None):
-        self.net, self.trainer, self.stage = net, trainer, settings["stage"]
+    def __init__(self, folder, net, images, settings):
+        self.net = net
         self.folder = Path(folder) if folder is not None else None
         network = 0
         for parameter in net._collect_params_with_prefix().values():
@@ -255,46 +204,23 @@ class _State:
             return
         self.content = found
         path = self._arrays(found["done"])
-        arrays = {name: mx.nd.array(array, dtype=array.dtype) for name, array in read_params(path).items()}
+        read_params(path)  # refuses a damaged file in one line
         with parsing(path, "delete its folder to begin again"):
-            net.load_parameters(str(path), ignore_extra=True)
-            if trainer is not None:
-                self._restore_optimiser(arrays)
+            net.load_parameters(str(path))
 
     def save(self, done):
         self.content["done"] = done
         if self.folder is None:
             return
         parameters = self.net._collect_params_with_prefix()
-        arrays = {name: parameter.data() for name, parameter in parameters.items()}
-        if self.trainer is not None:
-            arrays.update(self._optimiser())
         with atomic_path(self._arrays(done)) as temporary:
-            save_arrays(temporary, arrays)
+            save_arrays(temporary, {name: parameter.data() for name, parameter in parameters.items()})
         write_json(self._index(), self.content)
         if is_file(self._arrays(done - 1)):
             self._arrays(done - 1).unlink()
 
     def _index(self):
-        return self.folder / f"{self.stage}.json"
+        return self.folder / "reconstruct.json"
 
     def _arrays(self, done):
-        return self.folder / f"{self.stage}-{done:02}.params"
-
-    def _optimiser(self):
-        """Adam's moments and step counts as arrays: MXNet's own states file is a pickle."""
-        arrays = {}
-        for index, (mean, variance) in self.trainer._updaters[0].states.items():
-            count = self.trainer._optimizer._index_update_count[index]
-            arrays.update({f"adam.{index}.mean": mean, f"adam.{index}.variance": variance,
-                           f"adam.{index}.count": mx.nd.array([count])})
-        return arrays
-
-    def _restore_optimiser(self, arrays):
-        self.trainer._init_kvstore()
-        updater, optimiser = self.trainer._updaters[0], self.trainer._optimizer
-        for index in {int(name.split(".")[1]) for name in arrays if name.startswith("adam.")}:
-            updater.states[index] = (arrays[f"adam.{index}.mean"], arrays[f"adam.{index}.variance"])
-            updater.states_synced[index] = True
-            optimiser._index_update_count[index] = int(arrays[f"adam.{index}.count"].asscalar())
-            optimiser.num_update = max(optimiser.num_update, optimiser._index_update_count[index])
+        return self.folder / f"reconstruct-{done:02}.params"

@@ -17,7 +17,7 @@ import numpy as np
 
 from .._mxnet import mx
 from ..integer import weight_limit
-from ..networks.batch_norm import slope_and_offset
+from ..networks.batch_norm import set_affine, slope_and_offset
 from ..networks.blocks import imperative
 from ..networks.layers import IMAGE, read_last
 from .qat import QuantisedConvolution, quantise_convolution
@@ -86,7 +86,7 @@ def _fit_layer(layer, maps, shortcut, batch_size, limits):
     if shortcut:
         exact += shortcut[0]
     slope, offset = _least_squares(made, exact - shortcut[1] if shortcut else exact, slope)
-    _set_affine(bn, slope, offset)
+    set_affine(bn, slope, offset)
     made = _by_channel(made, slope, offset)
     if shortcut:
         made += shortcut[1]
@@ -107,12 +107,6 @@ def _by_channel(x, slope, offset):
     x *= slope.astype(np.float32)[:, None, None]
     x += offset.astype(np.float32)[:, None, None]
     return x
-
-
-def _set_affine(bn, slope, offset):
-    mean, variance = (p.data().asnumpy().astype(np.float64) for p in (bn.running_mean, bn.running_var))
-    bn.gamma.set_data(mx.nd.array(slope * np.sqrt(variance + bn._kwargs["eps"])))
-    bn.beta.set_data(mx.nd.array(offset + slope * mean))
 
 
 def _least_squares(x, target, slope):

@@ -39,8 +39,8 @@ def unequal_shares(net, graph, images):
 def assert_agreement(net, graph):
     images = pictures()
     shares = unequal_shares(net, graph, images)
-    # What ReLU leaves of a channel is often 0; where that falls between two steps, all of it may differ.
-    assert max(shares.values()) <= 0.05 and np.mean(list(shares.values())) <= 0.003, shares
+    # What ReLU leaves of a channel is often 0; where that falls between two steps, all of it may differ: one of 16.
+    assert max(shares.values()) <= 1 / 16 and np.mean(list(shares.values())) <= 0.005, shares
     # Left alone, each network goes on with its own roundings, which random layers amplify.
     ours, theirs = run(graph, images), net(batch(images)).asnumpy()
     assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.95

@@ -5,6 +5,7 @@ import pytest
 from small_networks import SIZE, batch, pictures, small_net
 
 from gluon_etinynet import InputError, lower, quantise
+from gluon_etinynet._mxnet import mx
 from gluon_etinynet.networks.blocks import copied
 from gluon_etinynet.quantize.qat import feature_map_quantisers, quantised_convolutions
 
@@ -48,6 +49,12 @@ def test_refusals():
         quantise(small_net(), pictures(4), steps=3)
     with pytest.raises(ValueError, match="fewer than one batch"):
         quantise(small_net(), pictures(4), "asq", 4)
+    other = mx.gluon.nn.HybridSequential()
+    other.add(mx.gluon.nn.Conv2D(4, 1, in_channels=3))
+    other.initialize()
+    with pytest.raises(InputError, match="^HybridSequential is not reconstructed block by block: EtinyNets are$"):
+        quantise(other, pictures(4), "asq", 4)
+    assert not quantised_convolutions(other)
 
 
 def test_a_network_that_diverged_is_one_line(recwarn):

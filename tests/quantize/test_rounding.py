@@ -1,25 +1,32 @@
 """Equalisation and fitting: what post-training quantisation does so that eight bits are enough."""
 
-
 import numpy as np
+import pytest
 from small_networks import SIZE, batch, lowered, pictures, small_net
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.integer import run
 from gluon_etinynet.lowering.network import lower
+from gluon_etinynet.networks.blocks import copied
 from gluon_etinynet.quantize.equalise import equalise
-from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat
+from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.ranges import calibrate
 from gluon_etinynet.quantize.rounding import round_weights
 
 
-def test_equalisation_changes_ranges_and_not_the_network():
-    net = prepare_qat(small_net(), scheme=None, act_bits=8)
-    before = small_net()(batch(pictures())).asnumpy()
+@pytest.mark.parametrize("scheme", [None, "asq"])
+def test_equalisation_changes_ranges_and_not_the_network(scheme):
+    original = prepare_qat(small_net(), scheme)
+    net = prepare_qat(copied(original), scheme=None, act_bits=8)
+    before = original(batch(pictures())).asnumpy()
+    levels = {name: conv.quantised_weight() for name, conv in quantised_convolutions(net).items()}
     equalise(net, [batch(pictures(32, 9))])
+    for name, conv in quantised_convolutions(net).items():
+        np.testing.assert_array_equal(conv.quantised_weight(), levels[name])
     for quantiser in feature_map_quantisers(net).values():
         quantiser.enabled = False
-    np.testing.assert_allclose(net(batch(pictures())).asnumpy(), before, atol=1e-3 * np.abs(before).max())
+    tolerance = 1e-3 * np.abs(before).max()
+    np.testing.assert_allclose(net(batch(pictures())).asnumpy(), before, atol=tolerance)
 
     def spread(net):
         """Largest over smallest peak of a channel, of the map between two depthwise convolutions."""
@@ -28,7 +35,10 @@ def test_equalisation_changes_ranges_and_not_the_network():
         peaks = np.abs(block.first_half(mx.nd, x).asnumpy()).max(axis=(0, 2, 3))
         return peaks.max() / peaks.min()
 
-    assert spread(net) < 0.6 * spread(small_net())
+    assert spread(net) < 0.6 * spread(original)
+    gamma = net.features[2][0].bn2.gamma  # a factor that nothing makes up for is seen
+    gamma.set_data(gamma.data() * 1.1)
+    assert np.abs(net(batch(pictures())).asnumpy() - before).max() > tolerance
 
 
 def test_weights_are_rounded_with_regard_to_one_another():

@@ -73,14 +73,14 @@ def test_training_with_labels(tiny_cifar, tmp_path):
 def test_few_unlabelled_photographs(photographs, tmp_path):
     arguments = ("--model", "etinynet0.75", "--params", photographs / "float.params",
                  "--photographs", photographs / "some", "--val-dir", photographs / "val", "--input-size", 32,
-                 "--val-size", 32, "--crops", 1, "--batch-size", 4, "--steps", 2, "--distil-epochs", 1,
+                 "--val-size", 32, "--crops", 1, "--batch-size", 4, "--steps", 2,
                  "--weight-bits", 3, "--per-channel")
     done = run(TOOL, *arguments, "--save-dir", tmp_path / "a")
     assert done.returncode == 0, done.stderr
     result = result_of(tmp_path / "a")
     assert result["settings"]["images"] == [4, 32] and result["quantised"]["val"]["samples"] == 2
     assert 0 < result["quantised"]["val"]["divergence"] < np.inf
-    assert len(result["losses"]["reconstruction"]) == 16 and len(result["losses"]["distillation"]) == 1
+    assert len(result["losses"]["reconstruction"]) == 16
     assert result["sizes"]["packed_bytes"] == packed_bytes(3, classes=1000)
     assert result["sizes"]["total_bytes"] - result["sizes"]["packed_bytes"] == 6 * (1000 + CHANNELS)
     assert (tmp_path / "a" / "net.params").stat().st_size > 4 * 680_000
@@ -88,7 +88,7 @@ def test_few_unlabelled_photographs(photographs, tmp_path):
     assert "features.1.0" not in again.stdout and "features.1.0" in done.stdout
     for flag in (("--crops", 0), ("--no-balancing",)):
         assert_one_line(run(TOOL, *arguments, *flag, "--save-dir", tmp_path / "a"), "other settings")
-        assert run(TOOL, *arguments, *flag, "--distil-epochs", 0, "--save-dir", tmp_path / flag[0]).returncode == 0
+        assert run(TOOL, *arguments, *flag, "--save-dir", tmp_path / flag[0]).returncode == 0
         assert result_of(tmp_path / flag[0])["losses"]["reconstruction"] != result["losses"]["reconstruction"]
 
 
