@@ -5,6 +5,7 @@ they are filtered here. MXNet also reads ``np.bool``, which NumPy removed in 1.2
 back, so where NumPy is newer (Python 3.12) ``import gluon_etinynet`` must come before ``import mxnet``.
 """
 
+import contextlib
 import os
 import sys
 import warnings
@@ -49,9 +50,21 @@ def _show_in_one_line(error):
     sys.excepthook = hook
 
 
+@contextlib.contextmanager
+def _without(package):
+    """Let a package that is not imported yet seem not to be installed."""
+    sys.modules.setdefault(package, None)
+    try:
+        yield
+    finally:
+        if sys.modules[package] is None:
+            del sys.modules[package]
+
+
 _quieten()
 try:
-    with warnings.catch_warnings():
+    # Of scikit-learn, MXNet wants the base of a class that it has deprecated itself; it is a quarter of the import.
+    with warnings.catch_warnings(), _without("sklearn"):
         warnings.simplefilter("ignore")
         import mxnet as mx
 except (ImportError, OSError, AttributeError) as _error:
