@@ -54,7 +54,8 @@ install() {
     printf 'Installing MXNet, GluonCV and what they need into %s, some minutes at first ... ' "$venv" >&2
     local log=$venv/install.log began=$SECONDS extras=demo,test pip=("$venv/bin/python" -m pip install --no-input)
     [ -n "$mxnet" ] || extras+=,cpu
-    if ! { "${pip[@]}" "pip>=23" && "${pip[@]}" -e ".[$extras]" ${mxnet:+"$mxnet"}; } >"$log" 2>&1; then
+    # Python compiles what it imports: a small part of what is installed.
+    if ! { "${pip[@]}" "pip>=23" && "${pip[@]}" --no-compile -e ".[$extras]" ${mxnet:+"$mxnet"}; } >"$log" 2>&1; then
         printf 'failed\n%s\n' "$(tail -n 15 "$log")" >&2
         die "pip could not install the above; the whole log is $PWD/$log"
     fi

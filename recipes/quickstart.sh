@@ -38,7 +38,7 @@ python tools/quantize.py "${quantise[@]}" --save-dir "$(dirname "$quantised")"
 python benchmarks/table3.py "${quantise[@]}" --save-dir "$save_dir/table3" # with DoReFa beside it
 
 stage "The 4-bit network in integers, as C, as ROM files and as an FPGA core"
-python tools/make_graph.py --model "$model" --params "$quantised" --calib-digits --num-images 1400 \
+python tools/make_graph.py --model "$model" --params "$quantised" --calib-digits --num-images 500 \
     --input-size 64 --out "$save_dir/digits.npz"
 python tools/export_c.py --graph "$save_dir/digits.npz" --prefix digits --out "$save_dir/firmware"
 python tools/export_rom.py --graph "$save_dir/digits.npz" --out "$save_dir/roms"

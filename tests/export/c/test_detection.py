@@ -33,7 +33,7 @@ def extreme_images(graph, seed):
     return noise, np.where(noise < 0, -128, 127).astype(np.int8)
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(seed=st.integers(0, 2 ** 32 - 1))
 def test_small_detectors_of_every_kind(sanitized, seed):
     graph = varied_detector(seed)
@@ -44,7 +44,7 @@ def test_small_detectors_of_every_kind(sanitized, seed):
 
 @pytest.mark.parametrize("sanitized", ["portable"], indirect=True)
 @pytest.mark.slow
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2 ** 32 - 1))
 def test_many_small_detectors_of_every_kind(sanitized, seed):
     graph = varied_detector(seed)

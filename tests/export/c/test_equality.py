@@ -29,7 +29,7 @@ def assert_equal_layers(graph, program, seed=0):
             assert first_difference(golden, traced) is None, way
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 2 ** 32 - 1))
 def test_small_networks_of_every_kind(sanitized, seed):
     graph = varied_graph(seed)
@@ -37,7 +37,7 @@ def test_small_networks_of_every_kind(sanitized, seed):
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=16)
 @given(seed=st.integers(0, 2 ** 32 - 1))
 def test_many_small_networks_of_every_kind(sanitized, seed):
     graph = varied_graph(seed)
@@ -53,8 +53,7 @@ def test_the_papers_blocks_in_small(sanitized, size, bits):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width, size, bits", [("1.0", 224, 8), ("1.0", 256, 8), ("1.0", 224, 4),
-                                               ("0.75", 224, 8), ("0.75", 224, 4)])
+@pytest.mark.parametrize("width, size, bits", [("1.0", 224, 8), ("1.0", 224, 4), ("0.75", 224, 4)])
 def test_the_papers_networks(sanitized, width, size, bits):
     graph = etinynet_graph(width, size, bits)
     assert_equal_layers(graph, sanitized.program(graph))
