@@ -34,7 +34,7 @@ from target_machines import TARGETS, missing, version
 
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.export import c
-from gluon_etinynet.export.c.program import DoesNotFit, detection_lines, raw, split_trace
+from gluon_etinynet.export.c.program import DoesNotFit, detection_lines, raw, read_inference, split_trace
 from gluon_etinynet.files import sole_writer, write_csv, write_json
 from gluon_etinynet.integer import first_difference, run, trace
 from gluon_etinynet.integer.random_graphs import etinynet_graph, images, ssd_graph
@@ -225,27 +225,19 @@ def compared(folder, job, name):
     named = "none" if difference is None else f"{difference.tensor}{list(difference.index)}"
 
     program = target.build(folder, compiler, job.flags, "")
-    stored = program(raw(image)).decode().splitlines()
+    stored = read_inference(program(raw(image)))
     wide = [] if graph.detection else ["--logits"]
-    pushed = program(raw(image), *wide, "--pushed").decode().splitlines()
-    for way, lines in (("stored", without_costs(stored)), ("pushed", without_costs(pushed))):
-        wrong = wrong_bytes(lines, expected(graph, image, way))
+    pushed = read_inference(program(raw(image), *wide, "--pushed"))
+    for way, inference in (("stored", stored), ("pushed", pushed)):
+        wrong = wrong_bytes(inference.lines, expected(graph, image, way))
         differ += wrong
         if wrong and named == "none":
             named = f"the result, image {way}"
-    costs = dict(line.split() for line in stored if line.startswith(COSTS))
-    instructions = costs.get("instructions", "")
+    instructions = stored.instructions or ""
     if job.target == "x86-64":
         counts = host_instructions(folder / "build" / "host" / "net", raw(image))
         instructions = counts.get("detect" if graph.detection else "run", "")  # none where it is inlined
-    return [differ, named, *(int(cost) if cost else "" for cost in (instructions, costs.get("stack_bytes", "")))]
-
-
-COSTS = "instructions", "stack_bytes"
-
-
-def without_costs(lines):
-    return [line for line in lines if not line.startswith(COSTS)]
+    return [differ, named, instructions, stored.stack or ""]
 
 
 def expected(graph, image, way):

@@ -32,8 +32,8 @@ class Inference(NamedTuple):
     """
 
     lines: List[str]
-    instructions: int
-    stack: int
+    instructions: int = 0
+    stack: int = 0
     of_rows: int = 0
     most_of_a_row: int = 0
 
@@ -153,11 +153,18 @@ def simulate(folder, mcu, image, cflags="-O2", arguments=""):
     InputError
         As `call`.
     """
-    said = simulated_output(folder, mcu, image, f"CFLAGS={cflags}", f"ARGS={arguments}").decode().splitlines()
-    costs = {"instructions": "instructions", "stack_bytes": "stack", "instructions_of_rows": "of_rows",
-             "most_of_a_row": "most_of_a_row"}
-    lines = [line for line in said if line.split()[0] not in costs]
-    return Inference(lines, **{costs[name]: int(value) for name, value in map(str.split, said[len(lines):])})
+    return read_inference(simulated_output(folder, mcu, image, f"CFLAGS={cflags}", f"ARGS={arguments}"))
+
+
+COSTS = {"instructions": "instructions", "stack_bytes": "stack", "instructions_of_rows": "of_rows",
+         "most_of_a_row": "most_of_a_row"}
+
+
+def read_inference(output):
+    """The Inference that a demo printed, bytes: its result first, then what it cost, as far as that is counted there."""
+    said = output.decode().splitlines()
+    lines = [line for line in said if line.split()[0] not in COSTS]
+    return Inference(lines, **{COSTS[name]: int(value) for name, value in map(str.split, said[len(lines):])})
 
 
 def simulated_output(folder, mcu, image, *arguments):
