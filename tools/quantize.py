@@ -5,10 +5,10 @@
     python tools/quantize.py --rec-train TRAIN.rec --rec-val VAL.rec --num-gpus 8 ...       by training, as the paper
 
 Every convolution is quantised, the first and the final one included. From photographs, ASQ and DoReFa learn block by
-block what the float network puts out; `linear` rounds weights and feature maps to 8 bits and fits them to that, and is
-the only one for detectors. With labels the quantised network is trained (the paper: 40 epochs, learning rate 0.01,
-cosine) on RecordIO, a folder, an .npz in the form of CIFAR-10, or scikit-learn's handwritten digits; for the last two,
-without --params, a float network is trained first.
+block what the float network puts out; `linear` rounds weights and feature maps to 8 bits and fits them to that. A
+detector is quantised from photographs, which it takes whole; tools/eval_ssd.py measures it. With labels the quantised
+network is trained (the paper: 40 epochs, learning rate 0.01, cosine) on RecordIO, a folder, an .npz in the form of
+CIFAR-10, or scikit-learn's handwritten digits; for the last two, without --params, a float network is trained first.
 
 Writes net.params, for tools/make_graph.py, and result.json: accuracies and divergence on each validation set, losses,
 and of every layer lambda, J and E. Interrupted, the same command goes on where it was; what is finished is not
@@ -27,7 +27,7 @@ import numpy as np
 from gluon_etinynet import cli, get_model
 from gluon_etinynet.data.augment import views
 from gluon_etinynet.data.datasets import cifar_npz, digits
-from gluon_etinynet.data.images import pictures_below
+from gluon_etinynet.data.images import pictures_below, read_whole
 from gluon_etinynet.data.sources import ArraySource, FolderSource, Loading, RecordSource
 from gluon_etinynet.files import InputError, atomic_path, sha256, sole_writer, write_classes, write_json
 from gluon_etinynet.flags import labelled_files
@@ -135,9 +135,11 @@ def check(parser, args):
         parser.error(f"--scheme linear has 8 bits, not {args.weight_bits}: take asq for fewer")
     if linear and not photographs:
         parser.error("--scheme linear takes --photographs: it needs no labels")
-    if args.model in detector_names() and not linear:
-        parser.error("a detector is quantised by --scheme linear")
-    learnt = photographs and not linear
+    learnt, detector = photographs and not linear, args.model in detector_names()
+    if detector and (not photographs or args.val_dir or args.val_size or args.rec_val or args.crops or
+                     args.input_size):
+        parser.error("a detector takes --photographs, whole and of its own size: no labels, --val-dir, --val-size, "
+                     "--crops or --input-size")
     for name, default in LEARNT.items():
         if not learnt and getattr(args, name) is not None:
             parser.error(f"--{name.replace('_', '-')} goes with --photographs and a scheme that learns")
@@ -153,11 +155,10 @@ def check(parser, args):
         args.num_epochs = 40
     if small and (args.val_dir or args.rec_val or args.val_size):
         parser.error("--cifar and --digits have test pictures of their own: no --val-dir, --rec-val or --val-size")
-    if not small and not args.val_dir and not args.rec_val and args.model not in detector_names():
+    if not small and not args.val_dir and not args.rec_val and not detector:
         parser.error("photographs for validation are missing: --val-dir DIR, or --rec-val FILE")
     args.weight_bits = args.weight_bits or (8 if linear else 4)
-    args.input_size = args.input_size or (64 if small else 160 if learnt else
-                                          256 if args.model in detector_names() else VALIDATION_SIZE)
+    args.input_size = args.input_size or (64 if small else 256 if detector else 160 if learnt else VALIDATION_SIZE)
     args.val_size = args.val_size or (VALIDATION_SIZE if learnt else args.input_size)
     args.batch_size = args.batch_size or (32 if photographs else 64 if small else 1024)
     args.lr = args.lr if args.lr is not None else 0.02 if photographs else 0.01
@@ -226,7 +227,8 @@ def from_photographs(args):
 
         return Task(settings, lambda classes, labels: photographs_of(args, classes, labels), learn)
     files = chosen(args.photographs, args.num_images)
-    crops = args.crops if args.crops is not None else min(4, max(0, VIEWS // len(files) - 1))
+    whole = args.model in detector_names()
+    crops = 0 if whole else args.crops if args.crops is not None else min(4, max(0, VIEWS // len(files) - 1))
     settings = {"float": params, "images": [len(files), args.input_size], "folders": args.photographs,
                 "lr": args.lr, "batch_size": args.batch_size, **{name: getattr(args, name) for name in LEARNT},
                 "crops": crops}
@@ -234,7 +236,7 @@ def from_photographs(args):
     def learn(float_net, net, labels):
         print(f"reading {len(files)} photographs at {args.input_size} x {args.input_size}, {crops} random parts "
               "of each", flush=True)
-        images = views(files, args.input_size, crops)
+        images = read_whole(files, args.input_size) if whole else views(files, args.input_size, crops)
         check_pictures(images)
         prepare_qat(net, args.scheme, args.weight_bits, lam=None, **form(args))
         return {"reconstruction": reconstruct(float_net, net, images, args.steps, args.batch_size, args.lr,

@@ -19,8 +19,9 @@ from ..reading import InputError, is_file, is_folder, list_folder, parsing, read
 from .decoders import decode_and_hear
 from .headers import size_of
 
-__all__ = ["read_image", "read_crop", "read_inputs", "use_picture", "decode", "sides", "resize_short", "resize_square",
-           "center_crop", "frame_seen", "preprocess", "pictures_below", "read_split", "class_name", "index_folder"]
+__all__ = ["read_image", "read_crop", "read_inputs", "read_whole", "use_picture", "decode", "sides", "resize_short",
+           "resize_square", "center_crop", "frame_seen", "preprocess", "pictures_below", "read_split", "class_name",
+           "index_folder"]
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp")
 
@@ -221,6 +222,11 @@ def read_inputs(files, size, crop_ratio=0.875):
         If a file is no picture.
     """
     return pixels_to_input(np.stack([read_crop(path, size, crop_ratio) for path in files]))
+
+
+def read_whole(files, size):
+    """Read picture files as a detector's input: whole, not in proportion; otherwise as `read_inputs`."""
+    return pixels_to_input(np.stack([resize_square(read_image(path), size) for path in files]))
 
 
 def pictures_below(folder):

@@ -31,7 +31,7 @@ from gluoncv.model_zoo.ssd.anchor import SSDAnchorGenerator
 from gluoncv.nn.coder import MultiPerClassDecoder, NormalizedBoxCenterDecoder
 
 from ..networks.etinynet import etinynet0_75, etinynet1_0
-from ..networks.layers import IMAGE, Layer, layers_of
+from ..networks.layers import IMAGE, Layer, Part, chain, layers_of
 
 __all__ = ["EtinyNetSSD", "Detections", "VOC_CLASSES", "ssd_256_etinynet1_0", "ssd_256_etinynet0_75"]
 
@@ -154,9 +154,22 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
             for layer in layers_of(stage, f"features.{number}", source):
                 yield layer
                 source = layer.name
-            for level in [level for level, tap in enumerate(self.taps) if tap == number]:
-                for heads in ("class_predictors", "box_predictors"):
-                    yield Layer(f"{heads}.{level}", source, getattr(self, heads)[level])
+            for name, predictor in self._predictors(number):
+                yield Layer(name, source, predictor)
+
+    def parts(self):
+        """Yield the network's parts (see networks/layers.py): blocks, and predictors behind the map that they read."""
+        for number, stage in enumerate(self.features):
+            for name, block in chain(stage, f"features.{number}"):
+                yield Part(name, block)
+            for name, predictor in self._predictors(number):
+                yield Part(name, predictor, feeds=False)
+
+    def _predictors(self, stage):
+        """Names and convolutions of the predictors that read this stage's map."""
+        for level in [level for level, tap in enumerate(self.taps) if tap == stage]:
+            for heads in ("class_predictors", "box_predictors"):
+                yield f"{heads}.{level}", getattr(self, heads)[level]
 
     def forward(self, x):
         predictions = super().forward(x)

@@ -6,7 +6,7 @@ without it.
 
 import numpy as np
 
-from ..data.images import pictures_below, read_image, read_inputs, resize_square
+from ..data.images import pictures_below, read_inputs, read_whole
 from ..files import InputError
 from ..integer import pixels_to_input
 from ..quantities import SIDE
@@ -107,9 +107,7 @@ def calibration_pictures(folder, count, size, whole=False):
         raise InputError(f"{folder} holds one photograph; the ranges of feature maps need at least two, better a few "
                          "hundred")
     files = [found[index] for index in _evenly(len(found), count)]
-    if not whole:
-        return read_inputs(files, size)
-    return pixels_to_input(np.stack([resize_square(read_image(path), size) for path in files]))
+    return read_whole(files, size) if whole else read_inputs(files, size)
 
 
 def _evenly(total, count):

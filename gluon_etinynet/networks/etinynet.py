@@ -6,7 +6,7 @@ out; docs/fidelity.md tells what follows from the order.
 """
 
 from .._mxnet import mx
-from .layers import IMAGE, Layer, layers_of
+from .layers import IMAGE, Layer, Part, chain, layers_of
 
 __all__ = ["LB", "DLB", "Stem", "EtinyNet", "FeatureTaps", "ClippedBatchNorm", "conv", "depthwise",
            "etinynet1_0", "etinynet0_75"]
@@ -198,6 +198,14 @@ class EtinyNet(HybridBlock):
             source = layer.name
         yield Layer("pool", source, rounded=(self.pool, "quantiser"), pool=self.pool)
         yield Layer("output", "pool", self.output)
+
+    def parts(self):
+        """Yield the network's parts (see layers.py): stem, every LB and DLB, pooling with the final convolution."""
+        for name, block in chain(self.features, "features"):
+            yield Part(name, block)
+        tail = nn.HybridSequential()
+        tail.add(self.pool, self.output, nn.Flatten())
+        yield Part("output", tail)
 
 
 class FeatureTaps(HybridBlock):

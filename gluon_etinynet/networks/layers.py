@@ -2,14 +2,14 @@
 
 Every block has a method ``layers(name, source)`` that yields its `Layer`s, and whoever walks over a network
 (quantisation, lowering, comparison, tables) is a loop over them. The last layer of a block has the block's own
-name, so that the next block knows what it reads.
+name, so that the next block knows what it reads. A network's ``parts()`` are coarser.
 """
 
 from collections import namedtuple
 
 from .._mxnet import mx
 
-__all__ = ["IMAGE", "Layer", "chain", "layers_of", "read_last"]
+__all__ = ["IMAGE", "Layer", "Part", "chain", "layers_of", "read_last"]
 
 IMAGE = "image"  # the name of what the first layer reads
 
@@ -49,6 +49,22 @@ class Layer(namedtuple("Layer", "name source conv norm relu shortcut rounded poo
     def reads(self):
         """Names of all maps that are read."""
         return [self.source] + ([self.shortcut] if self.shortcut else [])
+
+
+class Part(namedtuple("Part", "name block feeds", defaults=(True,))):
+    """What a network computes in one go: a block that reads the map of the last part before it that feeds others.
+
+    Attributes
+    ----------
+    name : str
+        Structural name.
+    block : HybridBlock
+        Shares its parameters with the network.
+    feeds : bool
+        Whether the next part reads what this one puts out; else both read the same.
+    """
+
+    __slots__ = ()
 
 
 def chain(block, name):

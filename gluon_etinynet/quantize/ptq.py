@@ -11,7 +11,7 @@ from ..networks.blocks import copied
 from ..networks.parameters import check_finite
 from .equalise import equalise
 from .qat import feature_map_quantisers, prepare_qat, quantised_convolutions
-from .reconstruct import parts, reconstruct
+from .reconstruct import check_parts, reconstruct
 from .rounding import fit_to_rounding
 
 __all__ = ["quantise"]
@@ -29,8 +29,7 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
     Parameters
     ----------
     net : EtinyNet or EtinyNetSSD
-        Float; or with quantised weights, which stay as they are: then only the feature maps are quantised. ASQ and
-        DoReFa are for classifiers.
+        Float; or with quantised weights, which stay as they are: then only the feature maps are quantised.
     images : numpy.ndarray of int8, shape (N, 3, rows, columns)
         ``pixel - 128``, of the size that the network is to be used at; at least one batch for ASQ and DoReFa.
     scheme : {"linear", "asq", "dorefa"}
@@ -51,7 +50,7 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
     ------
     InputError
         If a parameter is not finite, the pictures show nothing to learn from, or ASQ or DoReFa are asked of a network
-        that is no EtinyNet.
+        that is none of these.
     ValueError
         As `prepare_qat` and `reconstruct`; for `options` without a scheme that learns.
     """
@@ -67,7 +66,7 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
         raise ValueError(f"linear quantisation is of weights and maps of 8 bits, not {weight_bits} and {act_bits}")
     if learns:
         prepared = {name: options.pop(name) for name in ("per_channel", "balance_channels") if name in options}
-        parts(net)  # refuses other networks before anything changes
+        check_parts(net)  # before anything changes
         float_net = copied(net)
         prepare_qat(net, scheme, weight_bits, lam=None, **prepared)
         reconstruct(float_net, net, images, batch_size=batch_size, **options)

@@ -15,37 +15,20 @@ from .._mxnet import mx
 from ..cli import progress
 from ..files import InputError, atomic_path, write_json
 from ..networks.batch_norm import reestimate_batch_norm
-from ..networks.etinynet import EtinyNet
-from ..networks.layers import chain
 from ..networks.parameters import save_arrays
 from ..networks.params_file import read_params
 from ..reading import is_file, parsing, read_record
 from .qat import quantised_convolutions
 
-__all__ = ["reconstruct", "parts"]
+__all__ = ["reconstruct", "check_parts"]
 
 UNDAMPED = 0.25  # part of the steps in which weights move freely between levels
 
 
-def parts(net):
-    """Return the parts of an EtinyNet that are reconstructed one at a time.
-
-    Returns
-    -------
-    list of (str, HybridBlock)
-        The stem, every LB and DLB by its structural name, and ``output``: pooling and the final
-        convolution. They share the network's parameters, and one after the other compute its logits.
-
-    Raises
-    ------
-    InputError
-        If the network is no EtinyNet.
-    """
-    if not isinstance(net, EtinyNet):
-        raise InputError(f"{type(net).__name__} is not reconstructed block by block: EtinyNets are")
-    tail = mx.gluon.nn.HybridSequential()
-    tail.add(net.pool, net.output, mx.gluon.nn.Flatten())
-    return [*chain(net.features, "features"), ("output", tail)]
+def check_parts(net):
+    """Refuse a network that does not tell what it is made of, as EtinyNets and EtinyNet-SSDs do."""
+    if not hasattr(net, "parts"):
+        raise InputError(f"{type(net).__name__} is not reconstructed block by block: EtinyNet and EtinyNet-SSD are")
 
 
 def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lambda_lr=1.0, damping=0.3,
@@ -65,7 +48,7 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
 
     Parameters
     ----------
-    float_net, net : EtinyNet
+    float_net, net : EtinyNet or EtinyNetSSD
         The original, and the same network prepared by `prepare_qat` with its weights. Feature maps are
         best calibrated afterwards.
     images : numpy.ndarray of int8
@@ -98,24 +81,26 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
     Raises
     ------
     InputError
-        If there are fewer images than `batch_size`, or `state_dir` holds a run with another network, other images or
-        settings.
+        If `net` is of another kind, there are fewer images than `batch_size`, or `state_dir` holds a run with another
+        network, other images or settings.
     """
+    check_parts(net)
     _check_count(images, batch_size)
     settings = {"steps": steps, "batch_size": batch_size, "lr": lr,
                 "lambda_lr": lambda_lr, "damping": damping, "seed": seed}
     state = _State(state_dir, net, images, settings)
     losses = state.content["losses"]
     float_maps = maps = images
-    for number, ((name, teacher), (_, student)) in enumerate(zip(parts(float_net), parts(net))):
-        float_maps = _outputs(teacher, float_maps, batch_size)
+    for number, ((name, teacher, feeds), (_, student, _)) in enumerate(zip(float_net.parts(), net.parts())):
+        targets = _outputs(teacher, float_maps, batch_size)
         if number >= state.content["done"]:
             rng = np.random.RandomState([seed, number])
-            losses[name] = _learn(student, maps, float_maps, steps, batch_size, lr, lambda_lr, damping, rng, name)
+            losses[name] = _learn(student, maps, targets, steps, batch_size, lr, lambda_lr, damping, rng, name)
             reestimate_batch_norm(student, _batches(maps, batch_size))
             state.save(number + 1)
             report(f"{name}: loss {losses[name][0]:.4f} -> {losses[name][1]:.4f}")
-        maps = _outputs(student, maps, batch_size)
+        if feeds:
+            float_maps, maps = targets, _outputs(student, maps, batch_size)
     return {name: tuple(pair) for name, pair in losses.items()}
 
 

@@ -52,7 +52,8 @@ def test_refusals():
     other = mx.gluon.nn.HybridSequential()
     other.add(mx.gluon.nn.Conv2D(4, 1, in_channels=3))
     other.initialize()
-    with pytest.raises(InputError, match="^HybridSequential is not reconstructed block by block: EtinyNets are$"):
+    with pytest.raises(InputError, match="^HybridSequential is not reconstructed block by block: EtinyNet and "
+                                         "EtinyNet-SSD are$"):
         quantise(other, pictures(4), "asq", 4)
     assert not quantised_convolutions(other)
 

@@ -3,17 +3,19 @@
 import numpy as np
 import pytest
 from running import largest_file
+from small_networks import small_detector, small_detector_pictures
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.files import InputError
 from gluon_etinynet.model_zoo import get_model
 from gluon_etinynet.networks.batch_norm import frozen_batch_norm, reestimate_batch_norm
+from gluon_etinynet.networks.blocks import copied
 from gluon_etinynet.networks.etinynet import DLB, LB, EtinyNet
 from gluon_etinynet.networks.parameters import load_parameters
 from gluon_etinynet.networks.params_file import read_params
 from gluon_etinynet.quantize.qat import FakeQuantise, prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.ranges import calibrate
-from gluon_etinynet.quantize.reconstruct import parts, reconstruct
+from gluon_etinynet.quantize.reconstruct import reconstruct
 
 nn = mx.gluon.nn
 
@@ -305,9 +307,43 @@ def test_parts_make_up_the_network():
     net = small_net()
     x = images(4)
     out = x
-    for _, part in parts(net):
-        out = part(out)
+    for part in net.parts():
+        out = part.block(out)
     np.testing.assert_allclose(out.asnumpy(), net(x).asnumpy(), rtol=1e-5, atol=1e-5)
+
+
+def raw_predictions(net, x):
+    """Class logits and box codes, with the BNs' running statistics."""
+    return mx.gluon.HybridBlock.forward(net, x)[:2]
+
+
+def test_parts_make_up_a_detector():
+    """Predictors read the map of their stage, and what follows reads it too."""
+    net, x = small_detector(), small_detector_pictures()
+    maps, found = x, []
+    for part in net.parts():
+        out = part.block(maps)
+        if part.feeds:
+            maps = out
+        else:
+            found.append((part.name, out.transpose((0, 2, 3, 1)).reshape((len(x), -1)).asnumpy()))
+    expected = [array.asnumpy() for array in raw_predictions(net, x)]
+    for heads, whole in zip(("class", "box"), expected):
+        got = np.concatenate([values for name, values in found if name.startswith(heads)], axis=1)
+        np.testing.assert_allclose(got, whole.reshape(len(x), -1), rtol=1e-4, atol=1e-4)
+
+
+def test_reconstruction_brings_a_detector_back():
+    fitted, pictures = small_detector(), small_detector_pictures(32)
+    reestimate_batch_norm(fitted, [pictures])
+    net = copied(fitted)
+    started = copied(prepare_qat(fitted, "asq", 2, lam=None))
+    reestimate_batch_norm(started, [pictures])
+    losses = reconstruct(net, fitted, pictures.asnumpy().astype(np.int8), steps=20, batch_size=16,
+                         report=lambda line: None)
+    assert list(losses)[-1] == "box_predictors.2" and sum(name.startswith("class") for name in losses) == 3
+    for before, after, aim in zip(*(raw_predictions(each, pictures) for each in (started, fitted, net))):
+        assert mx.nd.square(after - aim).mean() < 0.8 * mx.nd.square(before - aim).mean()
 
 
 def test_reconstruction_brings_the_network_back_and_can_be_taken_up_again(tmp_path):
@@ -317,7 +353,7 @@ def test_reconstruction_brings_the_network_back_and_can_be_taken_up_again(tmp_pa
     reestimate_batch_norm(started, [images(64)])
     whole = prepare_qat(copy_of(net), "asq", 2)
     losses = reconstruct(net, whole, pixels(64), **options)
-    assert list(losses) == [name for name, _ in parts(net)]
+    assert list(losses) == [part.name for part in net.parts()]
     assert sum(last < first for first, last in losses.values()) >= 5
     assert difference(whole, net, images(16, 5)) < difference(started, net, images(16, 5))
 

@@ -130,8 +130,8 @@ def test_two_workers_equal_one_process_with_the_same_global_batch(alone, tmp_pat
 def test_a_killed_or_stopped_process_ends_the_job_and_it_resumes(request, tmp_path, victim, number):
     worker = WORKER + [str(tmp_path / "two"), "6", "dist_sync"]
     patience = ["--patience", "10"] if number == signal.SIGSTOP else []  # a loaded machine is silent for long
-    job = subprocess.Popen(LAUNCH + ["--grace", "3", *patience, "--"] + worker + ["--slow"], env=ENVIRONMENT, text=True, stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE)
+    job = subprocess.Popen(LAUNCH + ["--grace", "3", *patience, "--"] + worker + ["--slow"], env=ENVIRONMENT,
+                           text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     lines = []
     while not (lines and lines[-1].startswith("[Epoch 1] speed")):
         lines.append(job.stdout.readline())

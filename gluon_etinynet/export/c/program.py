@@ -161,7 +161,7 @@ COSTS = {"instructions": "instructions", "stack_bytes": "stack", "instructions_o
 
 
 def read_inference(output):
-    """The Inference that a demo printed, bytes: its result first, then what it cost, as far as that is counted there."""
+    """The Inference that a demo printed, bytes: its result, then what it cost, as far as that is counted there."""
     said = output.decode().splitlines()
     lines = [line for line in said if line.split()[0] not in COSTS]
     return Inference(lines, **{COSTS[name]: int(value) for name, value in map(str.split, said[len(lines):])})
