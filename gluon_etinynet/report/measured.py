@@ -33,10 +33,13 @@ SECTIONS = {
         "divergence of the class probabilities from the float network's: 430 pictures tell top-1 to 2 points at best, "
         "and KL better. The learning rate was chosen on the 430 pictures, which makes their rows a little too good. "
         "Measured with damping 0.1, before channels started with one largest magnitude and lambda where rounding "
-        "costs least: today's networks differ."),
+        "costs least, but for the network of 9,023 photographs, which is of today's method: two thousand of as many "
+        "classes as possible, 2,500 of Imagenette's ten classes (among them none of the 500) and 4,523 of VOC, the "
+        "centre of each. On the 930 pictures together it is 0.9 points below float, as fake-quantised network and in "
+        "integers, and these choose one class on 95 and 94 %."),
     "few-shot": ("What matters for 4 bits from photographs",
-        "EtinyNet-1.0, measured as Table 3. All but the last two experiments that no command repeats used 1,600 of the "
-        "photographs."),
+        "EtinyNet-1.0, measured as Table 3, by the method before where nothing else is said. All but the last two "
+        "experiments that no command repeats used 1,600 of the photographs."),
     "cifar": ("Table 3 on a small set",
         "8,000 pictures of CIFAR-10 at 64 pixels, by labels; top-1 on 2,000 others. Networks that are this far from "
         "convergence lose little by 4 bits: the set says nothing about the schemes."),
