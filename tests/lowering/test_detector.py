@@ -1,10 +1,12 @@
 """EtinyNet-SSD as integers: predictors, anchors, detections; what has no integer form is named."""
 
+import json
 from functools import partial
 
 import cv2
 import numpy as np
 import pytest
+from running import run as run_tool
 from small_networks import lowered as lowered_by
 
 from gluon_etinynet._mxnet import mx
@@ -248,6 +250,20 @@ def test_a_checkpoint_becomes_c(checkpoint):
     assert "#define SSD_CLASSES 2\n" in files["include/ssd.h"]
     assert "#define SSD_DETECTIONS 100 " in files["include/ssd.h"]
     assert "ssd_detect(" in files["include/ssd.h"] and "ssd_run(" not in files["include/ssd.h"]
+
+
+@pytest.mark.slow
+def test_a_detector_of_4_bits(checkpoint, tmp_path):
+    """Every convolution, the predictors included, learns its 4 bits from whole pictures, and keeps them as integers."""
+    done = run_tool("tools/quantize.py", "--model", "ssd_256_etinynet0.75_voc", "--params", checkpoint / "ssd.params",
+               "--photographs", checkpoint, "--steps", 1, "--batch-size", 2, "--save-dir", tmp_path)
+    assert done.returncode == 0, done.stderr
+    losses = json.loads((tmp_path / "result.json").read_text())["losses"]["reconstruction"]
+    assert {name for name in losses if "predictors" in name} == {
+        f"{heads}_predictors.{level}" for level in range(3) for heads in ("class", "box")}
+    graph = graph_of_checkpoint("ssd_256_etinynet0.75_voc", tmp_path / "net.params", checkpoint)
+    bits = [node.attrs["weight_quant"].bits for node in graph.nodes if node.op == "conv2d"]
+    assert bits == [4] * (1 + 14 * 3 + 6)
 
 
 @pytest.mark.parametrize("arguments, message", [

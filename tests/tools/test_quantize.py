@@ -122,7 +122,9 @@ def test_mistakes(photographs, tiny_cifar, tmp_path):
             (("--cifar", tiny_cifar, "--val-dir", photographs / "val"), "test pictures of their own"),
             (("--cifar", tiny_cifar, "--digits"), "give one of"),
             (("--photographs", photographs, "--val-dir", photographs, "--crops", -1), "--crops"),
-            (("--digits", "--weight-bits", 9), "--weight-bits")]:
+            (("--digits", "--weight-bits", 9), "--weight-bits"),
+            (("--model", "ssd_256_etinynet1.0_voc", "--photographs", photographs, "--crops", 2), "a detector takes"),
+            (("--model", "ssd_256_etinynet1.0_voc", "--digits"), "a detector takes")]:
         done = run(TOOL, *common, *arguments)
         assert done.returncode == 2 and word in done.stderr.splitlines()[-1]
     (tmp_path / "empty").mkdir()
