@@ -20,7 +20,7 @@ import numpy as np
 from gluon_etinynet import cli
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.kernel_sets import HOST, KERNEL_SETS
-from gluon_etinynet.export.c.program import MCUS, call, make, need, simulate, simulated_output, sizes
+from gluon_etinynet.export.c.program import MCUS, call, instructions_by_layer, make, need, simulate, sizes
 from gluon_etinynet.files import InputError, write_csv, write_json
 from gluon_etinynet.integer import Graph
 from gluon_etinynet.integer.random_graphs import etinynet_graph
@@ -88,13 +88,8 @@ def networks(paths):
 def on_cortex_m(folder, mcu, cflags, image, roles):
     """Total, parts (M instructions), flash and stack (bytes)."""
     flash, whole = sizes(folder, mcu, cflags).flash, simulate(folder, mcu, image, cflags)
-    # The profile's own code does not fit beside the largest network into a megabyte.
-    roomy = mcu if MCUS[mcu].flash > 1 << 20 else "stm32h743"
-    profile = simulated_output(folder, roomy, image, f"MACHINE={MCUS[mcu].machine}", "OBSERVE=profile",
-                               f"CFLAGS={cflags}").decode()
-    layers = re.findall(r"layer (\d+) instructions (\d+)", profile)
-    parts = [sum(int(count) for index, count in layers if roles[int(index)] in names)
-             for names in PARTS.values()]
+    layers = instructions_by_layer(folder, mcu, image, cflags)
+    parts = [sum(count for layer, count in layers.items() if roles[layer] in names) for names in PARTS.values()]
     return [millions(whole.instructions), *map(millions, parts), flash, whole.stack]
 
 

@@ -10,5 +10,5 @@
 python benchmarks/table1.py --save-dir runs/report/table1
 python benchmarks/table2.py --save-dir runs/report/table2
 python benchmarks/histograms.py --save-dir runs/report/figures ||
-    printf 'Left out: Figures 3 and 4, for want of the released weights.\n'
+    printf 'Left out: Figures 3 and 4, for the reason above.\n'
 python tools/report.py "$@"

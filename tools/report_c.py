@@ -78,11 +78,7 @@ def count(folder, mcu, report):
         seen = program.simulate(folder, mcu, frame, CFLAGS, "--camera")
         counted["rows"]["camera"] = rows_of(seen, camera["height"])
         counted["stack"] = max(whole.stack, seen.stack)
-    roomy = mcu if MCUS[mcu].flash > 1 << 20 else "stm32h743"  # the profile's own code needs room
-    profile = program.simulated_output(folder, roomy, image, f"MACHINE={MCUS[mcu].machine}", "OBSERVE=profile",
-                                       f"CFLAGS={CFLAGS}").decode()
-    counted["layers"] = {int(layer): int(number)
-                         for layer, number in re.findall(r"layer (\d+) instructions (\d+)", profile)}
+    counted["layers"] = program.instructions_by_layer(folder, mcu, image, CFLAGS)
     return counted
 
 

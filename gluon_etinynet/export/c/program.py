@@ -1,6 +1,7 @@
 """Building and running exported C: the demo on this computer or on a microcontroller under QEMU, and its trace."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,8 +15,8 @@ from .kernel_sets import KERNEL_SETS
 from .mcus import MCUS
 
 __all__ = ["MCUS", "Sizes", "Inference", "DoesNotFit", "call", "make", "need", "raw", "build_elf", "sizes", "simulate",
-           "simulated_output", "target", "logits", "detection_lines", "detects", "read_trace", "split_trace",
-           "SANITIZE", "Sanitized"]
+           "read_inference", "instructions_by_layer", "simulated_output", "target", "logits", "detection_lines",
+           "detects", "read_trace", "split_trace", "SANITIZE", "Sanitized"]
 
 
 class Sizes(NamedTuple):
@@ -165,6 +166,14 @@ def read_inference(output):
     said = output.decode().splitlines()
     lines = [line for line in said if line.split()[0] not in COSTS]
     return Inference(lines, **{COSTS[name]: int(value) for name, value in map(str.split, said[len(lines):])})
+
+
+def instructions_by_layer(folder, mcu, image, cflags=""):
+    """Instructions of each layer of one inference on a simulated microcontroller, as {number of the layer: count}."""
+    roomy = mcu if MCUS[mcu].flash > 1 << 20 else "stm32h743"  # the code that counts them needs room
+    profile = simulated_output(folder, roomy, image, f"MACHINE={MCUS[mcu].machine}", "OBSERVE=profile",
+                               f"CFLAGS={cflags}").decode()
+    return {int(layer): int(count) for layer, count in re.findall(r"layer (\d+) instructions (\d+)", profile)}
 
 
 def simulated_output(folder, mcu, image, *arguments):
