@@ -18,6 +18,8 @@ module etn_pool #(
 );
     (* ram_style = "distributed" *) reg [8*V-1:0] line [0:(1<<LINE_BITS)-1];  // the maxima so far
 
+    reg                  valid;
+    reg [8*V-1:0]        word;
     reg [SIDE_BITS-1:0]  x;
     reg                  odd_row;
     reg [GROUP_BITS-1:0] group;
@@ -32,22 +34,24 @@ module etn_pool #(
     generate
         for (c = 0; c < V; c = c + 1) begin : channel
             wire signed [7:0] a = so_far[8*c +: 8];
-            wire signed [7:0] b = in_word[8*c +: 8];
+            wire signed [7:0] b = word[8*c +: 8];
             assign largest[8*c +: 8] = (!odd_row && !x[0]) || b > a ? b : a;
         end
     endgenerate
 
     always @(posedge clk) begin
-        if (in_valid && !dropped) line[place] <= largest;
+        valid     <= !clear && in_valid;
+        word      <= in_word;
+        if (valid && !dropped) line[place] <= largest;
         out_word  <= largest;
-        out_valid <= !clear && in_valid && odd_row && x[0];
+        out_valid <= !clear && valid && odd_row && x[0];
         if (clear) begin
             x       <= 0;
             odd_row <= 0;
             group   <= 0;
             place   <= 0;
             pair    <= 0;
-        end else if (in_valid) begin
+        end else if (valid) begin
             group <= group == last_group ? 0 : group + 1'b1;
             if (row_ends) begin
                 x       <= 0;

@@ -33,7 +33,7 @@ module etn_seq #(
     localparam CHECK = 0, IDLE = 1, FETCH = 2, RUN = 3, FAILED = 4;
 
     reg [2:0] state;
-    reg       fetched;  // the descriptor's ROM answers a cycle after `pass`
+    reg [1:0] fetched;  // the descriptor's ROM answers two cycles after `pass`
     reg       begun;    // the picture's first pixel was taken
 
     wire again = state == RUN && stem && begun && !pixels_complete && pixel_start;
@@ -70,8 +70,8 @@ module etn_seq #(
                 end
             end
             FETCH: begin
-                fetched <= 1;
-                if (fetched) begin
+                fetched <= {fetched[0], 1'b1};
+                if (fetched[1]) begin
                     fetched <= 0;
                     go      <= 1;
                     state   <= RUN;

@@ -228,7 +228,7 @@ module etn_top #(
     // ---- Results of a stem or block into the memory; the end of a pass ----
     // A stem ends with its last row before pooling, even if pooling drops that.
     reg [`ETN_RESULT_BITS-1:0] left;
-    reg                        pooled, logits_taken, top_known;
+    reg                        pools, pooled, logits_taken, top_known;
     wire                       result = pool_valid || dw2_valid;
 
     assign finished  = head ? logits_taken : left == 0;
@@ -236,7 +236,8 @@ module etn_top #(
 
     always @(posedge clk) begin
         write      <= !clear && result;
-        pooled     <= !clear && stem && p_pop;
+        pools      <= !clear && stem && p_pop;
+        pooled     <= !clear && pools;
         write_data <= stem ? pool_word : dw2_word;
         if (clear) begin
             write_address <= pass_word[`ETN_FIELD_TARGET] - 1'b1;
