@@ -38,11 +38,10 @@ module etn_window #(
     output wire [9*WIDTH-1:0]    out_taps
 );
     // ---- The walk ----
-    reg                  running, beside, below, makes, row_makes;
+    reg                  running, beside, below, pads, makes, row_makes;  // pads: beside or below
     reg [SIDE_BITS-1:0]  x, y;
     reg [LINE_BITS-1:0]  place;
 
-    wire                 pads       = beside || below;
     wire                 go_on      = running && (room || !makes);
     wire                 step       = go_on && (in_valid || pads);
     wire                 group_ends = in_group == last_group;
@@ -58,6 +57,7 @@ module etn_window #(
             running     <= active;
             beside      <= 0;
             below       <= 0;
+            pads        <= 0;
             makes       <= 0;
             row_makes   <= 0;
             x           <= 0;
@@ -74,11 +74,13 @@ module etn_window #(
                 makes     <= 0;
                 y         <= next_y;
                 below     <= next_y == height;
+                pads      <= next_y == height;
                 row_makes <= !stride_2 || next_y[0];
                 running   <= y != last_y;
             end else if (group_ends) begin
                 x      <= next_x;
                 beside <= next_x == width;
+                pads   <= next_x == width || below;
                 makes  <= row_makes && (!stride_2 || next_x[0]);
                 if (next_x == width && next_y == height) in_complete <= 1;
             end
