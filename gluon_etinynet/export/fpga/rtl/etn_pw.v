@@ -39,9 +39,9 @@ module etn_pw #(
     input  wire [8*V-1:0]             in_word,
     input  wire [8*V-1:0]             in_shortcut,
 
-    output reg  [WEIGHT_BITS-1:0]     weight_address,   // answered after two cycles
+    output reg  [WEIGHT_BITS-1:0]     weight_address,   // answered after three cycles
     input  wire [4*V*TO-1:0]          weights,
-    output wire [CHANNEL_ADDRESS-1:0] channel_address,  // answered after two, as well
+    output wire [CHANNEL_ADDRESS-1:0] channel_address,  // answered after three, as well
     input  wire [CHANNEL_BITS*TO-1:0] channels,
 
     input  wire                       room,
@@ -53,7 +53,7 @@ module etn_pw #(
     output wire                       q_last,           // the last group of a pixel
     output wire [8*TO-1:0]            q
 );
-    localparam TO_SUM = V / 2 + 5;  // cycles from a word to its sum
+    localparam TO_SUM = V / 2 + 6;  // cycles from a word to its sum
     localparam LATENCY = TO_SUM + 1 + 8;
     localparam UNIT = V % TO == 0 ? TO : 8;  // channels; divides V and TO
     localparam PER_WORD = V / UNIT, PER_GROUP = TO / UNIT;
@@ -132,12 +132,12 @@ module etn_pw #(
         end
     end
 
-    // ---- Cycle 2: word and weights; TO_SUM: their sums; one later accumulators; LATENCY: outputs ----
+    // ---- Cycle 3: word and weights; TO_SUM: their sums; one later accumulators; LATENCY: outputs ----
     wire [8*TO-1:0] shortcut_now, shortcut;
     wire [16*V-1:0] shortcut_shifted = shortcuts >> (8 * UNIT * shortcut_place);
     assign shortcut_now = shortcut_shifted[8*TO-1:0];
     etn_delay #(.WIDTH(8*TO), .CYCLES(TO_SUM - 1)) shortcut_delay (.clk(clk), .in(shortcut_now), .out(shortcut));
-    etn_delay #(.WIDTH(CHANNEL_ADDRESS), .CYCLES(TO_SUM - 2)) channel_delay (
+    etn_delay #(.WIDTH(CHANNEL_ADDRESS), .CYCLES(TO_SUM - 3)) channel_delay (
         .clk(clk), .in(channel), .out(channel_address));
 
     assign t_valid = lasts[LATENCY-3];

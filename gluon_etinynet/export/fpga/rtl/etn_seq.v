@@ -33,7 +33,7 @@ module etn_seq #(
     localparam CHECK = 0, IDLE = 1, FETCH = 2, RUN = 3, FAILED = 4;
 
     reg [2:0] state;
-    reg [1:0] fetched;  // the descriptor's ROM answers two cycles after `pass`
+    reg [2:0] fetched;  // the descriptor's ROM answers three cycles after `pass`
     reg       taking;   // pixels, a cycle after `go` of the stem
     reg       begun;    // the picture's first pixel was taken
 
@@ -73,8 +73,8 @@ module etn_seq #(
                 end
             end
             FETCH: begin
-                fetched <= {fetched[0], 1'b1};
-                if (fetched[1]) begin
+                fetched <= {fetched[1:0], 1'b1};
+                if (fetched[2]) begin
                     fetched <= 0;
                     go      <= 1;
                     state   <= RUN;

@@ -33,7 +33,7 @@ module etn_window #(
 
     input  wire                  room,
     output wire                  reserve,
-    output wire [GROUP_BITS-1:0] early_group,  // three cycles before its window
+    output wire [GROUP_BITS-1:0] early_group,  // four cycles before its window
     output reg                   out_valid,
     output wire [9*WIDTH-1:0]    out_taps
 );
@@ -143,7 +143,7 @@ module etn_window #(
         end
     end
 
-    assign early_group = group_2;
+    assign early_group = group_1;
     assign out_taps    = {right_5[2*WIDTH +: WIDTH], centre_5[2*WIDTH +: WIDTH], left_5[2*WIDTH +: WIDTH],
                           right_5[WIDTH +: WIDTH],   centre_5[WIDTH +: WIDTH],   left_5[WIDTH +: WIDTH],
                           right_5[0 +: WIDTH],       centre_5[0 +: WIDTH],       left_5[0 +: WIDTH]};
