@@ -49,7 +49,7 @@ def emit(graph, word_channels, outputs, part="xc7a100t"):
     """
     graph.validate()
     plan = schedule(graph, word_channels, outputs)
-    roms = memories(graph, plan)
+    roms = memories(graph, plan, resources.PARTS[part])
     counted = _count(part, graph, plan, roms)
     device = resources.PARTS[part]
     if not resources.fits(device, counted):
@@ -98,7 +98,8 @@ def _remedy(part, graph, v):
     for other in (part, *(other for other in resources.PARTS if other != part)):
         for to in sorted((to for to in OUTPUTS if to <= v), reverse=True):
             plan = schedule(graph, v, to)
-            if resources.fits(resources.PARTS[other], _count(other, graph, plan, memories(graph, plan))):
+            roms = memories(graph, plan, resources.PARTS[other])
+            if resources.fits(resources.PARTS[other], _count(other, graph, plan, roms)):
                 found.append(f"--outputs {to}" + f" --part {other}" * (other != part))
                 break
     if found:

@@ -15,8 +15,8 @@ TOP = 5
 class Memory:
     """A ROM: its bits, array of uint8 of shape (depth, width), bit 0 first; and what it is made of."""
 
-    def __init__(self, bits, style, latency=1):
-        self.bits, self.style, self.latency = bits, style, latency
+    def __init__(self, bits, style):
+        self.bits, self.style = bits, style
 
     @property
     def depth(self):
@@ -29,13 +29,15 @@ class Memory:
         return self.bits.shape[1]
 
 
-def memories(graph, plan):
+def memories(graph, plan, part):
     """The ROMs of the core.
 
     Parameters
     ----------
     graph : Graph
     plan : Schedule
+    part : Part
+        Which says what of them lies in logic, beside the descriptors.
 
     Returns
     -------
@@ -82,10 +84,8 @@ def memories(graph, plan):
         pointwise(one.nodes[{"stem": 0, "block": 1, "head": 1}[one.kind]], one.fields)
     descriptors = np.stack([np.concatenate([_bits(np.int64(one.fields.get(name, 0)), bits) for name, bits in FIELDS])
                             for one in plan.passes])
-    styles = {"pointwise": ("block", 2), "pointwise_channels": ("block", 2), "depthwise_2_channels": ("block", 2),
-              "depthwise_1_channels": ("distributed", 2)}
     result = {"passes": Memory(descriptors, "distributed")}
-    result.update((name, Memory(np.concatenate(parts), *styles.get(name, ("distributed",))))
+    result.update((name, Memory(np.concatenate(parts), "distributed" if name in part.in_logic else "block"))
                   for name, parts in words.items())
     return result
 
@@ -177,7 +177,7 @@ def rom_module(roms):
         instances.append(
             f'    etn_rom #(.PATH("{name}.mem"), .WIDTH({memory.width}), .DEPTH({memory.depth}), '
             f".CHECKSUM(32'h{checksum(memory.bits, 1):08x}),\n              .STYLE(\"{memory.style}\"), "
-            f".LATENCY({memory.latency}), .ADDRESS_BITS({address_bits})) {name} (\n"
+            f".ADDRESS_BITS({address_bits})) {name} (\n"
             f"        .clk(clk), .rst(rst), .check(check), .checked(checked[{number}]), .bad(bad[{number}]),\n"
             f"        .address({name}_address), .data({name}_data));\n")
     return ("`default_nettype none\n\nmodule etn_roms (\n" + ",\n".join(ports) + "\n);\n" + "\n".join(instances)

@@ -19,7 +19,7 @@ OPS = {"stem": 0, "block": 1, "head": 2}
 STEM_VALUES = 27
 OPERAND_WORDS, SHORTCUT_WORDS = 128, 32  # places of the ring before the pointwise unit, and for shortcuts
 ACC_BITS = 25  # the port of a DSP48
-STEM_LATENCY, BLOCK_LATENCY, HEAD_LATENCY = 33, 60, 24  # cycles, but for the V / 2 of `etn_pair`
+STEM_LATENCY, BLOCK_LATENCY, HEAD_LATENCY = 42, 67, 27  # cycles, but for the V / 2 of `etn_pair`
 
 # The descriptor, from bit 0 on: name and bits.
 FIELDS = (

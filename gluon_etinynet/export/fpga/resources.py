@@ -15,7 +15,8 @@ _WIDTHS_18K = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1
 class Part(NamedTuple):
     """An FPGA: its name, block RAM in units of 18 Kbit, of which `pair` are one block, multipliers, LUTs.
 
-    `product_bits` is the wider input of a multiplier: a wider product takes two. `synthesis` is what Yosys is told.
+    `product_bits` is the wider input of a multiplier: a wider product takes two. `in_logic` are the depthwise units'
+    ROMs that are made of LUTs, for want of block RAM. `synthesis` is what Yosys is told.
     """
     name: str
     blocks: int
@@ -23,13 +24,15 @@ class Part(NamedTuple):
     multipliers: int
     product_bits: int
     luts: int
+    in_logic: Tuple
     synthesis: str
 
 
 _XILINX = "synth_xilinx -family xc7 -top etn_top"
-PARTS = {"xc7a100t": Part("AMD Artix-7 XC7A100T", 270, 2, 240, 25, 63400, _XILINX),
-         "xc7a200t": Part("AMD Artix-7 XC7A200T", 730, 2, 740, 25, 134600, _XILINX),
-         "lfe5u-85": Part("Lattice ECP5 LFE5U-85", 208, 1, 156, 18, 83640, "synth_ecp5 -top etn_top")}
+_SHORT = ("depthwise_1", "depthwise_1_channels", "depthwise_2")
+PARTS = {"xc7a100t": Part("AMD Artix-7 XC7A100T", 270, 2, 240, 25, 63400, _SHORT, _XILINX),
+         "xc7a200t": Part("AMD Artix-7 XC7A200T", 730, 2, 740, 25, 134600, _SHORT, _XILINX),
+         "lfe5u-85": Part("Lattice ECP5 LFE5U-85", 208, 1, 156, 18, 83640, (), "synth_ecp5 -top etn_top")}
 
 
 def block_ram_kbits(part, depth, width):

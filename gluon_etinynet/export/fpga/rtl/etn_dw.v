@@ -36,9 +36,9 @@ module etn_dw #(
     input  wire [15:0]                   shortcut_multiplier,
     input  wire [7:0]                    low,
 
-    output wire [ADDRESS_BITS-1:0]       weight_address,   // answered after one cycle
+    output wire [ADDRESS_BITS-1:0]       weight_address,   // answered after three cycles
     input  wire [36*LANES-1:0]           weights,
-    output wire [ADDRESS_BITS-1:0]       channel_address,  // answered after two
+    output wire [ADDRESS_BITS-1:0]       channel_address,  // answered after three, as well
     input  wire [CHANNEL_BITS*LANES-1:0] channels,
 
     input  wire                          in_valid,
@@ -76,13 +76,13 @@ module etn_dw #(
     wire [ADDRESS_BITS+GROUP_BITS:0]   group = {{ADDRESS_BITS{1'b0}}, early_group};
     always @(posedge clk) place <= base + group[ADDRESS_BITS-1:0];
     assign weight_address = place;
-    etn_delay #(.WIDTH(ADDRESS_BITS), .CYCLES(3)) address_delay (.clk(clk), .in(place), .out(channel_address));
+    etn_delay #(.WIDTH(ADDRESS_BITS), .CYCLES(4)) address_delay (.clk(clk), .in(place), .out(channel_address));
 
     reg  [TO_OUTPUTS-1:0] valid;
     wire                  second_half;
     wire [8*LANES-1:0]    centre_now = taps[4*8*LANES +: 8*LANES];
     wire [8*LANES-1:0]    centre_sum, centre_out, outputs;
-    etn_delay #(.WIDTH(1), .CYCLES(TO_OUTPUTS + 2)) half_delay (.clk(clk), .in(early_group[0]), .out(second_half));
+    etn_delay #(.WIDTH(1), .CYCLES(TO_OUTPUTS + 4)) half_delay (.clk(clk), .in(early_group[0]), .out(second_half));
 
     always @(posedge clk)
         if (clear) valid <= 0;

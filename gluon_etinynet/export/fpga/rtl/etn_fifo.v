@@ -15,7 +15,7 @@ module etn_fifo #(
     input  wire             push,
     input  wire [WIDTH-1:0] push_data,
 
-    output wire             valid,
+    output reg              valid,
     output wire [WIDTH-1:0] data,
     input  wire             pop
 );
@@ -24,9 +24,8 @@ module etn_fifo #(
     reg [DEPTH_BITS-1:0] head, tail;
     reg [DEPTH_BITS:0]   reserved, filled;
 
-    assign room  = !reserved[DEPTH_BITS];
-    assign valid = filled != 0;
-    assign data  = words[head];
+    assign room = !reserved[DEPTH_BITS];
+    assign data = words[head];
 
     always @(posedge clk) begin
         if (push) words[tail] <= push_data;
@@ -35,11 +34,13 @@ module etn_fifo #(
             tail     <= 0;
             reserved <= 0;
             filled   <= 0;
+            valid    <= 0;
         end else begin
             head     <= head + {{DEPTH_BITS-1{1'b0}}, pop};
             tail     <= tail + {{DEPTH_BITS-1{1'b0}}, push};
             reserved <= reserved + {{DEPTH_BITS{1'b0}}, reserve} - {{DEPTH_BITS{1'b0}}, pop};
             filled   <= filled + {{DEPTH_BITS{1'b0}}, push} - {{DEPTH_BITS{1'b0}}, pop};
+            valid    <= push || (valid && !(pop && filled == 1));  // filled != 0, a register because much depends on it
         end
     end
 endmodule

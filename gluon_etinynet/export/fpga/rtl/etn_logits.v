@@ -15,7 +15,7 @@ module etn_logits #(
 
     output wire             logit_valid,
     input  wire             logit_ready,
-    output wire             logit_last,
+    output reg              logit_last,
     output wire [15:0]      logit_class,
     output wire [31:0]      logit
 );
@@ -24,7 +24,6 @@ module etn_logits #(
     wire [32*TO-1:0] group;
     wire             step = logit_valid && logit_ready;
 
-    assign logit_last  = class_number == CLASSES - 1;
     assign logit_class = class_number;
     assign logit       = group[32*lane +: 32];
 
@@ -36,9 +35,11 @@ module etn_logits #(
     always @(posedge clk)
         if (clear) begin
             class_number <= 0;
+            logit_last   <= CLASSES == 1;
             lane         <= 0;
         end else if (step) begin
             class_number <= class_number + 1'b1;
+            logit_last   <= class_number == CLASSES - 2;
             lane         <= lane == TO - 1 ? 0 : lane + 1'b1;
         end
 endmodule

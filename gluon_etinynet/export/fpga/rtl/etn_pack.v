@@ -18,21 +18,26 @@ module etn_pack #(
     localparam WIDTH = 8 * UNIT * (PER_WORD - 1 + PER_GROUP);
     localparam UNIT_BITS = PER_WORD > 4 ? 3 : PER_WORD > 2 ? 2 : 1;
 
+    reg                  valid, last;
+    reg  [8*TO-1:0]      outputs;
     reg  [UNIT_BITS-1:0] units;  // held
     reg  [WIDTH-1:0]     held;
-    wire [WIDTH-1:0]     wide = {{WIDTH-8*TO{1'b0}}, in};
+    wire [WIDTH-1:0]     wide = {{WIDTH-8*TO{1'b0}}, outputs};
     wire [WIDTH-1:0]     all  = held | wide << (8 * UNIT * units);
     wire [UNIT_BITS:0]   sum  = {1'b0, units} + PER_GROUP[UNIT_BITS:0];
     wire [UNIT_BITS:0]   rest = sum - PER_WORD[UNIT_BITS:0];
     wire                 full = sum >= PER_WORD[UNIT_BITS:0];
 
     always @(posedge clk) begin
-        out_valid <= !clear && in_valid && full;
-        if (in_valid && full) out_word <= all[8*V-1:0];
-        if (clear || (in_valid && in_last)) begin
+        valid     <= !clear && in_valid;
+        last      <= in_last;
+        outputs   <= in;
+        out_valid <= !clear && valid && full;
+        if (valid && full) out_word <= all[8*V-1:0];
+        if (clear || (valid && last)) begin
             units <= 0;
             held  <= 0;
-        end else if (in_valid) begin
+        end else if (valid) begin
             units <= full ? rest[UNIT_BITS-1:0] : sum[UNIT_BITS-1:0];
             held  <= full ? all >> (8 * V) : all;
         end

@@ -18,36 +18,49 @@ module etn_pool #(
 );
     (* ram_style = "distributed" *) reg [8*V-1:0] line [0:(1<<LINE_BITS)-1];  // the maxima so far
 
-    reg [SIDE_BITS-1:0]  x;
+    // Words come two cycles apart at least: a maximum is in its place again when it is read.
+    reg                  valid, valid_2, first_2, dropped_2, ends_2;
+    reg [8*V-1:0]        word, word_2, so_far;
+    reg [SIDE_BITS-1:0]  x, last_x;
     reg                  odd_row;
     reg [GROUP_BITS-1:0] group;
-    reg [LINE_BITS-1:0]  place, pair;
+    reg [LINE_BITS-1:0]  place, place_2, pair;
 
-    wire [8*V-1:0] so_far = line[place];
     wire [8*V-1:0] largest;
-    wire           row_ends = x == width - 1'b1 && group == last_group;
-    wire           dropped  = width[0] && x == width - 1'b1;
+    wire           row_ends = x == last_x && group == last_group;
 
     genvar c;
     generate
         for (c = 0; c < V; c = c + 1) begin : channel
             wire signed [7:0] a = so_far[8*c +: 8];
-            wire signed [7:0] b = in_word[8*c +: 8];
-            assign largest[8*c +: 8] = (!odd_row && !x[0]) || b > a ? b : a;
+            wire signed [7:0] b = word_2[8*c +: 8];
+            assign largest[8*c +: 8] = first_2 || b > a ? b : a;
         end
     endgenerate
 
     always @(posedge clk) begin
-        if (in_valid && !dropped) line[place] <= largest;
+        last_x <= width - 1'b1;
+        valid  <= !clear && in_valid;
+        word   <= in_word;
+
+        valid_2   <= !clear && valid;
+        word_2    <= word;
+        so_far    <= line[place];
+        place_2   <= place;
+        first_2   <= !odd_row && !x[0];
+        dropped_2 <= width[0] && x == last_x;
+        ends_2    <= odd_row && x[0];
+
+        if (valid_2 && !dropped_2) line[place_2] <= largest;
         out_word  <= largest;
-        out_valid <= !clear && in_valid && odd_row && x[0];
+        out_valid <= !clear && valid_2 && ends_2;
         if (clear) begin
             x       <= 0;
             odd_row <= 0;
             group   <= 0;
             place   <= 0;
             pair    <= 0;
-        end else if (in_valid) begin
+        end else if (valid) begin
             group <= group == last_group ? 0 : group + 1'b1;
             if (row_ends) begin
                 x       <= 0;

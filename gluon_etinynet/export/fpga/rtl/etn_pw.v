@@ -39,9 +39,9 @@ module etn_pw #(
     input  wire [8*V-1:0]             in_word,
     input  wire [8*V-1:0]             in_shortcut,
 
-    output reg  [WEIGHT_BITS-1:0]     weight_address,   // answered after two cycles
+    output reg  [WEIGHT_BITS-1:0]     weight_address,   // answered after three cycles
     input  wire [4*V*TO-1:0]          weights,
-    output wire [CHANNEL_ADDRESS-1:0] channel_address,  // answered after two, as well
+    output wire [CHANNEL_ADDRESS-1:0] channel_address,  // answered after three, as well
     input  wire [CHANNEL_BITS*TO-1:0] channels,
 
     input  wire                       room,
@@ -53,7 +53,7 @@ module etn_pw #(
     output wire                       q_last,           // the last group of a pixel
     output wire [8*TO-1:0]            q
 );
-    localparam TO_SUM = V / 2 + 5;  // cycles from a word to its sum
+    localparam TO_SUM = V / 2 + 6;  // cycles from a word to its sum
     localparam LATENCY = TO_SUM + 1 + 8;
     localparam UNIT = V % TO == 0 ? TO : 8;  // channels; divides V and TO
     localparam PER_WORD = V / UNIT, PER_GROUP = TO / UNIT;
@@ -66,12 +66,16 @@ module etn_pw #(
     reg  [GROUP_BITS-1:0]      group;
     reg  [CHANNEL_ADDRESS-1:0] channel;
     reg  [WORD_BITS-1:0]       shortcut_index;
-    reg  [2:0]                 shortcut_unit;
+    reg  [2:0]                 shortcut_unit, shortcut_place;
 
-    wire first       = index == 0;
-    wire last        = index == last_word;
-    wire pixel_first = first && group == 0;
-    wire pixel_last  = last && group == last_group;
+    // Where the walk through words and groups is: registers, because everything waits for them.
+    reg first, last, first_group, final_group;
+    reg one_word, one_group;                     // of the pass
+    reg [WORD_BITS-1:0]  word_before_last;
+    reg [GROUP_BITS-1:0] group_before_last;
+
+    wire pixel_first = first && first_group;
+    wire pixel_last  = last && final_group;
     wire issue       = (!pixel_first || whole) && (!first || room);
     wire [3:0] shortcut_next = {1'b0, shortcut_unit} + PER_GROUP[3:0];
     wire       shortcut_full = shortcut_next >= PER_WORD[3:0];
@@ -92,7 +96,16 @@ module etn_pw #(
     always @(posedge clk) begin
         firsts <= {firsts[TO_SUM-2:0], first};
         ends   <= {ends[LATENCY-2:0], pixel_last};
+        shortcut_place    <= shortcut_unit;
+        one_word          <= last_word == 0;
+        one_group         <= last_group == 0;
+        word_before_last  <= last_word - 1'b1;
+        group_before_last <= last_group - 1'b1;
         if (clear) begin
+            first          <= 1;
+            last           <= one_word;
+            first_group    <= 1;
+            final_group    <= one_group;
             index          <= 0;
             group          <= 0;
             weight_address <= weight_base;
@@ -104,8 +117,12 @@ module etn_pw #(
             lasts <= {lasts[LATENCY-2:0], issue && last};
             if (issue) begin
                 index          <= last ? 0 : index + 1'b1;
+                first          <= last;
+                last           <= last ? one_word : index == word_before_last;
                 weight_address <= pixel_last ? weight_base : weight_address + 1'b1;
                 if (last) begin
+                    first_group    <= final_group;
+                    final_group    <= final_group ? one_group : group == group_before_last;
                     group          <= pixel_last ? 0 : group + 1'b1;
                     channel        <= pixel_last ? channel_base : channel + 1'b1;
                     shortcut_index <= pixel_last ? 0 : shortcut_index + {{WORD_BITS-1{1'b0}}, shortcut_full};
@@ -115,12 +132,12 @@ module etn_pw #(
         end
     end
 
-    // ---- Cycle 2: word and weights; TO_SUM: their sums; one later accumulators; LATENCY: outputs ----
+    // ---- Cycle 3: word and weights; TO_SUM: their sums; one later accumulators; LATENCY: outputs ----
     wire [8*TO-1:0] shortcut_now, shortcut;
-    wire [16*V-1:0] shortcut_shifted = shortcuts >> (8 * UNIT * shortcut_unit);
+    wire [16*V-1:0] shortcut_shifted = shortcuts >> (8 * UNIT * shortcut_place);
     assign shortcut_now = shortcut_shifted[8*TO-1:0];
-    etn_delay #(.WIDTH(8*TO), .CYCLES(TO_SUM)) shortcut_delay (.clk(clk), .in(shortcut_now), .out(shortcut));
-    etn_delay #(.WIDTH(CHANNEL_ADDRESS), .CYCLES(TO_SUM - 2)) channel_delay (
+    etn_delay #(.WIDTH(8*TO), .CYCLES(TO_SUM - 1)) shortcut_delay (.clk(clk), .in(shortcut_now), .out(shortcut));
+    etn_delay #(.WIDTH(CHANNEL_ADDRESS), .CYCLES(TO_SUM - 3)) channel_delay (
         .clk(clk), .in(channel), .out(channel_address));
 
     assign t_valid = lasts[LATENCY-3];

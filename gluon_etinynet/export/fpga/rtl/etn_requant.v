@@ -43,7 +43,7 @@ module etn_requant #(
     reg signed [31:0]          shifted;
     reg [26:0]                 addend_0, addend_1, addend_2, addend_3;
     reg [7:0]                  shortcut_0, shortcut_1st, shortcut_2nd;
-    reg                        over, under;
+    reg                        over, under, less;
     reg [7:0]                  kept;
 
     // `down` in steps of four places, then the rest. The whole of it fits 32 bits: Graph.validate demands that.
@@ -52,8 +52,7 @@ module etn_requant #(
     wire signed [47:0]         coarse_now   = (wide_product >>> DOWN_LEAST) >>> {places[5:2], 2'b00};
     wire signed [47:0]         fine_now     = coarse >>> places[1:0];
     wire [26:0]                addend;
-    wire signed [21:0]         whole        = t[31:10];
-    wire signed [21:0]         low_wide     = {{14{low[7]}}, low};
+    wire [21:0]                whole        = t[31:10];
 
     generate
         if (ACC_BITS <= PRODUCT_BITS) begin : one_multiplier
@@ -119,11 +118,12 @@ module etn_requant #(
 
         t            <= shifted + {{5{addend[26]}}, addend};
 
-        over         <= whole > 22'sd127;
-        under        <= whole < low_wide;
-        kept       <= whole[7:0];
+        over         <= !whole[21] && |whole[20:7];     // more than 8 bits hold
+        under        <= whole[21] && !(&whole[20:7]);
+        less         <= {!whole[7], whole[6:0]} < {!low[7], low[6:0]};
+        kept         <= whole[7:0];
 
-        q            <= over ? 8'sd127 : under ? low : kept;
+        q            <= over ? 8'sd127 : under || less ? low : kept;
     end
 endmodule
 

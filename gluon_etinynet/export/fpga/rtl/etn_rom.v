@@ -1,7 +1,7 @@
 // A ROM that is checked before it is used: while `check` is high it reads every word once and folds them into 32 bits,
 // sum = rotate left (sum) xor the word's 32-bit pieces. `checked` ends the check; `bad` says that the sum is not the one
 // of the network that this design was made for: a file is missing, short or another's.
-// The word of `address` is on `data` one cycle later, or two with LATENCY = 2.
+// The word of `address` is on `data` three cycles later: both are registers, since block RAMs lie far apart.
 `default_nettype none
 
 module etn_rom #(
@@ -10,7 +10,6 @@ module etn_rom #(
     parameter DEPTH        = 1024,
     parameter CHECKSUM     = 32'h0,
     parameter STYLE        = "block",
-    parameter LATENCY      = 1,
     parameter ADDRESS_BITS = 10
 ) (
     input  wire                    clk,
@@ -19,21 +18,20 @@ module etn_rom #(
     output wire                    checked,
     output reg                     bad,
     input  wire [ADDRESS_BITS-1:0] address,
-    output wire [WIDTH-1:0]        data
+    output reg  [WIDTH-1:0]        data
 );
     localparam PIECES = (WIDTH + 31) / 32;
 
     reg  [ADDRESS_BITS:0]   next;
-    reg  [LATENCY+1:0]      reading;
+    reg  [ADDRESS_BITS-1:0] place;
+    reg  [4:0]              reading;
     reg  [31:0]             folded, sum;
     wire [WIDTH-1:0]        word;
     wire [32*PIECES-1:0]    wide = {{32*PIECES-WIDTH{1'b0}}, data};
     wire                    more = check && next != DEPTH;
 
     rom #(.PATH(PATH), .WIDTH(WIDTH), .DEPTH(DEPTH), .STYLE(STYLE), .ADDRESS_BITS(ADDRESS_BITS)) memory (
-        .clk(clk), .enable(1'b1), .address(check ? next[ADDRESS_BITS-1:0] : address), .data(word));
-
-    etn_delay #(.WIDTH(WIDTH), .CYCLES(LATENCY - 1)) output_register (.clk(clk), .in(word), .out(data));
+        .clk(clk), .enable(1'b1), .address(place), .data(word));
 
     function [31:0] fold(input [32*PIECES-1:0] pieces);
         integer i;
@@ -45,6 +43,11 @@ module etn_rom #(
 
     assign checked = next == DEPTH && reading == 0;
 
+    always @(posedge clk) begin
+        place <= check ? next[ADDRESS_BITS-1:0] : address;
+        data  <= word;
+    end
+
     always @(posedge clk)
         if (rst) begin
             next    <= 0;
@@ -52,10 +55,10 @@ module etn_rom #(
             sum     <= 0;
             bad     <= 0;
         end else if (check) begin
-            reading <= {reading[LATENCY:0], more};
+            reading <= {reading[3:0], more};
             if (more) next <= next + 1'b1;
             folded <= fold(wide);
-            if (reading[LATENCY]) sum <= {sum[30:0], sum[31]} ^ folded;
+            if (reading[3]) sum <= {sum[30:0], sum[31]} ^ folded;
             // The word "if" takes an unknown sum, of a memory that holds nothing, for a wrong one.
             if (sum == CHECKSUM) bad <= 0; else bad <= 1;
         end

@@ -9,7 +9,7 @@ module etn_seq #(
     input  wire                 clk,
     input  wire                 rst,
 
-    output wire                 check,         // the ROMs are being checked
+    output reg                  check,         // the ROMs are being checked
     input  wire                 checked,
     input  wire                 bad,
     output reg                  error_rom,     // stays: nothing is computed until the next reset
@@ -33,14 +33,14 @@ module etn_seq #(
     localparam CHECK = 0, IDLE = 1, FETCH = 2, RUN = 3, FAILED = 4;
 
     reg [2:0] state;
-    reg       fetched;  // the descriptor's ROM answers a cycle after `pass`
+    reg [2:0] fetched;  // the descriptor's ROM answers three cycles after `pass`
+    reg       taking;   // pixels, a cycle after `go` of the stem
     reg       begun;    // the picture's first pixel was taken
 
-    wire again = state == RUN && stem && begun && !pixels_complete && pixel_start;
+    wire again = taking && begun && !pixels_complete && pixel_start;
 
-    assign check      = state == CHECK;
     assign pixel_drop = state == IDLE && !pixel_start;
-    assign pixel_open = state == RUN && !go && stem && !again;
+    assign pixel_open = taking && !again;
     assign busy       = state == FETCH || state == RUN;
 
     always @(posedge clk) begin
@@ -50,13 +50,16 @@ module etn_seq #(
         if (busy) cycles <= cycles + 1'b1;
         if (rst) begin
             state     <= CHECK;
+            check     <= 1;
             pass      <= 0;
+            taking    <= 0;
             fetched   <= 0;
             begun     <= 0;
             error_rom <= 0;
             cycles    <= 0;
         end else case (state)
             CHECK: if (checked) begin
+                check     <= 0;
                 error_rom <= bad;
                 state     <= bad ? FAILED : IDLE;
             end
@@ -70,21 +73,24 @@ module etn_seq #(
                 end
             end
             FETCH: begin
-                fetched <= 1;
-                if (fetched) begin
+                fetched <= {fetched[1:0], 1'b1};
+                if (fetched[2]) begin
                     fetched <= 0;
                     go      <= 1;
                     state   <= RUN;
                 end
             end
             RUN: begin
+                taking <= stem;
                 if (pixel_taken) begun <= 1;
                 if (again) begin
                     error_frame <= 1;
+                    taking      <= 0;
                     begun       <= 0;
                     cycles      <= 0;
                     state       <= FETCH;
                 end else if (finished && !go) begin
+                    taking <= 0;
                     pass  <= pass + 1'b1;
                     done  <= pass == PASSES - 1;
                     state <= pass == PASSES - 1 ? IDLE : FETCH;

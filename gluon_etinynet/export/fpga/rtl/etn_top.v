@@ -228,23 +228,28 @@ module etn_top #(
     // ---- Results of a stem or block into the memory; the end of a pass ----
     // A stem ends with its last row before pooling, even if pooling drops that.
     reg [`ETN_RESULT_BITS-1:0] left;
-    reg                        pooled, logits_taken, top_known;
+    reg                        none_left, logits_taken, top_known;
+    reg [2:0]                  pooled;  // that a word was taken, until its result can be there
     wire                       result = pool_valid || dw2_valid;
 
-    assign finished  = head ? logits_taken : left == 0;
+    wire                       counted = pooled[2] || dw2_valid;
+
+    assign finished  = head ? logits_taken : none_left;
     assign top_valid = top_known;
 
     always @(posedge clk) begin
         write      <= !clear && result;
-        pooled     <= !clear && stem && p_pop;
+        pooled     <= clear ? 0 : {pooled[1:0], stem && p_pop};
         write_data <= stem ? pool_word : dw2_word;
         if (clear) begin
             write_address <= pass_word[`ETN_FIELD_TARGET] - 1'b1;
             left          <= pass_word[`ETN_FIELD_RESULTS];
+            none_left     <= 0;
             logits_taken  <= 0;
         end else begin
             if (result) write_address <= write_address + 1'b1;
-            if (pooled || dw2_valid) left <= left - 1'b1;
+            if (counted) left <= left - 1'b1;
+            if (counted && left == 1) none_left <= 1;
             if (logit_valid && logit_ready && logit_last) logits_taken <= 1;
         end
         if (rst || (go && head)) top_known <= 0;

@@ -15,24 +15,29 @@ module etn_topk #(
     reg  [K-1:0]       filled;
     reg                valid;
     reg  [15:0]        new_class;
-    reg  signed [31:0] new_logit;
+    reg  [31:0]        new_logit;
     wire [K:0]         more = {filled, 1'b1};
     wire [K-1:0]       beaten;  // by the logit that arrives; the ranks below a beaten one are beaten too
 
     genvar r;
     generate
         for (r = 0; r < K; r = r + 1) begin : rank
-            wire signed [31:0] held = logits[32*r +: 32];
-            assign beaten[r] = !filled[r] || new_logit > held;
+            // Without signs, and any logit more than none: a comparison is nothing but its carry.
+            wire [32:0] held = {filled[r], !logits[32*r+31], logits[32*r +: 31]};
+            assign beaten[r] = {1'b1, !new_logit[31], new_logit[30:0]} > held;
             if (r == 0) begin : best
                 always @(posedge clk)
-                    if (valid && beaten[0]) begin
+                    if (clear) begin
+                        logits[0 +: 32]  <= 0;
+                    end else if (valid && beaten[0]) begin
                         classes[0 +: 16] <= new_class;
                         logits[0 +: 32]  <= new_logit;
                     end
             end else begin : other
                 always @(posedge clk)
-                    if (valid && beaten[r]) begin
+                    if (clear) begin
+                        logits[32*r +: 32]  <= 0;
+                    end else if (valid && beaten[r]) begin
                         classes[16*r +: 16] <= beaten[r-1] ? classes[16*(r-1) +: 16] : new_class;
                         logits[32*r +: 32]  <= beaten[r-1] ? logits[32*(r-1) +: 32] : new_logit;
                     end

@@ -3,7 +3,7 @@
 // of which the map does not have the column `width`, which is the padding right of a row and left of the next, nor the
 // row `height`: these are not waited for. The row before the one that arrives is kept in `line_1`, the one before that
 // in `line_2`; of each group of channels the two columns before in `column_1` and `column_2`.
-// Nothing waits behind a step: a step that makes a window needs `room` and says `reserve`, and four cycles later the
+// Nothing waits behind a step: a step that makes a window needs `room` and says `reserve`, and five cycles later the
 // window is there, for a cycle. Tap (row r, column s) is word r * 3 + s of `out_taps`.
 // Each memory is read and written at the same address in the same cycle, as LUT RAM with one port can.
 `default_nettype none
@@ -33,16 +33,15 @@ module etn_window #(
 
     input  wire                  room,
     output wire                  reserve,
-    output wire [GROUP_BITS-1:0] early_group,  // two cycles before its window
+    output wire [GROUP_BITS-1:0] early_group,  // four cycles before its window
     output reg                   out_valid,
     output wire [9*WIDTH-1:0]    out_taps
 );
     // ---- The walk ----
-    reg                  running, beside, below, makes, row_makes;
+    reg                  running, beside, below, pads, makes, row_makes;  // pads: beside or below
     reg [SIDE_BITS-1:0]  x, y;
     reg [LINE_BITS-1:0]  place;
 
-    wire                 pads       = beside || below;
     wire                 go_on      = running && (room || !makes);
     wire                 step       = go_on && (in_valid || pads);
     wire                 group_ends = in_group == last_group;
@@ -58,6 +57,7 @@ module etn_window #(
             running     <= active;
             beside      <= 0;
             below       <= 0;
+            pads        <= 0;
             makes       <= 0;
             row_makes   <= 0;
             x           <= 0;
@@ -74,73 +74,79 @@ module etn_window #(
                 makes     <= 0;
                 y         <= next_y;
                 below     <= next_y == height;
+                pads      <= next_y == height;
                 row_makes <= !stride_2 || next_y[0];
                 running   <= y != last_y;
             end else if (group_ends) begin
                 x      <= next_x;
                 beside <= next_x == width;
+                pads   <= next_x == width || below;
                 makes  <= row_makes && (!stride_2 || next_x[0]);
                 if (next_x == width && next_y == height) in_complete <= 1;
             end
         end
 
-    // ---- Cycle 1: this row and the one above; 2: the one above that ----
+    // ---- Cycle 1: what arrives; 2: the row above; 3: the one above that ----
     (* ram_style = "distributed" *) reg [WIDTH-1:0] line_1 [0:(1<<LINE_BITS)-1];
     (* ram_style = "distributed" *) reg [WIDTH-1:0] line_2 [0:(1<<LINE_BITS)-1];
-    reg  [WIDTH-1:0]     bottom_1, middle_1, bottom_2, middle_2, top_2;
-    reg  [LINE_BITS-1:0] place_1;
-    reg                  first_row_1, first_row_2;  // what is above is padding
-    wire [WIDTH-1:0]     bottom = pads ? padding : in_word;
-    wire [WIDTH-1:0]     middle = first_row_1 ? padding : middle_1;
+    reg  [WIDTH-1:0]     bottom_1, bottom_2, middle_2, bottom_3, middle_3, top_3;
+    reg  [LINE_BITS-1:0] place_1, place_2;
+    reg                  first_row_1, first_row_2, first_row_3;  // what is above is padding
+    wire [WIDTH-1:0]     middle = first_row_2 ? padding : middle_2;
 
-    // ---- Cycle 3: the column before; 4: the one before that ----
+    // ---- Cycle 4: the column before; 5: the one before that ----
     (* ram_style = "distributed" *) reg [3*WIDTH-1:0] column_1 [0:(1<<GROUP_BITS)-1];
     (* ram_style = "distributed" *) reg [3*WIDTH-1:0] column_2 [0:(1<<GROUP_BITS)-1];
-    reg  [3*WIDTH-1:0]    right_3, right_4, centre_3, centre_4, left_4;
-    reg  [GROUP_BITS-1:0] group_1, group_2, group_3;
-    reg  [2:0]            steps, makings;
-    wire [3*WIDTH-1:0]    right = {bottom_2, middle_2, first_row_2 ? padding : top_2};
+    reg  [3*WIDTH-1:0]    right_4, right_5, centre_4, centre_5, left_5;
+    reg  [GROUP_BITS-1:0] group_1, group_2, group_3, group_4;
+    reg  [3:0]            steps, makings;
+    wire [3*WIDTH-1:0]    right = {bottom_3, middle_3, first_row_3 ? padding : top_3};
 
     always @(posedge clk) begin
-        if (step) line_1[place] <= bottom;
-        middle_1    <= line_1[place];
-        bottom_1    <= bottom;
+        bottom_1    <= pads ? padding : in_word;
         place_1     <= place;
-        first_row_1 <= y == 0;
         group_1     <= in_group;
+        first_row_1 <= y == 0;
 
-        if (steps[0]) line_2[place_1] <= middle;
-        top_2    <= line_2[place_1];
-        middle_2 <= middle;
-        bottom_2 <= bottom_1;
-        group_2  <= group_1;
+        if (steps[0]) line_1[place_1] <= bottom_1;
+        middle_2    <= line_1[place_1];
+        bottom_2    <= bottom_1;
+        place_2     <= place_1;
+        group_2     <= group_1;
         first_row_2 <= first_row_1;
 
-        if (steps[1]) column_1[group_2] <= right;
-        centre_3 <= column_1[group_2];
-        right_3  <= right;
-        group_3  <= group_2;
+        if (steps[1]) line_2[place_2] <= middle;
+        top_3       <= line_2[place_2];
+        middle_3    <= middle;
+        bottom_3    <= bottom_2;
+        group_3     <= group_2;
+        first_row_3 <= first_row_2;
 
-        if (steps[2]) column_2[group_3] <= centre_3;
-        left_4   <= column_2[group_3];
-        centre_4 <= centre_3;
-        right_4  <= right_3;
+        if (steps[2]) column_1[group_3] <= right;
+        centre_4 <= column_1[group_3];
+        right_4  <= right;
+        group_4  <= group_3;
+
+        if (steps[3]) column_2[group_4] <= centre_4;
+        left_5   <= column_2[group_4];
+        centre_5 <= centre_4;
+        right_5  <= right_4;
 
         if (clear) begin
             steps     <= 0;
             makings   <= 0;
             out_valid <= 0;
         end else begin
-            steps     <= {steps[1:0], step};
-            makings   <= {makings[1:0], reserve};
-            out_valid <= makings[2];
+            steps     <= {steps[2:0], step};
+            makings   <= {makings[2:0], reserve};
+            out_valid <= makings[3];
         end
     end
 
-    assign early_group = group_2;
-    assign out_taps    = {right_4[2*WIDTH +: WIDTH], centre_4[2*WIDTH +: WIDTH], left_4[2*WIDTH +: WIDTH],
-                          right_4[WIDTH +: WIDTH],   centre_4[WIDTH +: WIDTH],   left_4[WIDTH +: WIDTH],
-                          right_4[0 +: WIDTH],       centre_4[0 +: WIDTH],       left_4[0 +: WIDTH]};
+    assign early_group = group_1;
+    assign out_taps    = {right_5[2*WIDTH +: WIDTH], centre_5[2*WIDTH +: WIDTH], left_5[2*WIDTH +: WIDTH],
+                          right_5[WIDTH +: WIDTH],   centre_5[WIDTH +: WIDTH],   left_5[WIDTH +: WIDTH],
+                          right_5[0 +: WIDTH],       centre_5[0 +: WIDTH],       left_5[0 +: WIDTH]};
 endmodule
 
 `default_nettype wire
