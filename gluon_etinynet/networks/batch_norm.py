@@ -1,13 +1,11 @@
 """The statistics of batch normalisation: estimating them anew, and holding them still in training."""
 
-import contextlib
-
 import numpy as np
 
 from .._mxnet import mx
 from .blocks import all_blocks, imperative
 
-__all__ = ["reestimate_batch_norm", "frozen_batch_norm", "hold_statistics", "freeze", "slope_and_offset", "set_affine"]
+__all__ = ["reestimate_batch_norm", "hold_statistics", "freeze", "slope_and_offset", "set_affine"]
 
 
 def slope_and_offset(bn):
@@ -69,24 +67,6 @@ def reestimate_batch_norm(net, batches):
         mean = first / count
         bn.running_mean.set_data(mx.nd.array(mean))
         bn.running_var.set_data(mx.nd.array(np.maximum(second / count - mean ** 2, 0)))
-
-
-@contextlib.contextmanager
-def frozen_batch_norm(net):
-    """Within the block, BN uses its running statistics in training too; gamma and beta still train."""
-    layers = [block for block in all_blocks(net) if isinstance(block, mx.gluon.nn.BatchNorm)]
-
-    def set_all(values):
-        for bn, value in zip(layers, values):
-            bn._kwargs["use_global_stats"] = value
-        net.hybridize(net._active, **dict(net._flags))
-
-    before = [bn._kwargs["use_global_stats"] for bn in layers]
-    set_all([True] * len(layers))
-    try:
-        yield
-    finally:
-        set_all(before)
 
 
 def hold_statistics(block):

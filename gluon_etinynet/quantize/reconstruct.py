@@ -86,8 +86,8 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
     """
     check_parts(net)
     _check_count(images, batch_size)
-    settings = {"steps": steps, "batch_size": batch_size, "lr": lr,
-                "lambda_lr": lambda_lr, "damping": damping, "seed": seed}
+    settings = {"steps": steps, "batch_size": batch_size, "lr": lr, "lambda_lr": lambda_lr, "damping": damping,
+                "seed": seed}
     state = _State(state_dir, net, images, settings)
     losses = state.content["losses"]
     float_maps = maps = images
@@ -100,7 +100,8 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
             state.save(number + 1)
             report(f"{name}: loss {losses[name][0]:.4f} -> {losses[name][1]:.4f}")
         if feeds:
-            float_maps, maps = targets, _outputs(student, maps, batch_size)
+            float_maps = targets  # first: three maps of every image are held, never four
+            maps = _outputs(student, maps, batch_size)
     return {name: tuple(pair) for name, pair in losses.items()}
 
 

@@ -8,7 +8,7 @@ from small_networks import small_detector, small_detector_pictures
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.files import InputError
 from gluon_etinynet.model_zoo import get_model
-from gluon_etinynet.networks.batch_norm import frozen_batch_norm, reestimate_batch_norm
+from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
 from gluon_etinynet.networks.blocks import copied
 from gluon_etinynet.networks.etinynet import DLB, LB, EtinyNet
 from gluon_etinynet.networks.parameters import load_parameters
@@ -281,22 +281,6 @@ def test_refusals():
         prepare_qat(get_model("etinynet1.0_bottleneck"), act_bits=8)
     with pytest.raises(ValueError, match="act_bits=8"):
         calibrate(prepare_qat(small_net()), [images()])
-
-
-def test_frozen_batch_norm_keeps_its_statistics_and_trains_gamma():
-    net = prepare_qat(small_net())
-    bn = net.features[1][0].bn2
-    before = bn.running_mean.data().asnumpy()
-    expected = net(images()).asnumpy()
-    with frozen_batch_norm(net), mx.autograd.record():
-        out = net(images())
-        out.sum().backward()
-    np.testing.assert_allclose(out.asnumpy(), expected, rtol=1e-4, atol=1e-4)
-    np.testing.assert_array_equal(bn.running_mean.data().asnumpy(), before)
-    assert np.abs(bn.gamma.grad().asnumpy()).max() > 0
-    with mx.autograd.record():
-        net(images()).sum().backward()
-    assert np.any(bn.running_mean.data().asnumpy() != before)
 
 
 def pixels(count):
