@@ -70,8 +70,8 @@ def test_planted_faults_are_reported(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("formats, cases", [
-    ("graph detector params checkpoint json cifar labels voc jpeg png bmp webp".split(), 40),
-    (["record"], 16)])  # each starts the process that checks records, which takes half a second
+    ("graph detector params checkpoint json cifar labels voc jpeg png bmp webp".split(), 60),
+    (["record"], 30)])  # each starts the process that checks records, which takes half a second
 def test_a_sample_of_damaged_files(formats, cases, tmp_path):
     status, rows = fuzz(ROOT / "benchmarks" / "fuzz.py", tmp_path, "--format", *formats, "--cases", cases, "--seed",
                         1000)
