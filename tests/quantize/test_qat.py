@@ -2,57 +2,19 @@
 
 import numpy as np
 import pytest
-from running import largest_file
-from small_networks import small_detector, small_detector_pictures
+from five_blocks import copy_of, difference, images, small_net
 
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.files import InputError
 from gluon_etinynet.model_zoo import get_model
 from gluon_etinynet.networks.batch_norm import reestimate_batch_norm
-from gluon_etinynet.networks.blocks import copied
 from gluon_etinynet.networks.etinynet import DLB, LB, EtinyNet
 from gluon_etinynet.networks.parameters import load_parameters
 from gluon_etinynet.networks.params_file import read_params
 from gluon_etinynet.quantize.qat import FakeQuantise, prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.ranges import calibrate
-from gluon_etinynet.quantize.reconstruct import reconstruct
 
 nn = mx.gluon.nn
-
-
-def small_net(factor=1):
-    """A whole EtinyNet of 5 blocks with weights and BN as if trained: nothing at its initial value."""
-    mx.random.seed(3)
-    net = EtinyNet(8, [(8,), (12,), (12, 12), (16,)], classes=10)
-    net.initialize()
-    for name, parameter in net.collect_params().items():
-        if name.endswith("weight"):
-            parameter.set_data(parameter.data() * factor)
-        elif name.endswith(("gamma", "running_var")):
-            parameter.set_data(mx.nd.random.uniform(0.5, 1.5, parameter.shape))
-        elif name.endswith(("beta", "running_mean", "bias")):
-            parameter.set_data(mx.nd.random.normal(0, 0.3, parameter.shape))
-    reestimate_batch_norm(net, [images(64)])
-    return net
-
-
-def images(count=16, seed=0):
-    return mx.nd.array(np.random.RandomState(seed).randint(-128, 128, (count, 3, 48, 48)))
-
-
-def copy_of(net):
-    """Another object with the same parameters."""
-    other = small_net()
-    ours = other._collect_params_with_prefix()
-    for name, parameter in net._collect_params_with_prefix().items():
-        ours[name].set_data(parameter.data())
-    return other
-
-
-def difference(net, reference, x):
-    """Root mean square difference of logits, over their standard deviation."""
-    a, b = net(x).asnumpy(), reference(x).asnumpy()
-    return np.sqrt(np.mean((a - b) ** 2)) / b.std()
 
 
 @pytest.mark.parametrize("name", ["etinynet1.0", "etinynet0.75", "etinynet1.0_nonlinear", "etinynet0.75_bottleneck"])
@@ -283,90 +245,6 @@ def test_refusals():
         calibrate(prepare_qat(small_net()), [images()])
 
 
-def pixels(count):
-    return images(count).asnumpy().astype(np.int8)
-
-
-def test_parts_make_up_the_network():
-    net = small_net()
-    x = images(4)
-    out = x
-    for part in net.parts():
-        out = part.block(out)
-    np.testing.assert_allclose(out.asnumpy(), net(x).asnumpy(), rtol=1e-5, atol=1e-5)
-
-
-def raw_predictions(net, x):
-    """Class logits and box codes, with the BNs' running statistics."""
-    return mx.gluon.HybridBlock.forward(net, x)[:2]
-
-
-def test_parts_make_up_a_detector():
-    """Predictors read the map of their stage, and what follows reads it too."""
-    net, x = small_detector(), small_detector_pictures()
-    maps, found = x, []
-    for part in net.parts():
-        out = part.block(maps)
-        if part.feeds:
-            maps = out
-        else:
-            found.append((part.name, out.transpose((0, 2, 3, 1)).reshape((len(x), -1)).asnumpy()))
-    expected = [array.asnumpy() for array in raw_predictions(net, x)]
-    for heads, whole in zip(("class", "box"), expected):
-        got = np.concatenate([values for name, values in found if name.startswith(heads)], axis=1)
-        np.testing.assert_allclose(got, whole.reshape(len(x), -1), rtol=1e-4, atol=1e-4)
-
-
-def test_reconstruction_brings_a_detector_back():
-    fitted, pictures = small_detector(), small_detector_pictures(32)
-    reestimate_batch_norm(fitted, [pictures])
-    net = copied(fitted)
-    started = copied(prepare_qat(fitted, "asq", 2, lam=None))
-    reestimate_batch_norm(started, [pictures])
-    losses = reconstruct(net, fitted, pictures.asnumpy().astype(np.int8), steps=20, batch_size=16,
-                         report=lambda line: None)
-    assert list(losses)[-1] == "box_predictors.2" and sum(name.startswith("class") for name in losses) == 3
-    for before, after, aim in zip(*(raw_predictions(each, pictures) for each in (started, fitted, net))):
-        assert mx.nd.square(after - aim).mean() < 0.8 * mx.nd.square(before - aim).mean()
-
-
-def test_reconstruction_brings_the_network_back_and_can_be_taken_up_again(tmp_path):
-    net = small_net()
-    options = dict(steps=30, batch_size=16, report=lambda line: None)
-    started = prepare_qat(copy_of(net), "asq", 2)
-    reestimate_batch_norm(started, [images(64)])
-    whole = prepare_qat(copy_of(net), "asq", 2)
-    losses = reconstruct(net, whole, pixels(64), **options)
-    assert list(losses) == [part.name for part in net.parts()]
-    assert sum(last < first for first, last in losses.values()) >= 5
-    assert difference(whole, net, images(16, 5)) < difference(started, net, images(16, 5))
-
-    class Stop(Exception):
-        pass
-
-    def stop_at_third(line):
-        if line.startswith("features.2.0"):
-            raise Stop
-
-    resumed = prepare_qat(copy_of(net), "asq", 2)
-    with pytest.raises(Stop):
-        reconstruct(net, resumed, pixels(64), state_dir=tmp_path, **{**options, "report": stop_at_third})
-    resumed = prepare_qat(copy_of(net), "asq", 2)
-    lines = []
-    assert reconstruct(net, resumed, pixels(64), state_dir=tmp_path, **{**options, "report": lines.append}) == losses
-    assert len(lines) == len(losses) - 3
-    np.testing.assert_array_equal(resumed(images()).asnumpy(), whole(images()).asnumpy())
-    with pytest.raises(ValueError, match="other settings"):
-        reconstruct(net, prepare_qat(copy_of(net), "asq", 2), pixels(64), state_dir=tmp_path,
-                    **{**options, "steps": 31})
-    # Only the network differs: its first parts would be those of the kept run.
-    unbalanced = prepare_qat(copy_of(net), "asq", 2, balance_channels=False)
-    with pytest.raises(ValueError, match="network"):
-        reconstruct(net, unbalanced, pixels(64), state_dir=tmp_path, **options)
-    with pytest.raises(ValueError, match="fewer than one batch"):
-        reconstruct(net, resumed, pixels(8), **options)
-
-
 @pytest.mark.parametrize("scheme", ["asq", "dorefa"])
 def test_channels_of_different_size_are_quantised_alike(scheme):
     net, scaled = small_net(), small_net()
@@ -401,27 +279,3 @@ def test_rounding_error(scheme, steps):
     expected = np.mean((steps * (clamped - layer.quantised_weight())) ** 2)
     assert 0 < expected < 0.25
     assert layer.rounding_error().asscalar() == pytest.approx(expected, rel=1e-4)
-
-
-def test_damping_keeps_weights_off_the_boundaries_between_levels():
-    net = small_net()
-    errors = {}
-    for damping in (0, 0.3):
-        student = prepare_qat(copy_of(net), "asq", 3)
-        reconstruct(net, student, pixels(64), steps=60, damping=damping, report=lambda line: None)
-        errors[damping] = np.mean([layer.rounding_error().asscalar()
-                                   for layer in quantised_convolutions(student).values()])
-    assert errors[0] > 1.3 / 12  # 1 / 12 would be anywhere between the levels
-    assert errors[0.3] < 0.75 * errors[0]
-
-
-def test_a_full_disk_keeps_no_half_state(tmp_path):
-    net, options = small_net(), dict(steps=2, batch_size=16, report=lambda line: None)
-    whole, quantised = (prepare_qat(copy_of(net), "asq", 2) for _ in range(2))
-    losses = reconstruct(net, whole, pixels(64), **options)
-    with largest_file(3000), pytest.raises(InputError, match=r"cannot write \S+/reconstruct-01.params: .*free some"):
-        reconstruct(net, quantised, pixels(64), state_dir=tmp_path, **options)
-    assert not list(tmp_path.iterdir())
-    again = prepare_qat(copy_of(net), "asq", 2)
-    assert reconstruct(net, again, pixels(64), state_dir=tmp_path, **options) == losses
-    np.testing.assert_array_equal(again(images()).asnumpy(), whole(images()).asnumpy())

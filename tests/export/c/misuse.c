@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "net.c"
 
 #ifdef NET_DETECTIONS
@@ -36,17 +37,6 @@ static etn_status run(void *arena, result *to)
     return net_run(arena, to ? to->logits : NULL);
 }
 #endif
-
-static int wrong;
-
-#define EXPECT(status, call)                                               \
-    do {                                                                   \
-        const etn_status got = (call);                                     \
-        if (got != (status)) {                                             \
-            fprintf(stderr, "%s: %d, not " #status "\n", #call, (int)got); \
-            wrong++;                                                       \
-        }                                                                  \
-    } while (0)
 
 #define EXPECT_TRUE(condition)                           \
     do {                                                 \

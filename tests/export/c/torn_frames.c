@@ -3,21 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expect.h"
 #include "net.h"
 
-static int wrong;
 static uint64_t arena[(NET_PUSHED_ARENA_BYTES + 7) / 8];
 static uint8_t frame[NET_CAMERA_HEIGHT][NET_CAMERA_ROW_BYTES];
 static int32_t logits[NET_CLASSES], expected[NET_CLASSES];
-
-#define EXPECT(status, call)                                               \
-    do {                                                                   \
-        const etn_status got = (call);                                     \
-        if (got != (status)) {                                             \
-            fprintf(stderr, "%s: %d, not " #status "\n", #call, (int)got); \
-            wrong++;                                                       \
-        }                                                                  \
-    } while (0)
 
 static etn_status row(int y)
 {

@@ -155,13 +155,9 @@ static etn_status tear(etn_state *s, etn_status status)
 etn_status etn_camera_row(const etn_model *model, void *arena, const uint8_t *row, size_t bytes)
 {
     etn_state *const s = (etn_state *)arena;
-    const etn_status status = etn_check(model, arena);
+    const etn_status status = etn_check_row(model, arena, row);
     if (status != ETN_OK)
         return status;
-    if (row == NULL)
-        return ETN_NULL_POINTER;
-    if (!etn_is_pushed(s))
-        return ETN_WRONG_INPUT;
     if (!s->in_frame)
         return ETN_NO_FRAME;
     const etn_camera *const camera = model->camera;

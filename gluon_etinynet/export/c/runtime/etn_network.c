@@ -70,12 +70,10 @@ void etn_push(etn_state *s, const int8_t *row)
 etn_status etn_push_row(const etn_model *model, void *arena, const int8_t *row)
 {
     etn_state *const s = (etn_state *)arena;
-    const etn_status status = etn_check(model, arena);
+    const etn_status status = etn_check_row(model, arena, row);
     if (status != ETN_OK)
         return status;
-    if (row == NULL)
-        return ETN_NULL_POINTER;
-    if (!etn_is_pushed(s) || s->in_frame)
+    if (s->in_frame)
         return ETN_WRONG_INPUT;
     if (s->rows >= model->layer->in_rows)
         return ETN_TOO_MANY_ROWS;

@@ -40,6 +40,17 @@ static inline int etn_is_pushed(const etn_state *s)
     return s->plan == &s->model->plan[ETN_PUSHED];
 }
 
+/* ETN_OK if this arena takes rows, and this is one. */
+static inline etn_status etn_check_row(const etn_model *model, const void *arena, const void *row)
+{
+    const etn_status status = etn_check(model, arena);
+    if (status != ETN_OK)
+        return status;
+    if (row == NULL)
+        return ETN_NULL_POINTER;
+    return etn_is_pushed((const etn_state *)arena) ? ETN_OK : ETN_WRONG_INPUT;
+}
+
 static inline int8_t *etn_buffers(etn_state *s)
 {
     return (int8_t *)s + ETN_STATE_BYTES;
