@@ -86,8 +86,8 @@ SECTIONS = {
         "Yosys, its hierarchy kept, and not placed: of the 63,400 LUTs that there are the budget is 60 %, 38,040. "
         "On an LFE5U-85F (`--parts lfe5u-85`, 173 of 208 block RAMs, 153 of 156 multipliers) nextpnr estimates 40 MHz "
         "after placement, half of the 80 that were aimed at; its routing was stopped after 20 minutes, so that no "
-        "clock is known. A small core (V = 8, TO = 4, a small network for ten classes), estimated at 81 MHz in the same "
-        "place, has 110 when it is routed. "
+        "clock is known. A small core (V = 8, TO = 4, a small network for ten classes), estimated at 81 MHz likewise, "
+        "has 110 when it is routed. "
         "Accuracy was not measured, and energy was not: the paper's 0.62 W are those of its board."),
     "fig3": ("Figure 3", "A level that holds at least 0.1 % of the weights is one in use."),
     "fig4": ("Figure 4", "The paper's J falls: see [fidelity](fidelity.md)."),
