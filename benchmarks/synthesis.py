@@ -25,8 +25,8 @@ LUTS = {"INV": 1, **{f"LUT{inputs}": 1 for inputs in range(1, 7)}, "SRL16E": 1, 
 KINDS = {"LUT": LUTS, "FF": dict.fromkeys(("FDRE", "FDSE", "FDCE", "FDPE"), 1), "DSP": {"DSP48E1": 1},
          "BRAM36": {"RAMB36E1": 1, "RAMB18E1": 0.5}}
 NOT_COUNTED = ("CARRY4", "MUXF7", "MUXF8", "IBUF", "OBUF", "BUFG", "$scopeinfo")  # beside the LUTs, or at the pins
-# The only package of the LFE5U-85F with a pin for each port of `etn_top`; a grade 6 is the slowest.
-PACKAGE, SPEED = "CABGA756", 6
+# That of the ULX3S; a grade 6 is the slowest.
+PACKAGE, SPEED = "CABGA381", 6
 HEADING = re.compile(r"^(?:\d+\.)+ .*|^Info: .*", re.MULTILINE)
 
 
@@ -102,7 +102,7 @@ def synthesise(folder, files, part, netlist=None):
         if netlist:
             script += f"; write_json build/{netlist.name}"
         watch([yosys, "-q", "-l", f"build/{part}.log", "-p", script], folder, f"build/{part}.log", f"{part}, {version}")
-        return {"tool": version, **cells((folder / "build" / "cells.json").read_text())}
+        return {"tool": version, **cells((folder / "build" / "cells.json").read_text(), PARTS[part].top)}
 
     sources = [name for name in files if name.endswith(".v") and not name.endswith("_tb.v")]
     wanted = sources_of(files, version, PARTS[part].synthesis)
@@ -111,7 +111,7 @@ def synthesise(folder, files, part, netlist=None):
     return kept(record, wanted, run)
 
 
-def cells(statistics):
+def cells(statistics, top):
     """Cells by type, in total and by module of the top one's instances, out of what ``stat -json`` writes."""
     # Yosys 0.23 writes its tree of modules, which is no JSON, behind this object.
     begin = statistics.index("{", statistics.index('"modules"'))
@@ -127,13 +127,13 @@ def cells(statistics):
         return found
 
     by_module = {}
-    for kind, count in modules.get("etn_top", {}).items():
+    for kind, count in modules[top].items():
         if kind in modules:
             inner = re.search(r"etn_\w+", kind).group()
             for cell, number in within(kind, count).items():
                 of_module = by_module.setdefault(inner, {})
                 of_module[cell] = of_module.get(cell, 0) + number
-    return {"total": within("etn_top"), "modules": by_module}
+    return {"total": within(top), "modules": by_module}
 
 
 def count(found):
@@ -179,7 +179,7 @@ def timing(report):
     path = next(path["path"] for path in report["critical_paths"] if path["from"] == path["to"] == f"posedge {name}")
     critical = []
     for step in path:
-        instance = step["to"]["cell"].rpartition(".")[0] or "etn_top"
+        instance = step["to"]["cell"].rpartition(".")[0] or "top"
         if critical and critical[-1][0] == instance:
             critical[-1][1] = round(critical[-1][1] + step["delay"], 3)
         else:

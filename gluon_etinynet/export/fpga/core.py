@@ -8,7 +8,7 @@ import jinja2
 from ... import __version__
 from ..folder import Export
 from . import resources, serial
-from .memories import TOP, accumulator_bits, configuration, memories, rom_module
+from .memories import TOP, accumulator_bits, configuration, line_memories, memories, rom_module, style
 from .planner import OPERAND_WORDS, OUTPUTS, schedule
 from .words import to_hex
 
@@ -61,7 +61,7 @@ def emit(graph, word_channels, outputs, part="xc7a100t"):
     sources["etn_roms.v"] = f"// {notice}\n{rom_module(roms)}"
     files = dict(sources)
     board, pins, clock = _BOARDS[part]
-    definitions = configuration(graph, plan, roms, device.product_bits) + serial.definitions(clock)
+    definitions = configuration(graph, plan, roms, device) + serial.definitions(clock)
     files["etn_config.vh"] = f"// {notice}\n{definitions}"
     for name in ("etn_tb.v", "etn_board_tb.v"):
         files[name] = (_HERE / "testbench" / name).read_text()
@@ -86,10 +86,12 @@ def emit(graph, word_channels, outputs, part="xc7a100t"):
 
 
 def _count(part, graph, plan, roms):
-    word = 8 * plan.word_channels
+    device, word = resources.PARTS[part], 8 * plan.word_channels
     sizes = {name: (memory.depth, memory.width) for name, memory in roms.items() if memory.style == "block"}
     sizes.update({"activations": (plan.memory_words, word), "operands": (OPERAND_WORDS, word)})
-    return resources.count(resources.PARTS[part], plan, sizes, accumulator_bits(graph))
+    if style("lines", device) == "block":
+        sizes.update((name, (1 << bits, 2 * width)) for name, bits, width in line_memories(plan))
+    return resources.count(device, plan, sizes, accumulator_bits(graph))
 
 
 def _remedy(part, graph, v):

@@ -7,7 +7,7 @@ from .planner import FIELDS, OPERAND_WORDS
 from .roms import MULTIPLIER_BITS, OFFSET_BITS, WEIGHT_BITS
 from .words import checksum, signed_bits
 
-__all__ = ["Memory", "memories", "configuration", "rom_module", "accumulator_bits"]
+__all__ = ["Memory", "memories", "configuration", "line_memories", "style", "rom_module", "accumulator_bits"]
 
 TOP = 5
 
@@ -85,9 +85,14 @@ def memories(graph, plan, part):
     descriptors = np.stack([np.concatenate([_bits(np.int64(one.fields.get(name, 0)), bits) for name, bits in FIELDS])
                             for one in plan.passes])
     result = {"passes": Memory(descriptors, "distributed")}
-    result.update((name, Memory(np.concatenate(parts), "distributed" if name in part.in_logic else "block"))
+    result.update((name, Memory(np.concatenate(parts), style(name, part)))
                   for name, parts in words.items())
     return result
+
+
+def style(name, part):
+    """What a memory is made of on a part, as `etn_rom` and `etn_window` are told."""
+    return "distributed" if name in part.in_logic else "block"
 
 
 def parameter_bits(graph):
@@ -114,12 +119,24 @@ def _bits(values, count):
     return np.unpackbits(numbers.view(np.uint8), axis=-1, count=count, bitorder="little")
 
 
-def configuration(graph, plan, roms, product_bits):
-    """The text of etn_config.vh for a part whose multipliers have a wider input of `product_bits`."""
+def line_memories(plan):
+    """Name, bits of an address, and bits of a word, of the two rows that each unit with a window keeps."""
+    blocks = [one.fields for one in plan.passes if one.kind == "block"]
+
+    def halves(width, last_word):  # of words, of a row and the padding beside it
+        return max(_bits_for((f[width] + 1) * 2 * (f[last_word] + 1) - 1) for f in blocks)
+
+    return [("image_lines", _bits_for(plan.passes[0].fields["width"]), 24),
+            ("lines_1", halves("width", "last_word"), 4 * plan.word_channels),
+            ("lines_2", halves("middle_width", "middle_last_word"), 4 * plan.word_channels)]
+
+
+def configuration(graph, plan, roms, part):
+    """The text of etn_config.vh for a `resources.Part`."""
     offset_bits, bias_bits = parameter_bits(graph)
     _, rows, columns = graph.tensors[plan.passes[-1].nodes[0].inputs[0]].shape
-    blocks = [one.fields for one in plan.passes if one.kind == "block"]
     stem = plan.passes[0].fields
+    line_bits = {name: bits for name, bits, _ in line_memories(plan)}
     values = {
         "V": plan.word_channels, "TO": plan.outputs, "TOP": min(TOP, graph.classes), "CLASSES": graph.classes,
         "IMAGE_WIDTH": stem["width"], "IMAGE_HEIGHT": stem["height"],
@@ -128,14 +145,13 @@ def configuration(graph, plan, roms, product_bits):
         "DW_GROUP_BITS": _bits_for(plan.largest("last_word", "middle_last_word")),
         "PW_GROUP_BITS": _bits_for(plan.largest("pw_last_group")),
         "OPERAND_BITS": _bits_for(OPERAND_WORDS - 1),
-        "IMAGE_LINE_BITS": _bits_for(stem["width"]),
+        "LINES": f'"{style("lines", part)}"',
+        "IMAGE_LINE_BITS": line_bits["image_lines"], "LINE_1_BITS": line_bits["lines_1"],
+        "LINE_2_BITS": line_bits["lines_2"],
         "POOL_LINE_BITS": _bits_for(stem["middle_width"] // 2 * (stem["middle_last_word"] + 1) - 1),
-        # Halves of words, of a row and the padding beside it.
-        "LINE_1_BITS": max(_bits_for((f["width"] + 1) * 2 * (f["last_word"] + 1) - 1) for f in blocks),
-        "LINE_2_BITS": max(_bits_for((f["middle_width"] + 1) * 2 * (f["middle_last_word"] + 1) - 1) for f in blocks),
         "DOWN_LEAST": plan.down_least, "DOWN_BITS": _bits_for(plan.largest("down_1", "down_pw", "down_2")),
         "ACC_BITS": accumulator_bits(graph), "OFFSET_BITS": offset_bits, "BIAS_BITS": bias_bits,
-        "PRODUCT_BITS": product_bits,
+        "PRODUCT_BITS": part.product_bits,
         "SUM_BITS": 8 + _bits_for(rows * columns),
         "RESULT_BITS": _bits_for(plan.largest("results")),
         "MEMORY_DEPTH": plan.memory_words, "MEMORY_BITS": _bits_for(plan.memory_words - 1),

@@ -16,7 +16,9 @@ class Part(NamedTuple):
     """An FPGA: its name, block RAM in units of 18 Kbit, of which `pair` are one block, multipliers, LUTs.
 
     `product_bits` is the wider input of a multiplier: a wider product takes two. `in_logic` are the depthwise units'
-    ROMs that are made of LUTs, for want of block RAM. `synthesis` is what Yosys is told.
+    ROMs, and the `lines` of maps that they keep, that are made of LUTs for want of block RAM.
+    `synthesis` is what Yosys is told, and `top` the module: the core or, where the core has more ports than a package has
+    pins, the board's.
     """
     name: str
     blocks: int
@@ -26,13 +28,14 @@ class Part(NamedTuple):
     luts: int
     in_logic: Tuple
     synthesis: str
+    top: str
 
 
-_XILINX = "synth_xilinx -family xc7 -top etn_top"
-_SHORT = ("depthwise_1", "depthwise_1_channels", "depthwise_2")
-PARTS = {"xc7a100t": Part("AMD Artix-7 XC7A100T", 270, 2, 240, 25, 63400, _SHORT, _XILINX),
-         "xc7a200t": Part("AMD Artix-7 XC7A200T", 730, 2, 740, 25, 134600, _SHORT, _XILINX),
-         "lfe5u-85": Part("Lattice ECP5 LFE5U-85", 208, 1, 156, 18, 83640, (), "synth_ecp5 -top etn_top")}
+_XILINX = "synth_xilinx -family xc7 -top etn_top", "etn_top"
+_SHORT = ("depthwise_1", "depthwise_1_channels", "depthwise_2", "lines")
+PARTS = {"xc7a100t": Part("AMD Artix-7 XC7A100T", 270, 2, 240, 25, 63400, _SHORT, *_XILINX),
+         "xc7a200t": Part("AMD Artix-7 XC7A200T", 730, 2, 740, 25, 134600, _SHORT, *_XILINX),
+         "lfe5u-85": Part("Lattice ECP5 LFE5U-85", 208, 1, 156, 18, 83640, (), "synth_ecp5 -top etn_board", "etn_board")}
 
 
 def block_ram_kbits(part, depth, width):
@@ -75,7 +78,7 @@ def count(part, plan, sizes, acc_bits):
     """
     v, to = plan.word_channels, plan.outputs
     wide = 1 + (acc_bits > part.product_bits)
-    products = v * to // 2 * (1 + (25 > part.product_bits))
+    products = v * to // 2 * (part.product_bits >= 25)  # those of narrower ones are made in logic (etn_pair.v)
     return {"block_ram": {name: block_ram_kbits(part, *size) for name, size in sizes.items()},
             "multipliers": {"products": products, "requantisation": (to + v) * wide, "average": 1}}
 

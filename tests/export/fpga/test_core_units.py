@@ -11,7 +11,7 @@ from running import ROOT
 from gluon_etinynet.integer.requantise import requantise_reference
 
 RTL = ROOT / "gluon_etinynet" / "export" / "fpga" / "rtl"
-UNITS = [RTL / f"etn_{name}.v" for name in ("delay", "multiples", "requant", "skew", "pair", "taps")]
+UNITS = [RTL / f"etn_{name}.v" for name in ("delay", "multiples", "requant", "skew", "pair", "product", "taps")]
 simulated = pytest.mark.skipif(not shutil.which("iverilog"), reason="needs Icarus Verilog: apt-get install iverilog")
 synthesised = pytest.mark.skipif(not shutil.which("yosys"), reason="needs Yosys: apt-get install yosys")
 

@@ -5,7 +5,8 @@
 module etn_image #(
     parameter V         = 24,
     parameter LINE_BITS = 8,
-    parameter SIDE_BITS = 10
+    parameter SIDE_BITS = 10,
+    parameter STYLE     = "distributed"  // of the lines
 ) (
     input  wire                 clk,
     input  wire                 clear,
@@ -38,7 +39,7 @@ module etn_image #(
 
     // The network's input is pixel - 128: the highest bit turned. The next window begins when all places of the one
     // before were reserved: that leaves the time to push its words.
-    etn_window #(.WIDTH(24), .LINE_BITS(LINE_BITS), .GROUP_BITS(1), .SIDE_BITS(SIDE_BITS)) window (
+    etn_window #(.WIDTH(24), .LINE_BITS(LINE_BITS), .GROUP_BITS(1), .SIDE_BITS(SIDE_BITS), .STYLE(STYLE)) window (
         .clk(clk), .clear(clear), .active(active),
         .width(width), .height(height), .last_y(last_y), .stride_2(1'b1),
         .last_group(1'b0), .padding({3{padding}}),

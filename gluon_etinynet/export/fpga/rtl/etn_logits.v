@@ -21,6 +21,8 @@ module etn_logits #(
 );
     reg  [15:0]      class_number;
     reg  [4:0]       lane;
+    reg              ends;   // the group's last logit, or the last of all
+    wire [4:0]       next_lane = ends ? 0 : lane + 1'b1;
     wire [32*TO-1:0] group;
     wire             step = logit_valid && logit_ready;
 
@@ -30,17 +32,19 @@ module etn_logits #(
     etn_fifo #(.WIDTH(32*TO), .DEPTH_BITS(2)) groups (
         .clk(clk), .clear(clear), .room(room), .reserve(reserve),
         .push(push), .push_data(push_logits), .valid(logit_valid), .data(group),
-        .pop(step && (lane == TO - 1 || logit_last)));
+        .pop(step && ends));
 
     always @(posedge clk)
         if (clear) begin
             class_number <= 0;
             logit_last   <= CLASSES == 1;
             lane         <= 0;
+            ends         <= CLASSES == 1;
         end else if (step) begin
             class_number <= class_number + 1'b1;
             logit_last   <= class_number == CLASSES - 2;
-            lane         <= lane == TO - 1 ? 0 : lane + 1'b1;
+            lane         <= next_lane;
+            ends         <= next_lane == TO - 1 || class_number == CLASSES - 2;
         end
 endmodule
 

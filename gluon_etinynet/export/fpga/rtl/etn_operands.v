@@ -19,58 +19,63 @@ module etn_operands #(
 
     output reg                      whole,          // a pixel waits, all words of it
     input  wire                     release_pixel,  // which is known late in a cycle
-    input  wire [SHORTCUT_BITS:0]   count,
+    input  wire [SHORTCUT_BITS-1:0] last_word,      // of a pixel; a register before `clear`
     input  wire [SHORTCUT_BITS-1:0] word_index,
     output wire [8*V-1:0]           word,           // three cycles after its index
     input  wire [SHORTCUT_BITS-1:0] shortcut_index,
-    output wire [16*V-1:0]          shortcuts       // the word at the index and the one after it, one cycle later
+    output reg  [16*V-1:0]          shortcuts       // the word at the index and the one after it, two cycles later
 );
+    localparam COUNT_BITS = DEPTH_BITS + 2;  // with a sign
+
     (* ram_style = "distributed" *) reg [8*V-1:0] shortcut_words [0:(1<<SHORTCUT_BITS)-1];
     reg [DEPTH_BITS-1:0]    head, tail, place;
-    reg [DEPTH_BITS:0]      reserved, filled;
-    reg                     reserves, released, pushed;
+    reg [SHORTCUT_BITS:0]   size;
+    reg [SHORTCUT_BITS-1:0] arriving, first, second;
+    reg                     pushed, pushed_last;
     reg [8*V-1:0]           pushed_word, pushed_shortcut;
-    reg [SHORTCUT_BITS-1:0] first, second;
 
-    wire [DEPTH_BITS:0] size    = {{DEPTH_BITS-SHORTCUT_BITS{1'b0}}, count};
-    wire [DEPTH_BITS:0] to_come = reserved + {{DEPTH_BITS{1'b0}}, reserves} - (released ? size : 0);
-    wire [DEPTH_BITS:0] to_work = filled + {{DEPTH_BITS{1'b0}}, pushed};
-
-    assign shortcuts = {shortcut_words[second], shortcut_words[first]};
+    // Whole pixels; places that are left, less those that `room` demands, and what becomes of them a cycle later.
+    reg  [DEPTH_BITS:0]   pixels;
+    reg  [COUNT_BITS-1:0] places, change;
+    wire [COUNT_BITS-1:0] wide_size  = {{COUNT_BITS-SHORTCUT_BITS-1{1'b0}}, size};
+    wire [COUNT_BITS-1:0] new_places = places + change;
+    wire                  completes  = pushed && pushed_last;
 
     etn_ram #(.WIDTH(8*V), .DEPTH(1 << DEPTH_BITS), .ADDRESS_BITS(DEPTH_BITS)) words (
         .clk(clk), .write(pushed), .write_address(tail), .write_data(pushed_word),
         .read_address(place), .read_data(word));
 
     always @(posedge clk) begin
+        size            <= {1'b0, last_word} + 1'b1;
         pushed_word     <= push_word;
         pushed_shortcut <= push_shortcut;
+        pushed_last     <= arriving == last_word;
         if (pushed) shortcut_words[tail[SHORTCUT_BITS-1:0]] <= pushed_shortcut;
 
-        place  <= head + {{DEPTH_BITS-SHORTCUT_BITS{1'b0}}, word_index};
-        first  <= head[SHORTCUT_BITS-1:0] + shortcut_index;
-        second <= head[SHORTCUT_BITS-1:0] + shortcut_index + 1'b1;
+        place     <= head + {{DEPTH_BITS-SHORTCUT_BITS{1'b0}}, word_index};
+        first     <= head[SHORTCUT_BITS-1:0] + shortcut_index;
+        second    <= head[SHORTCUT_BITS-1:0] + shortcut_index + 1'b1;
+        shortcuts <= {shortcut_words[second], shortcut_words[first]};
         if (clear) begin
             head     <= 0;
             tail     <= 0;
+            arriving <= 0;
             pushed   <= 0;
-            reserves <= 0;
-            released <= 0;
-            reserved <= 0;
-            filled   <= 0;
+            pixels   <= 0;
             whole    <= 0;
+            change   <= 0;
+            places   <= with_shortcut ? (1 << SHORTCUT_BITS) - 1 : (1 << DEPTH_BITS) - 5;
             room     <= 1;
         end else begin
-            head     <= release_pixel ? head + size[DEPTH_BITS-1:0] : head;
-            tail     <= tail + {{DEPTH_BITS-1{1'b0}}, pushed};
-            pushed   <= push;
-            reserves <= reserve;
-            released <= release_pixel;
-            reserved <= to_come;
-            room     <= with_shortcut ? to_come[DEPTH_BITS:SHORTCUT_BITS] == 0
-                                      : !to_come[DEPTH_BITS] && !(&to_come[DEPTH_BITS-1:2]);
-            filled   <= release_pixel ? to_work - size : to_work;
-            whole    <= release_pixel ? to_work >= {size[DEPTH_BITS-1:0], 1'b0} : to_work >= size;
+            head   <= release_pixel ? head + wide_size[DEPTH_BITS-1:0] : head;
+            tail   <= tail + {{DEPTH_BITS-1{1'b0}}, pushed};
+            pushed <= push;
+            if (push) arriving <= arriving == last_word ? 0 : arriving + 1'b1;
+            pixels <= pixels + {{DEPTH_BITS{1'b0}}, completes} - {{DEPTH_BITS{1'b0}}, release_pixel};
+            whole  <= completes || (whole && !(release_pixel && pixels == 1));
+            change <= (release_pixel ? wide_size : 0) - {{COUNT_BITS-1{1'b0}}, reserve};
+            places <= new_places;
+            room   <= !new_places[COUNT_BITS-1];
         end
     end
 endmodule

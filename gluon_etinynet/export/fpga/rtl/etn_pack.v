@@ -14,33 +14,47 @@ module etn_pack #(
     output reg  [8*V-1:0]  out_word
 );
     localparam UNIT = V % TO == 0 ? TO : 8;  // channels; divides V and TO
-    localparam PER_WORD = V / UNIT, PER_GROUP = TO / UNIT;
-    localparam WIDTH = 8 * UNIT * (PER_WORD - 1 + PER_GROUP);
-    localparam UNIT_BITS = PER_WORD > 4 ? 3 : PER_WORD > 2 ? 2 : 1;
+    localparam PER_WORD = V / UNIT, PER_GROUP = TO / UNIT, BITS = 8 * UNIT;
 
-    reg                  valid, last;
-    reg  [8*TO-1:0]      outputs;
-    reg  [UNIT_BITS-1:0] units;  // held
-    reg  [WIDTH-1:0]     held;
-    wire [WIDTH-1:0]     wide = {{WIDTH-8*TO{1'b0}}, outputs};
-    wire [WIDTH-1:0]     all  = held | wide << (8 * UNIT * units);
-    wire [UNIT_BITS:0]   sum  = {1'b0, units} + PER_GROUP[UNIT_BITS:0];
-    wire [UNIT_BITS:0]   rest = sum - PER_WORD[UNIT_BITS:0];
-    wire                 full = sum >= PER_WORD[UNIT_BITS:0];
+    reg                   valid, last;
+    reg  [8*TO-1:0]       outputs;
+    reg  [8*V-1:0]        held;
+    reg  [PER_WORD-1:0]   at;  // one bit: the unit of a word that comes next
+    wire [2*PER_WORD-1:0] turned = {at, at} << PER_GROUP;
+    wire                  full   = |at[PER_WORD-1 -: PER_GROUP];
+
+    // Unit p of a group becomes unit k of this word or, if that is full before, of the next one.
+    genvar k;
+    generate
+        for (k = 0; k < PER_WORD; k = k + 1) begin : unit
+            reg [BITS-1:0] comes;
+            reg            of_this, of_next;
+            integer        p;
+            always @* begin
+                comes   = 0;
+                of_this = 0;
+                of_next = 0;
+                for (p = 0; p < PER_GROUP; p = p + 1)
+                    if (at[(k - p + PER_WORD) % PER_WORD]) begin
+                        comes   = outputs[BITS*p +: BITS];
+                        of_this = k >= p;
+                        of_next = k < p;
+                    end
+            end
+            always @(posedge clk) begin
+                if (valid && (of_this || of_next)) held[BITS*k +: BITS] <= comes;
+                out_word[BITS*k +: BITS] <= of_this ? comes : held[BITS*k +: BITS];
+            end
+        end
+    endgenerate
 
     always @(posedge clk) begin
         valid     <= !clear && in_valid;
         last      <= in_last;
         outputs   <= in;
         out_valid <= !clear && valid && full;
-        if (valid && full) out_word <= all[8*V-1:0];
-        if (clear || (valid && last)) begin
-            units <= 0;
-            held  <= 0;
-        end else if (valid) begin
-            units <= full ? rest[UNIT_BITS-1:0] : sum[UNIT_BITS-1:0];
-            held  <= full ? all >> (8 * V) : all;
-        end
+        if (clear || (valid && last)) at <= 1;
+        else if (valid)               at <= turned[2*PER_WORD-1 -: PER_WORD];
     end
 endmodule
 

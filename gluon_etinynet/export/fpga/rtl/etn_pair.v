@@ -5,7 +5,7 @@
 // V / 2 multipliers add up in a row, each a cycle after the one before, as DSP blocks can without logic: lane k comes
 // k mod V / 2 cycles late, the bytes already so (`etn_skew`), the weights here. The sums are there V / 2 + 3 cycles
 // after lane 0.
-// Where a multiplier's wider input has less than 25 bits, a product is made of two.
+// Where a multiplier's wider input has less than 25 bits, the two products are made in logic and kept apart.
 `default_nettype none
 
 module etn_pair #(
@@ -31,33 +31,34 @@ module etn_pair #(
             assign so_far[0 +: WIDTH] = 0;
             for (k = 0; k < ROW; k = k + 1) begin : lane
                 localparam LANE = ROW * row + k;
-                wire [7:0]             late;
-                reg signed [24:0]      factor;
-                reg signed [7:0]       a;
-                reg signed [WIDTH-1:0] sum;
+                wire [7:0]       late;
                 etn_delay #(.WIDTH(8), .CYCLES(k)) skew (
                     .clk(clk), .in({weights_1[4*LANE +: 4], weights_0[4*LANE +: 4]}), .out(late));
-                always @(posedge clk) begin
-                    factor <= {late[7:4], {17{late[3]}}, late[3:0]};
-                    a      <= bytes[8*LANE +: 8];
-                end
+                wire [WIDTH-1:0] so_far_k = so_far[WIDTH*k +: WIDTH];
                 if (PRODUCT_BITS >= 25) begin : one_multiplier
-                    reg signed [32:0] product;
+                    reg signed [24:0]      factor;
+                    reg signed [7:0]       a;
+                    reg signed [32:0]      product;
+                    reg signed [WIDTH-1:0] sum;
                     always @(posedge clk) begin
+                        factor  <= {late[7:4], {17{late[3]}}, late[3:0]};
+                        a       <= bytes[8*LANE +: 8];
                         product <= factor * a;
-                        sum     <= {{WIDTH-33{product[32]}}, product} + so_far[WIDTH*k +: WIDTH];
+                        sum     <= {{WIDTH-33{product[32]}}, product} + so_far_k;
                     end
-                end else begin : two_multipliers
-                    reg signed [25:0] lower;
-                    reg signed [15:0] upper;
+                    assign so_far[WIDTH*(k+1) +: WIDTH] = sum;
+                end else begin : luts
+                    wire [3:0]  whole = late[7:4] + {3'b0, late[3]};
+                    wire [11:0] lower, upper;
+                    reg  [15:0] low, high;
+                    etn_product even (.clk(clk), .a(bytes[8*LANE +: 8]), .weight(late[3:0]), .product(lower));
+                    etn_product odd  (.clk(clk), .a(bytes[8*LANE +: 8]), .weight(whole), .product(upper));
                     always @(posedge clk) begin
-                        lower <= $signed({1'b0, factor[16:0]}) * a;
-                        upper <= $signed(factor[24:17]) * a;
-                        sum   <= {{WIDTH-26{lower[25]}}, lower} + {{WIDTH-33{upper[15]}}, upper, 17'b0}
-                               + so_far[WIDTH*k +: WIDTH];
+                        low  <= so_far_k[15:0] + {{4{lower[11]}}, lower};
+                        high <= so_far_k[36:21] + {{4{upper[11]}}, upper};
                     end
+                    assign so_far[WIDTH*(k+1) +: WIDTH] = {high, 5'b0, low};
                 end
-                assign so_far[WIDTH*(k+1) +: WIDTH] = sum;
             end
             assign rows[WIDTH*row +: WIDTH] = so_far[WIDTH*ROW +: WIDTH];
         end

@@ -66,7 +66,7 @@ module etn_pw #(
     reg  [GROUP_BITS-1:0]      group;
     reg  [CHANNEL_ADDRESS-1:0] channel;
     reg  [WORD_BITS-1:0]       shortcut_index;
-    reg  [2:0]                 shortcut_unit, shortcut_place;
+    reg  [2:0]                 shortcut_unit, shortcut_place_1, shortcut_place_2;
 
     // Where the walk through words and groups is: registers, because everything waits for them.
     reg first, last, first_group, final_group;
@@ -87,7 +87,7 @@ module etn_pw #(
     etn_operands #(.V(V), .DEPTH_BITS(PIXEL_BITS), .SHORTCUT_BITS(WORD_BITS)) operands (
         .clk(clk), .clear(clear), .with_shortcut(with_shortcut),
         .room(in_room), .reserve(in_reserve), .push(in_push), .push_word(in_word), .push_shortcut(in_shortcut),
-        .whole(whole), .release_pixel(issue && pixel_last), .count({1'b0, last_word} + 1'b1),
+        .whole(whole), .release_pixel(issue && pixel_last), .last_word(last_word),
         .word_index(index), .word(word), .shortcut_index(shortcut_index), .shortcuts(shortcuts));
 
     reg [LATENCY-1:0] lasts, ends;
@@ -96,7 +96,8 @@ module etn_pw #(
     always @(posedge clk) begin
         firsts <= {firsts[TO_SUM-2:0], first};
         ends   <= {ends[LATENCY-2:0], pixel_last};
-        shortcut_place    <= shortcut_unit;
+        shortcut_place_1  <= shortcut_unit;
+        shortcut_place_2  <= shortcut_place_1;
         one_word          <= last_word == 0;
         one_group         <= last_group == 0;
         word_before_last  <= last_word - 1'b1;
@@ -134,9 +135,9 @@ module etn_pw #(
 
     // ---- Cycle 3: word and weights; TO_SUM: their sums; one later accumulators; LATENCY: outputs ----
     wire [8*TO-1:0] shortcut_now, shortcut;
-    wire [16*V-1:0] shortcut_shifted = shortcuts >> (8 * UNIT * shortcut_place);
+    wire [16*V-1:0] shortcut_shifted = shortcuts >> (8 * UNIT * shortcut_place_2);
     assign shortcut_now = shortcut_shifted[8*TO-1:0];
-    etn_delay #(.WIDTH(8*TO), .CYCLES(TO_SUM - 1)) shortcut_delay (.clk(clk), .in(shortcut_now), .out(shortcut));
+    etn_delay #(.WIDTH(8*TO), .CYCLES(TO_SUM - 2)) shortcut_delay (.clk(clk), .in(shortcut_now), .out(shortcut));
     etn_delay #(.WIDTH(CHANNEL_ADDRESS), .CYCLES(TO_SUM - 3)) channel_delay (
         .clk(clk), .in(channel), .out(channel_address));
 

@@ -23,7 +23,7 @@ module etn_seq #(
     output wire                 pixel_open,    // pixels go into the stem
 
     output reg  [PASS_BITS-1:0] pass,
-    output reg                  go,
+    output reg                  go,            // the pass begins: forget everything; also while `rst`
     input  wire                 finished,
 
     output wire                 busy,
@@ -49,6 +49,7 @@ module etn_seq #(
         error_frame <= 0;
         if (busy) cycles <= cycles + 1'b1;
         if (rst) begin
+            go        <= 1;
             state     <= CHECK;
             check     <= 1;
             pass      <= 0;

@@ -1,7 +1,5 @@
 // One lane of a depthwise convolution: nine products of 4 by 8 bits, and their sum 4 cycles later.
-// The products are made in logic, because a DSP block each would take more than a device has. A weight is two digits
-// to the base 4, -2..1 and -2..2 (Booth's), so that a product is two additions of the byte, its double, or their
-// complements; what a complement lacks to the negative goes into the low bits of the first addition.
+// The products are made in logic, because a DSP block each would take more than a device has.
 `default_nettype none
 
 module etn_taps (
@@ -16,24 +14,7 @@ module etn_taps (
     genvar k;
     generate
         for (k = 0; k < 9; k = k + 1) begin : tap
-            wire [3:0] w      = weights[4*k +: 4];
-            wire [8:0] a      = {bytes[8*k+7], bytes[8*k +: 8]};
-            wire       minus  = w[3] && !(w[2] && w[1]);  // the high digit is negative
-            wire [8:0] low    = (w[0] ? a : w[1] ? {a[7:0], 1'b0} : 9'd0) ^ {9{w[1]}};
-            reg  [8:0] a_1;
-            reg        once, twice, minus_1;
-            wire [8:0] high   = (once ? a_1 : twice ? {a_1[7:0], 1'b0} : 9'd0) ^ {9{minus_1}};
-            reg  [9:0] first;
-            reg [11:0] product;
-            always @(posedge clk) begin
-                first   <= {7'b0, minus, 1'b0, w[1]} + {low[8], low};
-                a_1     <= a;
-                once    <= w[2] ^ w[1];
-                twice   <= w[3] != w[2] && w[2] == w[1];
-                minus_1 <= minus;
-                product <= {{2{first[9]}}, first} + {high[8], high, 2'b0};
-            end
-            assign products[12*k +: 12] = product;
+            etn_product one (.clk(clk), .a(bytes[8*k +: 8]), .weight(weights[4*k +: 4]), .product(products[12*k +: 12]));
         end
         for (k = 0; k < 3; k = k + 1) begin : sums
             wire [11:0] a = products[36*k      +: 12];

@@ -58,7 +58,7 @@ module etn_top #(
     wire [6:0]                   checked, bad;
 
     wire [1:0]       op               = pass_word[`ETN_FIELD_OP];
-    wire             clear            = rst || go;
+    wire             clear            = go;
     reg              stem, block, head;  // known when `go` comes
     wire [GROUP-1:0] last_word        = pass_word[`ETN_FIELD_LAST_WORD];
     wire [GROUP-1:0] middle_last_word = pass_word[`ETN_FIELD_MIDDLE_LAST_WORD];
@@ -119,11 +119,11 @@ module etn_top #(
         .base(pass_word[`ETN_FIELD_SOURCE]), .words(pass_word[`ETN_FIELD_SOURCE_WORDS]),
         .address(read_address), .data(read_data), .out_valid(x_valid), .out_word(x_word), .out_ready(x_ready));
 
-    // ---- What the pointwise unit takes ----
+    // ---- What the pointwise unit takes: of the three only that of the pass reserves and gives ----
     wire           in_room, image_reserve, image_push, dw1_reserve, dw1_valid, gap_reserve, gap_valid;
     wire [8*V-1:0] image_word, dw1_word, dw1_centre, gap_word;
 
-    etn_image #(.V(V), .LINE_BITS(`ETN_IMAGE_LINE_BITS), .SIDE_BITS(SIDE)) image (
+    etn_image #(.V(V), .LINE_BITS(`ETN_IMAGE_LINE_BITS), .SIDE_BITS(SIDE), .STYLE(`ETN_LINES)) image (
         .clk(clk), .clear(clear), .active(stem),
         .width(pass_word[`ETN_FIELD_WIDTH]), .height(pass_word[`ETN_FIELD_HEIGHT]),
         .last_y(pass_word[`ETN_FIELD_LAST_Y]), .padding(pass_word[`ETN_FIELD_PADDING_1]),
@@ -134,7 +134,7 @@ module etn_top #(
     etn_dw #(.V(V), .LINE_BITS(`ETN_LINE_1_BITS), .GROUP_BITS(DW_GROUP), .SIDE_BITS(SIDE), .ACC_BITS(ACC),
              .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN),
              .PRODUCT_BITS(PRODUCT), .ADDRESS_BITS(`ETN_DEPTHWISE_1_ADDRESS_BITS),
-             .SHORTCUT(0)) dw1 (
+             .STYLE(`ETN_LINES), .SHORTCUT(0)) dw1 (
         .clk(clk), .clear(clear), .active(block),
         .width(pass_word[`ETN_FIELD_WIDTH]), .height(pass_word[`ETN_FIELD_HEIGHT]),
         .last_y(pass_word[`ETN_FIELD_LAST_Y]), .stride_2(pass_word[`ETN_FIELD_STRIDE_2]),
@@ -166,9 +166,9 @@ module etn_top #(
         .weight_base(pass_word[`ETN_FIELD_POINTWISE]), .channel_base(pass_word[`ETN_FIELD_POINTWISE_CHANNELS]),
         .relu(pass_word[`ETN_FIELD_RELU_PW]), .down(pass_word[`ETN_FIELD_DOWN_PW]), .with_shortcut(block),
         .shortcut_multiplier(pass_word[`ETN_FIELD_SHORTCUT_PW]), .low(pass_word[`ETN_FIELD_LOW_PW]),
-        .in_room(in_room), .in_reserve(stem ? image_reserve : block ? dw1_reserve : gap_reserve),
-        .in_push(stem ? image_push : block ? dw1_valid : gap_valid),
-        .in_word(stem ? image_word : block ? dw1_word : gap_word), .in_shortcut(dw1_centre),
+        .in_room(in_room), .in_reserve(image_reserve || dw1_reserve || gap_reserve),
+        .in_push(image_push || dw1_valid || gap_valid),
+        .in_word(dw1_valid ? dw1_word : gap_valid ? gap_word : image_word), .in_shortcut(dw1_centre),
         .weight_address(pw_weight_address), .weights(pw_weights),
         .channel_address(pw_channel_address), .channels(pw_channels),
         .room(group_room), .reserve(group_reserve), .reserve_word(word_reserve),
@@ -193,7 +193,8 @@ module etn_top #(
 
     etn_dw #(.V(V), .LINE_BITS(`ETN_LINE_2_BITS), .GROUP_BITS(DW_GROUP), .SIDE_BITS(SIDE), .ACC_BITS(ACC),
              .OFFSET_BITS(OFFSET), .BIAS_BITS(BIAS), .DOWN_LEAST(LEAST), .DOWN_BITS(DOWN),
-             .PRODUCT_BITS(PRODUCT), .ADDRESS_BITS(`ETN_DEPTHWISE_2_ADDRESS_BITS)) dw2 (
+             .PRODUCT_BITS(PRODUCT), .ADDRESS_BITS(`ETN_DEPTHWISE_2_ADDRESS_BITS),
+             .STYLE(`ETN_LINES)) dw2 (
         .clk(clk), .clear(clear), .active(block),
         .width(pass_word[`ETN_FIELD_MIDDLE_WIDTH]), .height(pass_word[`ETN_FIELD_MIDDLE_HEIGHT]),
         .last_y(pass_word[`ETN_FIELD_MIDDLE_HEIGHT]),
@@ -240,7 +241,7 @@ module etn_top #(
     always @(posedge clk) begin
         write      <= !clear && result;
         pooled     <= clear ? 0 : {pooled[1:0], stem && p_pop};
-        write_data <= stem ? pool_word : dw2_word;
+        write_data <= dw2_valid ? dw2_word : pool_word;
         if (clear) begin
             write_address <= pass_word[`ETN_FIELD_TARGET] - 1'b1;
             left          <= pass_word[`ETN_FIELD_RESULTS];

@@ -5,14 +5,14 @@
 // in `line_2`; of each group of channels the two columns before in `column_1` and `column_2`.
 // Nothing waits behind a step: a step that makes a window needs `room` and says `reserve`, and five cycles later the
 // window is there, for a cycle. Tap (row r, column s) is word r * 3 + s of `out_taps`.
-// Each memory is read and written at the same address in the same cycle, as LUT RAM with one port can.
 `default_nettype none
 
 module etn_window #(
     parameter WIDTH      = 96,  // bits of a word
     parameter LINE_BITS  = 8,   // a row and its padding have at most 2^LINE_BITS words
     parameter GROUP_BITS = 5,   // a pixel has at most 2^GROUP_BITS
-    parameter SIDE_BITS  = 10
+    parameter SIDE_BITS  = 10,
+    parameter STYLE      = "distributed"  // of the lines
 ) (
     input  wire                  clk,
     input  wire                  clear,     // forget everything; begin the walk if `active`
@@ -42,17 +42,25 @@ module etn_window #(
     reg [SIDE_BITS-1:0]  x, y;
     reg [LINE_BITS-1:0]  place;
 
+    // Registers, because everything waits for what is compared with them; they are known when the walk begins.
+    reg                  group_ends, one_group;
+    reg [GROUP_BITS-1:0] before_last;
+    reg [SIDE_BITS-1:0]  before_width, before_height;
+
     wire                 go_on      = running && (room || !makes);
     wire                 step       = go_on && (in_valid || pads);
-    wire                 group_ends = in_group == last_group;
     wire                 row_ends   = beside && group_ends;
-    wire [SIDE_BITS-1:0] next_x     = x + 1'b1;
-    wire [SIDE_BITS-1:0] next_y     = y + 1'b1;
+    wire                 last_x     = x == before_width;
+    wire                 last_row   = y == before_height;
 
     assign in_ready = go_on && !pads;
     assign reserve  = step && makes;
 
-    always @(posedge clk)
+    always @(posedge clk) begin
+        one_group     <= last_group == 0;
+        before_last   <= last_group - 1'b1;
+        before_width  <= width - 1'b1;
+        before_height <= height - 1'b1;
         if (clear) begin
             running     <= active;
             beside      <= 0;
@@ -63,43 +71,50 @@ module etn_window #(
             x           <= 0;
             y           <= 0;
             in_group    <= 0;
+            group_ends  <= one_group;
             place       <= 0;
             in_complete <= 0;
         end else if (step) begin
-            in_group <= group_ends ? 0 : in_group + 1'b1;
-            place    <= row_ends ? 0 : place + 1'b1;
+            in_group   <= group_ends ? 0 : in_group + 1'b1;
+            group_ends <= group_ends ? one_group : in_group == before_last;
+            place      <= row_ends ? 0 : place + 1'b1;
             if (row_ends) begin
                 x         <= 0;
                 beside    <= 0;
                 makes     <= 0;
-                y         <= next_y;
-                below     <= next_y == height;
-                pads      <= next_y == height;
-                row_makes <= !stride_2 || next_y[0];
+                y         <= y + 1'b1;
+                below     <= last_row;
+                pads      <= last_row;
+                row_makes <= !stride_2 || !y[0];
                 running   <= y != last_y;
             end else if (group_ends) begin
-                x      <= next_x;
-                beside <= next_x == width;
-                pads   <= next_x == width || below;
-                makes  <= row_makes && (!stride_2 || next_x[0]);
-                if (next_x == width && next_y == height) in_complete <= 1;
+                x      <= x + 1'b1;
+                beside <= last_x;
+                pads   <= last_x || below;
+                makes  <= row_makes && (!stride_2 || !x[0]);
+                if (last_x && last_row) in_complete <= 1;
             end
         end
+    end
 
     // ---- Cycle 1: what arrives; 2: the row above; 3: the one above that ----
-    (* ram_style = "distributed" *) reg [WIDTH-1:0] line_1 [0:(1<<LINE_BITS)-1];
-    (* ram_style = "distributed" *) reg [WIDTH-1:0] line_2 [0:(1<<LINE_BITS)-1];
-    reg  [WIDTH-1:0]     bottom_1, bottom_2, middle_2, bottom_3, middle_3, top_3;
+    reg  [3:0]           steps, makings;
+    reg  [WIDTH-1:0]     bottom_1, bottom_2, bottom_3, middle_3;
+    wire [WIDTH-1:0]     middle_2, top_3;
     reg  [LINE_BITS-1:0] place_1, place_2;
     reg                  first_row_1, first_row_2, first_row_3;  // what is above is padding
     wire [WIDTH-1:0]     middle = first_row_2 ? padding : middle_2;
+
+    etn_line #(.WIDTH(WIDTH), .ADDRESS_BITS(LINE_BITS), .STYLE(STYLE)) line_1 (
+        .clk(clk), .next_address(place), .address(place_1), .write(steps[0]), .in(bottom_1), .out(middle_2));
+    etn_line #(.WIDTH(WIDTH), .ADDRESS_BITS(LINE_BITS), .STYLE(STYLE)) line_2 (
+        .clk(clk), .next_address(place_1), .address(place_2), .write(steps[1]), .in(middle), .out(top_3));
 
     // ---- Cycle 4: the column before; 5: the one before that ----
     (* ram_style = "distributed" *) reg [3*WIDTH-1:0] column_1 [0:(1<<GROUP_BITS)-1];
     (* ram_style = "distributed" *) reg [3*WIDTH-1:0] column_2 [0:(1<<GROUP_BITS)-1];
     reg  [3*WIDTH-1:0]    right_4, right_5, centre_4, centre_5, left_5;
     reg  [GROUP_BITS-1:0] group_1, group_2, group_3, group_4;
-    reg  [3:0]            steps, makings;
     wire [3*WIDTH-1:0]    right = {bottom_3, middle_3, first_row_3 ? padding : top_3};
 
     always @(posedge clk) begin
@@ -108,15 +123,11 @@ module etn_window #(
         group_1     <= in_group;
         first_row_1 <= y == 0;
 
-        if (steps[0]) line_1[place_1] <= bottom_1;
-        middle_2    <= line_1[place_1];
         bottom_2    <= bottom_1;
         place_2     <= place_1;
         group_2     <= group_1;
         first_row_2 <= first_row_1;
 
-        if (steps[1]) line_2[place_2] <= middle;
-        top_3       <= line_2[place_2];
         middle_3    <= middle;
         bottom_3    <= bottom_2;
         group_3     <= group_2;

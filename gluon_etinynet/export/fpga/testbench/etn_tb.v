@@ -70,7 +70,7 @@ module etn_tb;
             if (dut.write)        $display("y %0d %0d %h", dut.pass, dut.write_address, dut.write_data);
         end
         if (!rst) begin
-            if (dut.go)                      $display("c %0d %0d", dut.pass, cycles);
+            if (dut.go && dut.busy)          $display("c %0d %0d", dut.pass, cycles);
             if (logit_valid && sink)         $display("l %0d %0d", logit_class, logit);
             if (error_frame)                 $display("e frame");
             if (done) begin
