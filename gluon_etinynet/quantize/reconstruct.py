@@ -15,6 +15,7 @@ from .._mxnet import mx
 from ..cli import progress
 from ..files import InputError, atomic_path, write_json
 from ..networks.batch_norm import reestimate_batch_norm
+from ..networks.blocks import all_blocks
 from ..networks.parameters import save_arrays
 from ..networks.params_file import read_params
 from ..reading import is_file, parsing, read_record
@@ -23,6 +24,9 @@ from .qat import quantised_convolutions
 __all__ = ["reconstruct", "check_parts"]
 
 UNDAMPED = 0.25  # part of the steps in which weights move freely between levels
+# Of a BN's variance so much is left at least. A channel that fires seldom in the float network may never do so in these
+# images once its weights are rounded: divided by a variance of 0, the picture that wakes it up would drown all others.
+SILENT = 0.01
 
 
 def check_parts(net):
@@ -92,16 +96,20 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
     losses = state.content["losses"]
     float_maps = maps = images
     for number, ((name, teacher, feeds), (_, student, _)) in enumerate(zip(float_net.parts(), net.parts())):
-        targets = _outputs(teacher, float_maps, batch_size)
+        targets = _outputs(teacher, float_maps, batch_size, f"the float network's {name}")
         if number >= state.content["done"]:
             rng = np.random.RandomState([seed, number])
+            variances = [(bn, bn.running_var.data().asnumpy()) for bn in all_blocks(student)
+                         if isinstance(bn, mx.gluon.nn.BatchNorm)]
             losses[name] = _learn(student, maps, targets, steps, batch_size, lr, lambda_lr, damping, rng, name)
             reestimate_batch_norm(student, _batches(maps, batch_size))
+            for bn, before in variances:
+                bn.running_var.set_data(mx.nd.maximum(bn.running_var.data(), mx.nd.array(SILENT * before)))
             state.save(number + 1)
             report(f"{name}: loss {losses[name][0]:.4f} -> {losses[name][1]:.4f}")
         if feeds:
             float_maps = targets  # first: three maps of every image are held, never four
-            maps = _outputs(student, maps, batch_size)
+            maps = _outputs(student, maps, batch_size, name)
     return {name: tuple(pair) for name, pair in losses.items()}
 
 
@@ -157,7 +165,7 @@ def _batches(maps, batch_size):
     return (_to_mxnet(maps[start:start + batch_size]) for start in range(0, len(maps), batch_size))
 
 
-def _outputs(part, inputs, batch_size):
+def _outputs(part, inputs, batch_size, name):
     """What a part puts out for all inputs, as float16: rounding 50 times finer than 4 bits'."""
     part.hybridize()
     outputs = None
@@ -166,6 +174,8 @@ def _outputs(part, inputs, batch_size):
         if outputs is None:
             outputs = np.empty((len(inputs), *made.shape[1:]), np.float16)
         outputs[start:start + len(made)] = made
+    if not np.isfinite(outputs).all():
+        raise InputError(f"{name} puts out more than float16 holds, or no number at all")
     return outputs
 
 

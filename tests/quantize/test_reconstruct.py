@@ -61,6 +61,21 @@ def test_reconstruction_brings_a_detector_back():
         assert mx.nd.square(after - aim).mean() < 0.8 * mx.nd.square(before - aim).mean()
 
 
+def test_a_channel_that_is_silent_in_the_pictures_is_not_made_loud_by_others():
+    """Its variance in them is 0; the float network's says by how much it may be multiplied at most."""
+    net = small_net()
+    name, block = [(part.name, part.block) for part in net.parts()][1]
+    weight, beta = block.pw.weight.data(), block.bn1.beta.data()
+    weight[0], beta[:] = -1, 100  # what comes in is positive, what comes out negative, and cut off
+    block.pw.weight.set_data(weight)
+    block.bn1.beta.set_data(beta)
+    variance = block.bn2.running_var.data()[0].asscalar()
+    fitted = prepare_qat(copy_of(net), "asq", 4)
+    reconstruct(net, fitted, pixels(32), steps=2, batch_size=16, report=lambda line: None)
+    found, = (part.block.bn2.running_var.data()[0].asscalar() for part in fitted.parts() if part.name == name)
+    assert found >= 0.0099 * variance > 0
+
+
 def test_reconstruction_brings_the_network_back_and_can_be_taken_up_again(tmp_path):
     net = small_net()
     options = dict(steps=30, batch_size=16, report=lambda line: None)
