@@ -40,18 +40,21 @@ module etn_board #(
         .clk(clk), .rst(rst), .line(line), .valid(rx_valid), .torn(rx_torn), .data(rx_data));
 
     reg  [27:0] quiet;  // cycles since the line was low
-    wire        silent = quiet == SILENCE;
+    reg         silent;
 
-    always @(posedge clk)
-        if (rst || !line) quiet <= 0;
-        else if (!silent) quiet <= quiet + 1'b1;
+    always @(posedge clk) begin
+        silent <= !rst && line && quiet == SILENCE;
+        if (rst || !line)          quiet <= 0;
+        else if (quiet != SILENCE) quiet <= quiet + 1'b1;
+    end
 
     // ---- The answer, from its low byte on: start, status, classes, logits, cycles; then the CRC-32 of these ----
     localparam WITH_CLASSES = 2 + 6 * TOP + 4, WITHOUT = 2;
     reg  [8*WITH_CLASSES-1:0] bytes;
     reg  [7:0]                bytes_left;
     reg                       sealed;  // the CRC-32 is among them
-    wire                      tx_valid = state == ANSWER && bytes_left != 0;
+    reg                       failed;
+    wire                      tx_valid = state == ANSWER && bytes_left != 0 && !failed;
     wire                      sent = tx_valid && tx_ready;
 
     etn_uart_tx #(.CLOCK(CLOCK), .BAUD(BAUD)) tx (
@@ -59,10 +62,18 @@ module etn_board #(
 
     // One CRC-32 serves both ways: the board does not listen while it answers.
     wire        taken = rx_valid && (state == PICTURE || state == CHECKSUM);
+    reg         crc_valid;  // a byte is being added
+    reg  [7:0]  crc_data;
     wire [31:0] crc;
+
+    always @(posedge clk) begin
+        crc_valid <= taken || sent;
+        crc_data  <= sent ? bytes[7:0] : rx_data;
+    end
+
     etn_crc32 crc32 (
-        .clk(clk), .clear(state == IDLE || state == DRAIN || state == COMPUTE), .valid(taken || sent),
-        .data(sent ? bytes[7:0] : rx_data), .crc(crc));
+        .clk(clk), .clear(state == IDLE || state == DRAIN || state == COMPUTE), .valid(crc_valid),
+        .data(crc_data), .crc(crc));
 
     // ---- The core ----
     wire              core_rst, pixel_ready, ready, done, error_rom;
@@ -82,30 +93,35 @@ module etn_board #(
         .ready(ready), .busy(unused_busy), .done(done), .cycles(cycles), .error_rom(error_rom),
         .error_frame(unused_frame));
 
-    // ---- What can be wrong, in each state ----
+    // ---- What can be wrong, in each state; it is acted on a cycle later ----
     reg        intact;  // the CRC-32 that came was right
     reg        more;    // something came before the last answer was given
-    reg  [2:0] fault;
+    reg  [2:0] fault, fault_now;
 
     always @* begin
-        fault = `ETN_STATUS_OK;
+        fault_now = `ETN_STATUS_OK;
         case (state)
             IDLE: if (rx_valid) begin
-                if (error_rom)                                fault = `ETN_STATUS_ROM;
-                else if (more || !ready)                      fault = `ETN_STATUS_OVERRUN;
-                else if (rx_torn || rx_data != `ETN_REQUEST)  fault = `ETN_STATUS_START;
-            end else if (more)                                fault = `ETN_STATUS_OVERRUN;
+                if (error_rom)                                fault_now = `ETN_STATUS_ROM;
+                else if (more || !ready)                      fault_now = `ETN_STATUS_OVERRUN;
+                else if (rx_torn || rx_data != `ETN_REQUEST)  fault_now = `ETN_STATUS_START;
+            end else if (more)                                fault_now = `ETN_STATUS_OVERRUN;
             PICTURE, CHECKSUM:
-                if (rx_valid && rx_torn)                      fault = `ETN_STATUS_STOP_BIT;
-                else if (rx_valid && pixel_valid)             fault = `ETN_STATUS_OVERRUN;
-                else if (silent)                              fault = `ETN_STATUS_TIMEOUT;
-            COMPUTE: if (!intact)                             fault = `ETN_STATUS_CHECKSUM;
+                if (rx_valid && rx_torn)                      fault_now = `ETN_STATUS_STOP_BIT;
+                else if (rx_valid && pixel_valid)             fault_now = `ETN_STATUS_OVERRUN;
+                else if (silent)                              fault_now = `ETN_STATUS_TIMEOUT;
+            COMPUTE: if (!intact)                             fault_now = `ETN_STATUS_CHECKSUM;
             default: ;
         endcase
     end
 
+    always @(posedge clk) begin
+        fault  <= fault_now;
+        failed <= !rst && fault_now != `ETN_STATUS_OK;
+    end
+
     // A core that waits for the rest of a picture, or computes one that is not right, starts anew.
-    assign core_rst = rst || fault != `ETN_STATUS_OK;
+    assign core_rst = rst || failed;
 
     // ---- From state to state ----
     reg  [2:0]  status;
@@ -133,7 +149,7 @@ module etn_board #(
             status      <= `ETN_STATUS_OK;
             pixel_valid <= 0;
             more        <= 0;
-        end else if (fault != `ETN_STATUS_OK) begin
+        end else if (failed) begin
             state       <= DRAIN;
             status      <= fault;
             pixel_valid <= 0;
@@ -156,7 +172,7 @@ module etn_board #(
             end
             CHECKSUM: begin
                 if (rx_valid) places <= places - 1'b1;
-                if (places == 0) begin
+                if (places == 0 && !crc_valid) begin
                     intact <= crc == 32'h2144df1c;
                     state  <= COMPUTE;
                 end
@@ -178,7 +194,7 @@ module etn_board #(
             ANSWER: if (sent) begin
                 bytes      <= bytes >> 8;
                 bytes_left <= bytes_left - 1'b1;
-            end else if (bytes_left == 0) begin
+            end else if (bytes_left == 0 && !crc_valid) begin
                 if (sealed) state <= IDLE;
                 else begin
                     bytes[31:0] <= crc;

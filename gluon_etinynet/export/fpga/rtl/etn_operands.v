@@ -31,14 +31,14 @@ module etn_operands #(
     reg [DEPTH_BITS-1:0]    head, tail, place;
     reg [SHORTCUT_BITS:0]   size;
     reg [SHORTCUT_BITS-1:0] arriving, first, second;
-    reg                     pushed, pushed_last;
+    reg                     pushed, pushed_last, reserves;
     reg [8*V-1:0]           pushed_word, pushed_shortcut;
 
-    // Whole pixels; places that are left, less those that `room` demands, and what becomes of them a cycle later.
+    // Whole pixels; places that are left, less those that `room` demands, and those that were released just now.
     reg  [DEPTH_BITS:0]   pixels;
-    reg  [COUNT_BITS-1:0] places, change;
+    reg  [COUNT_BITS-1:0] places, released;
     wire [COUNT_BITS-1:0] wide_size  = {{COUNT_BITS-SHORTCUT_BITS-1{1'b0}}, size};
-    wire [COUNT_BITS-1:0] new_places = places + change;
+    wire [COUNT_BITS-1:0] new_places = places + released - {{COUNT_BITS-1{1'b0}}, reserves};
     wire                  completes  = pushed && pushed_last;
 
     etn_ram #(.WIDTH(8*V), .DEPTH(1 << DEPTH_BITS), .ADDRESS_BITS(DEPTH_BITS)) words (
@@ -63,19 +63,21 @@ module etn_operands #(
             pushed   <= 0;
             pixels   <= 0;
             whole    <= 0;
-            change   <= 0;
+            released <= 0;
+            reserves <= 0;
             places   <= with_shortcut ? (1 << SHORTCUT_BITS) - 1 : (1 << DEPTH_BITS) - 5;
             room     <= 1;
         end else begin
-            head   <= release_pixel ? head + wide_size[DEPTH_BITS-1:0] : head;
-            tail   <= tail + {{DEPTH_BITS-1{1'b0}}, pushed};
-            pushed <= push;
+            head     <= release_pixel ? head + wide_size[DEPTH_BITS-1:0] : head;
+            tail     <= tail + {{DEPTH_BITS-1{1'b0}}, pushed};
+            pushed   <= push;
             if (push) arriving <= arriving == last_word ? 0 : arriving + 1'b1;
-            pixels <= pixels + {{DEPTH_BITS{1'b0}}, completes} - {{DEPTH_BITS{1'b0}}, release_pixel};
-            whole  <= completes || (whole && !(release_pixel && pixels == 1));
-            change <= (release_pixel ? wide_size : 0) - {{COUNT_BITS-1{1'b0}}, reserve};
-            places <= new_places;
-            room   <= !new_places[COUNT_BITS-1];
+            pixels   <= pixels + {{DEPTH_BITS{1'b0}}, completes} - {{DEPTH_BITS{1'b0}}, release_pixel};
+            whole    <= completes || (whole && !(release_pixel && pixels == 1));
+            released <= release_pixel ? wide_size : 0;
+            reserves <= reserve;
+            places   <= new_places;
+            room     <= !new_places[COUNT_BITS-1];
         end
     end
 endmodule

@@ -15,21 +15,21 @@ module etn_uart_rx #(
 );
     localparam START = 10, STOP = 1;
 
-    reg  [28:0] phase;   // counts BAUD a cycle; a bit is CLOCK
+    reg  [28:0] phase;   // counts BAUD a cycle, from -CLOCK on for a bit
     reg  [3:0]  bits;    // left of the byte, the start bit among them
     reg         was;     // the line a cycle ago
     wire [28:0] next   = phase + BAUD[28:0];
-    wire        sample = next >= CLOCK;
+    wire        sample = !next[28];
 
     always @(posedge clk) begin
         valid  <= 0;
         was   <= line;
         if (rst) bits <= 0;
         else if (bits == 0) begin
-            phase <= CLOCK / 2;
+            phase <= -CLOCK / 2;
             if (was && !line) bits <= START;
         end else begin
-            phase <= sample ? next - CLOCK[28:0] : next;
+            phase <= sample ? phase + (BAUD - CLOCK) : next;
             if (sample) begin
                 bits  <= bits == START && line ? 4'd0 : bits - 1'b1;  // too short for a start bit
                 valid <= bits == STOP;

@@ -12,11 +12,11 @@ module etn_uart_tx #(
     input  wire [7:0] data,
     output wire       line
 );
-    reg  [28:0] phase;  // counts BAUD a cycle; a bit is CLOCK
+    reg  [28:0] phase;  // counts BAUD a cycle, from -CLOCK on for a bit
     reg  [3:0]  bits;   // left, the one on the line among them
     reg  [9:0]  shift;
     wire [28:0] next = phase + BAUD[28:0];
-    wire        over = next >= CLOCK;
+    wire        over = !next[28];
 
     assign ready = bits == 0;
     assign line  = shift[0];
@@ -26,13 +26,13 @@ module etn_uart_tx #(
             bits  <= 0;
             shift <= {10{1'b1}};
         end else if (ready) begin
-            phase <= 0;
+            phase <= -CLOCK;
             if (valid) begin
                 bits  <= 10;
                 shift <= {1'b1, data, 1'b0};
             end
         end else begin
-            phase <= over ? next - CLOCK[28:0] : next;
+            phase <= over ? phase + (BAUD - CLOCK) : next;
             if (over) begin
                 bits  <= bits - 1'b1;
                 shift <= {1'b1, shift[9:1]};
