@@ -83,7 +83,7 @@ def test_the_longest_path_is_named_by_instance():
               "critical_paths": [inputs, {"from": "posedge $glbnet$clk", "to": "posedge $glbnet$clk", "path": path}]}
     assert synthesis.timing(report) == {
         "clock": 83.46, "used": {"DP16KD": [137, 208]},
-        "critical": [["pw.pairs[0].pair", 1.75], ["dw1.lanes[2].requant", 2], ["etn_top", 0.25]]}
+        "critical": [["pw.pairs[0].pair", 1.75], ["dw1.lanes[2].requant", 2], ["top", 0.25]]}
 
 
 def results(lut=38_040, clock=80.0):

@@ -53,6 +53,7 @@ module etn_board #(
     reg  [8*WITH_CLASSES-1:0] bytes;
     reg  [7:0]                bytes_left;
     reg                       sealed;  // the CRC-32 is among them
+    reg                       was_sent;
     reg                       failed;
     wire                      tx_valid = state == ANSWER && bytes_left != 0 && !failed;
     wire                      sent = tx_valid && tx_ready;
@@ -76,14 +77,14 @@ module etn_board #(
         .data(crc_data), .crc(crc));
 
     // ---- The core ----
-    wire              core_rst, pixel_ready, ready, done, error_rom;
+    wire              pixel_ready, ready, done, error_rom;
     wire              unused_valid, unused_last, unused_top, unused_busy, unused_frame;
     wire [15:0]       unused_class;
     wire [31:0]       unused_logit, cycles;
     wire [16*TOP-1:0] top_classes;
     wire [32*TOP-1:0] top_logits;
     reg  [23:0]       pixel;
-    reg               pixel_valid, pixel_first;
+    reg               pixel_valid, pixel_first, core_rst;
 
     etn_top core (
         .clk(clk), .rst(core_rst), .pixel_valid(pixel_valid), .pixel_ready(pixel_ready), .pixel_sof(pixel_first),
@@ -115,13 +116,12 @@ module etn_board #(
         endcase
     end
 
-    always @(posedge clk) begin
-        fault  <= fault_now;
-        failed <= !rst && fault_now != `ETN_STATUS_OK;
-    end
-
     // A core that waits for the rest of a picture, or computes one that is not right, starts anew.
-    assign core_rst = rst || failed;
+    always @(posedge clk) begin
+        fault    <= fault_now;
+        failed   <= !rst && fault_now != `ETN_STATUS_OK;
+        core_rst <= rst || fault_now != `ETN_STATUS_OK;
+    end
 
     // ---- From state to state ----
     reg  [2:0]  status;
@@ -142,6 +142,8 @@ module etn_board #(
             arrived     <= cycles;
         end
         if (done) computed <= 1;
+        was_sent <= sent;
+        if (was_sent) bytes <= bytes >> 8;
         if (rx_valid && (state == COMPUTE || state == ANSWER)) more <= 1;
 
         if (rst) begin
@@ -191,10 +193,8 @@ module etn_board #(
                 sealed     <= 0;
                 state      <= ANSWER;
             end
-            ANSWER: if (sent) begin
-                bytes      <= bytes >> 8;
-                bytes_left <= bytes_left - 1'b1;
-            end else if (bytes_left == 0 && !crc_valid) begin
+            ANSWER: if (sent) bytes_left <= bytes_left - 1'b1;
+            else if (bytes_left == 0 && !crc_valid) begin
                 if (sealed) state <= IDLE;
                 else begin
                     bytes[31:0] <= crc;

@@ -223,7 +223,7 @@ module etn_top #(
         .logit(logit));
 
     etn_topk #(.K(TOP)) topk (
-        .clk(clk), .clear(clear && head || rst), .in_valid(logit_valid && logit_ready), .in_class(logit_class),
+        .clk(clk), .clear(clear && head), .in_valid(logit_valid && logit_ready), .in_class(logit_class),
         .in_logit(logit), .classes(top_classes), .logits(top_logits));
 
     // ---- Results of a stem or block into the memory; the end of a pass ----
