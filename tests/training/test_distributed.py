@@ -125,8 +125,8 @@ def test_two_workers_equal_one_process_with_the_same_global_batch(alone, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim, number", [("rank 1", signal.SIGKILL), ("rank 0", signal.SIGKILL),
-                                            ("server", signal.SIGKILL), ("rank 1", signal.SIGSTOP)])
+@pytest.mark.parametrize("victim, number", [("rank 0", signal.SIGKILL), ("server", signal.SIGKILL),
+                                            ("rank 1", signal.SIGSTOP)])
 def test_a_killed_or_stopped_process_ends_the_job_and_it_resumes(request, tmp_path, victim, number):
     worker = WORKER + [str(tmp_path / "two"), "6", "dist_sync"]
     patience = ["--patience", "10"] if number == signal.SIGSTOP else []  # a loaded machine is silent for long
