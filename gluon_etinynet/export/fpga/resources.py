@@ -17,7 +17,7 @@ class Part(NamedTuple):
 
     `product_bits` is the wider input of a multiplier: a wider product takes two. `in_logic` are the depthwise units'
     ROMs, and the `lines` of maps that they keep, that are made of LUTs for want of block RAM.
-    `synthesis` is what Yosys is told, and `top` the module: the core or, where the core has more ports than a package has
+    `synthesis` is what Yosys is told, and `top` the module: the core or, where that has more ports than a package has
     pins, the board's.
     """
     name: str
@@ -35,7 +35,8 @@ _XILINX = "synth_xilinx -family xc7 -top etn_top", "etn_top"
 _SHORT = ("depthwise_1", "depthwise_1_channels", "depthwise_2", "lines")
 PARTS = {"xc7a100t": Part("AMD Artix-7 XC7A100T", 270, 2, 240, 25, 63400, _SHORT, *_XILINX),
          "xc7a200t": Part("AMD Artix-7 XC7A200T", 730, 2, 740, 25, 134600, _SHORT, *_XILINX),
-         "lfe5u-85": Part("Lattice ECP5 LFE5U-85", 208, 1, 156, 18, 83640, (), "synth_ecp5 -top etn_board", "etn_board")}
+         "lfe5u-85": Part("Lattice ECP5 LFE5U-85", 208, 1, 156, 18, 83640, (), "synth_ecp5 -top etn_board",
+                          "etn_board")}
 
 
 def block_ram_kbits(part, depth, width):
