@@ -7,7 +7,7 @@ from .detection.ssd import VOC_CLASSES
 from .files import InputError
 from .model_zoo import detector_names, get_model, released_checkpoint
 from .networks.parameters import contents_of, load_parameters, read_checkpoint
-from .quantize.qat import prepare_qat
+from .quantize.qat import prepare_for
 
 __all__ = ["load_checkpoint", "Checkpoint"]
 
@@ -46,9 +46,6 @@ def load_checkpoint(model="etinynet1.0", params=None, ctx=None):
     labels = labels_of(path, contents.classes, VOC_CLASSES if contents.detector else None)
     names = labels or list(map(str, range(contents.classes)))
     net = get_model(model, classes=names if contents.detector else contents.classes)
-    if contents.scheme:
-        prepare_qat(net, contents.scheme, contents.bits, per_channel=contents.per_channel)
-    if contents.has_ranges:
-        prepare_qat(net, scheme=None, act_bits=8)
+    prepare_for(net, contents)
     load_parameters(net, path, ctx)
     return Checkpoint(net, contents, path, labels)

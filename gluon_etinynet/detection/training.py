@@ -21,7 +21,7 @@ from gluoncv.model_zoo.ssd.target import SSDTargetGenerator
 from ..files import InputError
 from ..networks.parameters import contents_of, load_features, load_parameters, read_checkpoint
 from ..quantize.ptq import quantise
-from ..quantize.qat import prepare_qat
+from ..quantize.qat import prepare_for
 from ..training.loop import Task
 from .evaluation import class_names, evaluate_detector
 from .ssd import NEGATIVES_PER_POSITIVE, STDS, ssd_256_etinynet0_75, ssd_256_etinynet1_0
@@ -64,7 +64,7 @@ def load_detector(path, classes=None):
     Parameters
     ----------
     path : str or Path
-        Of an `EtinyNetSSD` as `get_model` builds it, float or trained at 8 bits.
+        Of an `EtinyNetSSD` as `get_model` builds it, float or quantised.
     classes : sequence of str, optional
         By default those that `class_names` finds.
 
@@ -83,8 +83,7 @@ def load_detector(path, classes=None):
         raise InputError(f"{path} is not a checkpoint of EtinyNet-SSD; tools/train_ssd.py makes one")
     build = ssd_256_etinynet0_75 if len(arrays["features.0.conv.weight"]) == 24 else ssd_256_etinynet1_0
     net = build(classes=class_names(path, contents.classes, classes))
-    if contents.has_ranges:
-        prepare_qat(net, contents.scheme, contents.bits, act_bits=8)
+    prepare_for(net, contents)
     load_parameters(net, path)
     return net
 

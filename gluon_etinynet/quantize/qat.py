@@ -17,8 +17,8 @@ from ..networks.etinynet import DLB
 from ..quantities import LAMBDA
 from .schemes import SCHEMES
 
-__all__ = ["prepare_qat", "quantise_convolution", "FakeQuantise", "QuantisedConvolution", "choose_qparams",
-           "quantised_convolutions", "feature_map_quantisers", "original_class"]
+__all__ = ["prepare_qat", "prepare_for", "quantise_convolution", "FakeQuantise", "QuantisedConvolution",
+           "choose_qparams", "quantised_convolutions", "feature_map_quantisers", "original_class"]
 
 nn = mx.gluon.nn
 
@@ -92,6 +92,14 @@ def prepare_qat(net, scheme="asq", weight_bits=4, act_bits=None, lam=2.0, per_ch
         block._add_quantisers()
     net.hybridize(net._active, **dict(net._flags))  # forget graphs traced before
     return net
+
+
+def prepare_for(net, contents):
+    """Make a float network one that takes a checkpoint's parameters, by the `Contents` of that."""
+    if contents.scheme:
+        prepare_qat(net, contents.scheme, contents.bits, per_channel=contents.per_channel)
+    if contents.has_ranges:
+        prepare_qat(net, scheme=None, act_bits=8)
 
 
 def quantise_convolution(conv, bn=None, scheme="linear", bits=8, lam=2.0, per_channel=False, balance_channels=True):
