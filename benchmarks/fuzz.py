@@ -185,7 +185,7 @@ class Child:
     def _start(self):
         context = multiprocessing.get_context("spawn")  # MXNet must not be forked
         self.pipe, theirs = context.Pipe()
-        originals = {name: original(self.work, name) / fuzz_files.FORMATS[name].path for name in self.names}
+        originals = {name: original(self.work, name) for name in self.names}
         self.process = context.Process(target=serve, args=(originals, theirs), daemon=True)
         self.process.start()
         theirs.close()
@@ -211,8 +211,10 @@ def serve(originals, pipe):
     complaints = tempfile.TemporaryFile()
     os.dup2(complaints.fileno(), 2)  # libraries write there on their own: it must stay empty
     try:
-        for name, path in originals.items():
-            fuzz_files.FORMATS[name].read(path)
+        with tempfile.TemporaryDirectory() as copies:  # reading leaves an index beside a record, others copy meanwhile
+            for name, folder in originals.items():
+                copy = shutil.copytree(folder, Path(copies, name))
+                fuzz_files.FORMATS[name].read(Path(copy, fuzz_files.FORMATS[name].path))
     except Exception:
         pipe.send(traceback.format_exc())
         return

@@ -90,7 +90,7 @@ def synthesise(folder, files, part, netlist=None):
     Returns
     -------
     dict
-        `tool`; the cells by their type in `total`, and in `modules` by the module of `etn_top`'s instances.
+        `tool`; the cells by their type in `total`, and in `modules` by the module of the top one's instances.
     """
     yosys, version = program("yosys")
     folder = Path(folder)

@@ -6,8 +6,9 @@ cycles      Cycles by pass, as the planner predicts them and as Verilator counts
             another, for each number of outputs that are computed together; a minute for each.
 xc7a100t    LUTs, flip-flops, DSP blocks and block RAM of the whole core on the paper's XC7A100T: synthesised by Yosys,
             not placed, so that no clock is known there. An hour.
-lfe5u-85    The core for 100 classes, which fits a Lattice LFE5U-85F, synthesised, placed and routed by nextpnr: the
-            clock that it reaches there and its longest path. Hours, with the builds as WebAssembly.
+lfe5u-85    The core for 100 classes, which fits a Lattice LFE5U-85F, with its board (etn_board.v), synthesised, placed
+            and routed by nextpnr: the clock that it reaches there and its longest path. An hour, with nextpnr as
+            WebAssembly.
 
 Each is held against a budget; exit status 1 if a figure misses it. Parts that are finished are kept in --save-dir and
 used again while the sources are the same: an interrupted command goes on. The weights are random: cycles and clock do
@@ -32,7 +33,7 @@ from gluon_etinynet.report.paper import comparison, value
 
 ROW, V, SIZE = "EtinyNet-0.75 (4-bit)", 24, 224
 XILINX, LATTICE = "xc7a100t", "lfe5u-85"
-LATTICE_CLASSES, LATTICE_OUTPUTS = 100, 4  # what its block RAM and its multipliers take
+LATTICE_CLASSES, LATTICE_OUTPUTS = 100, 4  # what its block RAM takes, and what was placed
 ASSUMED = 100  # MHz; the paper does not say its own clock
 BRAM_KB = 4.5
 # The most, but for the clock, of which it is the least. LUTs are 60 % of the part's.
@@ -189,8 +190,8 @@ def print_resources(found):
 def print_clock(found, cycles_found, outputs):
     rows = [[kind, f"{used:,}", f"{available:,}"] for kind, (used, available) in found["used"].items()]
     clock, planned = found["clock"], found["cycles"]
-    print(f"\n{PARTS[LATTICE].name}, {LATTICE_CLASSES} classes, TO = {LATTICE_OUTPUTS}, placed and routed by "
-          f"{found['tool']}\n\n{cli.table(['cells', 'used', 'available'], rows)}\n\n"
+    print(f"\n{PARTS[LATTICE].name}, {LATTICE_CLASSES} classes, TO = {LATTICE_OUTPUTS}, with its board, placed and "
+          f"routed by {found['tool']}\n\n{cli.table(['cells', 'used', 'available'], rows)}\n\n"
           f"{clock:.1f} MHz: {planned:,} cycles (planned) are {planned / clock / 1e3:.2f} ms, "
           f"{clock * 1e6 / planned:.0f} pictures a second")
     if cycles_found:

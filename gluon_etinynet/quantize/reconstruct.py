@@ -85,8 +85,8 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
     Raises
     ------
     InputError
-        If `net` is of another kind, there are fewer images than `batch_size`, or `state_dir` holds a run with another
-        network, other images or settings.
+        If `net` is of another kind, there are fewer images than `batch_size`, `state_dir` holds a run with another
+        network, other images or settings, or what a part puts out is no number or more than float16 holds.
     """
     check_parts(net)
     _check_count(images, batch_size)
@@ -174,8 +174,9 @@ def _outputs(part, inputs, batch_size, name):
         if outputs is None:
             outputs = np.empty((len(inputs), *made.shape[1:]), np.float16)
         outputs[start:start + len(made)] = made
-    if not np.isfinite(outputs).all():
-        raise InputError(f"{name} puts out more than float16 holds, or no number at all")
+        if not np.isfinite(outputs[start:start + len(made)]).all():
+            raise InputError(f"what {name} puts out is no number, or more than float16 holds: look at these "
+                             "photographs and at the training of the float network")
     return outputs
 
 

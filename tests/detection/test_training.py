@@ -171,6 +171,18 @@ def test_starting_from_checkpoints(tmp_path):
         start_detector(get_model("ssd_256_etinynet1.0_voc"), tmp_path / "detector")
 
 
+@pytest.mark.parametrize("scheme", ["asq", "dorefa"])
+def test_a_detector_of_4_bits_is_loaded_as_it_was_saved(tmp_path, scheme):
+    net, path = get_model("ssd_256_etinynet1.0_voc", classes=["bolt", "nut"]), tmp_path / "net.params"
+    net.initialize()
+    prepare_qat(net, scheme, 4)
+    net.save_parameters(str(path))
+    loaded, x = load_detector(path, ["bolt", "nut"]), mx.nd.random.uniform(-128, 128, (1, 3, 256, 256))
+    assert len(quantised_convolutions(loaded)) == len(quantised_convolutions(net)) > 0
+    with mx.autograd.train_mode():
+        assert all((a == b).asnumpy().all() for a, b in zip(net(x), loaded(x)))
+
+
 def test_loading_finds_network_and_classes(tmp_path):
     net = get_model("ssd_256_etinynet0.75_voc", classes=["bolt", "nut"])
     net.initialize()

@@ -76,6 +76,14 @@ def test_a_channel_that_is_silent_in_the_pictures_is_not_made_loud_by_others():
     assert found >= 0.0099 * variance > 0
 
 
+def test_a_map_that_leaves_float16_is_named():
+    net = small_net()
+    name, block = [(part.name, part.block) for part in net.parts()][1]
+    block.bn3.gamma.set_data(1e7 * block.bn3.gamma.data())
+    with pytest.raises(InputError, match=f"float network's {name} puts out is no number, or more than float16 holds"):
+        reconstruct(net, prepare_qat(copy_of(net), "asq", 4), pixels(32), steps=0, batch_size=16)
+
+
 def test_reconstruction_brings_the_network_back_and_can_be_taken_up_again(tmp_path):
     net = small_net()
     options = dict(steps=30, batch_size=16, report=lambda line: None)

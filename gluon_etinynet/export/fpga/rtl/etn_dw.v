@@ -62,7 +62,8 @@ module etn_dw #(
     assign in_ready = in_half_ready && in_group[0];
     assign reserve  = half_reserve && !in_group[0];
 
-    etn_window #(.WIDTH(8*LANES), .LINE_BITS(LINE_BITS), .GROUP_BITS(GROUP_BITS + 1), .SIDE_BITS(SIDE_BITS), .STYLE(STYLE)) windows (
+    etn_window #(.WIDTH(8*LANES), .LINE_BITS(LINE_BITS), .GROUP_BITS(GROUP_BITS + 1), .SIDE_BITS(SIDE_BITS),
+                 .STYLE(STYLE)) windows (
         .clk(clk), .clear(clear), .active(active),
         .width(width), .height(height), .last_y(last_y), .stride_2(stride_2),
         .last_group({last_group, 1'b1}), .padding({LANES{padding}}),
