@@ -64,7 +64,8 @@ def main():
         measurements += [
             {"table": "5", "row": ROW, "quantity": "map", "value": trained["mAP, integers"],
              "comparable": args.dataset == "voc" and not args.val_split and pictures == VOC_TEST_PICTURES,
-             "note": f"8-bit integers, {pictures} pictures of {Path(args.dataset_root).name}"},
+             "note": f"integers, weights of {trained['bits of a weight']} bits, {pictures} pictures of "
+                     f"{Path(args.dataset_root).name}"},
             {"table": "5", "row": f"{ROW} STM32H743", "quantity": "flash_kb", "value": trained["flash, bytes"] / 1024,
              "note": "the demo's, by the linker"}]
     header, rows = side_by_side([entry for entry in load() if entry.table == "5"],
@@ -117,6 +118,7 @@ def measured(args):
     values["pictures"] = of["n"]
     values["pictures on which C here is equal"] = of["program"]["equal"]
     graph = Graph.load(of["detector"])
+    values["bits of a weight"] = max(graph.weight_bits)
     _, (annotated,) = read_dataset(args, "val", classes=graph.labels)
     on_mcu, same = on_cortex_m(graph, [item.path for item in annotated[:SIMULATED]])
     values.update(on_mcu)

@@ -119,6 +119,11 @@ class Graph:
         first = self.detection.levels[0]
         return self.tensors[first.classes].shape[0] // len(first.anchors) - 1
 
+    @property
+    def weight_bits(self):
+        """Bits in which the convolutions' weights are stored, ascending."""
+        return sorted({node.attrs["weight_quant"].bits for node in self.nodes if node.op == "conv2d"})
+
     def append(self, node, quant):
         """Add `node` with an output quantised by `quant`; its shape is inferred. Returns the output Tensor.
 

@@ -160,7 +160,7 @@ def architecture(evidence):
 
 
 def levels_by_layer(evidence):
-    graph = next((g for g in evidence.graphs if _bits(g) == {4}), None)
+    graph = next((g for g in evidence.graphs if g.weight_bits == [4]), None)
     if graph is None:
         return None
     layers = [node for node in graph.nodes if node.op == "conv2d"]
@@ -177,10 +177,6 @@ def levels_by_layer(evidence):
                                    f"{node.output}: {100 * share:.1f} % of the weights are {level}",
                                    min(0.04 + share / 0.25, 0.999)))
     return drawing(f"Levels of the weights of {graph.name} by layer", top + len(layers) * height + 4, parts)
-
-
-def _bits(graph):
-    return {node.attrs["weight_quant"].bits for node in graph.nodes if node.op == "conv2d"}
 
 
 def memory_by_way(evidence):

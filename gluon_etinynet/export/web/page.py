@@ -68,9 +68,8 @@ def _network(graph, labels):
     channels, rows, columns = graph.image.shape
     if channels != 3 or rows != columns or graph.image.quant.zero_point != 0:
         raise InputError(f"{graph.name} takes {channels} x {rows} x {columns}; the page has squares of RGB")
-    bits = sorted({node.attrs["weight_quant"].bits for node in graph.nodes if node.op == "conv2d"})
     return {
-        "name": graph.name, "bits": bits, "size": rows, "detector": graph.detection is not None,
+        "name": graph.name, "bits": graph.weight_bits, "size": rows, "detector": graph.detection is not None,
         "labels": labels or [f"class {number}" for number in range(graph.classes)],
         "scale": graph.output.quant.scale, "sha256": graph.sha256(),
         "programs": {name: _program(graph, name) for name, kernels in KERNEL_SETS.items() if kernels.serves(WASM)}}
