@@ -21,7 +21,7 @@ from gluon_etinynet import cli, training
 from gluon_etinynet.data import Loading
 from gluon_etinynet.detection.augment import AUGMENTATIONS
 from gluon_etinynet.detection.dataset import DetectionSource
-from gluon_etinynet.detection.training import detection_task, normalise_heads, round_to_8_bits, start_detector
+from gluon_etinynet.detection.training import detection_task, round_to_8_bits, start_detector
 from gluon_etinynet.files import sole_writer, write_classes
 from gluon_etinynet.flags import add_dataset_arguments, read_dataset
 from gluon_etinynet.model_zoo import get_model, released_checkpoint
@@ -70,7 +70,9 @@ def parse_args():
         help="below 1: the backbone learns at this part of --lr, with fixed BN statistics")
     add("--frozen", type=PARTS, default=0, metavar="N",
         help="so many parts of the backbone, the stem first, then stages, stay as they are: 2 nearly halve the time")
-    add("--heads-lr-mult", type=RATE, default=0.5, help="the heads learn at this part of --lr (default: 0.5)")
+    add("--heads-lr-mult", type=RATE, default=0.03,
+        help="the heads learn at this part of --lr (default: 0.03): what they see is not normalised, and the rest "
+             "learns best at a rate at which they diverge")
     add("--momentum", type=MOMENTUM, default=0.9)
     add("--wd", type=RATE, default=0.0005, help="weight decay")
     add("--mode", choices=["hybrid", "imperative"], default="hybrid")
@@ -117,8 +119,9 @@ def main():
             log(f"starting from {path}: {start_detector(net, path)}")
         for heads in (net.class_predictors, net.box_predictors):
             heads.collect_params().setattr("lr_mult", args.heads_lr_mult)
-        pictures = [data for data, _ in DetectionSource(train[:CALIBRATION_PICTURES], loading).epoch()]
-        (round_to_8_bits if args.int8 else normalise_heads)(net, pictures)
+        if args.int8:
+            pictures = DetectionSource(train[:CALIBRATION_PICTURES], loading)
+            round_to_8_bits(net, [data for data, _ in pictures.epoch()])
         save_dir = Path(args.save_dir)
         write_classes(save_dir / "classes.txt", classes)
         history = training.train(

@@ -30,7 +30,6 @@ from gluoncv.data import VOCDetection
 from gluoncv.model_zoo.ssd.anchor import SSDAnchorGenerator
 from gluoncv.nn.coder import MultiPerClassDecoder, NormalizedBoxCenterDecoder
 
-from ..files import InputError
 from ..networks.etinynet import etinynet0_75, etinynet1_0
 from ..networks.layers import IMAGE, Layer, Part, chain, layers_of
 
@@ -136,7 +135,6 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
             self.class_predictors = nn.HybridSequential()
             self.box_predictors = nn.HybridSequential()
             self.anchor_generators = nn.HybridSequential()
-            self.norms = nn.HybridSequential()
             extent = (anchor_alloc_size or -(-size // steps[0])) * steps[0]
             for level, tap in enumerate(taps):
                 cells = -(-extent // steps[level])
@@ -151,7 +149,6 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
 
     def layers(self):
         """Yield the network's layers (see networks/layers.py): a level's predictors follow the map that they read."""
-        self._require_plain()
         source = IMAGE
         for number, stage in enumerate(self.features):
             for layer in layers_of(stage, f"features.{number}", source):
@@ -162,16 +159,11 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
 
     def parts(self):
         """Yield the network's parts (see networks/layers.py): blocks, and predictors behind the map that they read."""
-        self._require_plain()
         for number, stage in enumerate(self.features):
             for name, block in chain(stage, f"features.{number}"):
                 yield Part(name, block)
             for name, predictor in self._predictors(number):
                 yield Part(name, predictor, feeds=False)
-
-    def _require_plain(self):
-        if len(self.norms):
-            raise InputError("the detector is one in training, with normalised heads; save it, and load the checkpoint")
 
     def _predictors(self, stage):
         """Names and convolutions of the predictors that read this stage's map."""
@@ -189,8 +181,6 @@ class EtinyNetSSD(mx.gluon.HybridBlock):
             x = stage(x)
             maps.append(x)
         levels = [maps[tap] for tap in self.taps]
-        if len(self.norms):
-            levels = [norm(x) for x, norm in zip(levels, self.norms)]
         cls_preds, box_preds = ([F.flatten(F.transpose(head(x), (0, 2, 3, 1))) for x, head in zip(levels, heads)]
                                 for heads in (self.class_predictors, self.box_predictors))
         anchors = [F.reshape(generator(x), (1, -1)) for x, generator in zip(levels, self.anchor_generators)]

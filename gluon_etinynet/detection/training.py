@@ -19,17 +19,14 @@ from gluoncv.loss import SSDMultiBoxLoss
 from gluoncv.model_zoo.ssd.target import SSDTargetGenerator
 
 from ..files import InputError
-from ..networks.batch_norm import reestimate_batch_norm
-from ..networks.parameters import HEADS_EPSILON, contents_of, load_features, load_parameters, read_checkpoint
+from ..networks.parameters import contents_of, load_features, load_parameters, read_checkpoint
 from ..quantize.ptq import quantise
 from ..quantize.qat import prepare_for
 from ..training.loop import Task
 from .evaluation import class_names, evaluate_detector
 from .ssd import NEGATIVES_PER_POSITIVE, STDS, ssd_256_etinynet0_75, ssd_256_etinynet1_0
 
-__all__ = ["MultiBoxLoss", "detection_task", "normalise_heads", "start_detector", "load_detector", "round_to_8_bits"]
-
-nn = mx.gluon.nn
+__all__ = ["MultiBoxLoss", "detection_task", "start_detector", "load_detector", "round_to_8_bits"]
 
 MATCHING_IOU = 0.5
 
@@ -105,35 +102,6 @@ def round_to_8_bits(net, batches):
     """
     with batches[0].context:
         quantise(net, np.concatenate([batch.asnumpy() for batch in batches]))
-
-
-def normalise_heads(net, pictures):
-    """Put a BN before the heads of every level, for their training, in place; what the detector computes stays.
-
-    The heads read sums of BNs, whose channels differ many times over in size: at a rate at which the largest do not
-    diverge the others hardly learn. The BNs have neither gamma nor beta, and whoever reads a checkpoint of such a
-    training finds them folded into the heads (`networks.parameters.read_checkpoint`): nothing but a training has them.
-
-    Parameters
-    ----------
-    net : EtinyNetSSD
-    pictures : iterable of NDArray
-        Inputs, some hundred pictures, to tell what the heads read; used only if the heads hold values.
-    """
-    for tap, *heads in zip(net.taps, net.class_predictors, net.box_predictors):
-        with net.norms.name_scope():
-            norm = nn.BatchNorm(epsilon=HEADS_EPSILON, center=False, scale=False, in_channels=heads[0].weight.shape[1])
-        net.norms.add(norm)
-        heads = [head for head in heads if head.weight._data is not None]
-        if not heads:  # they start as they please, and the statistics come with the training
-            continue
-        norm.initialize(ctx=heads[0].weight.list_ctx())
-        reestimate_batch_norm(norm, (net.features[:tap + 1](batch) for batch in pictures))
-        mean, variance = (p.data().asnumpy().astype(np.float64) for p in (norm.running_mean, norm.running_var))
-        for head in heads:
-            weight = head.weight.data().asnumpy().astype(np.float64)
-            head.bias.set_data(mx.nd.array(head.bias.data().asnumpy() + weight[:, :, 0, 0] @ mean))
-            head.weight.set_data(mx.nd.array(weight * np.sqrt(variance + HEADS_EPSILON)[:, None, None]))
 
 
 def start_detector(net, path):

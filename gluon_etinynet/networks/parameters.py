@@ -8,7 +8,6 @@ import numpy as np
 
 from .._mxnet import mx
 from ..files import InputError
-from ..reading import parsing
 from .params_file import read_params
 
 __all__ = ["save_net", "save_arrays", "load_parameters", "load_features", "read_checkpoint", "structural_names",
@@ -16,7 +15,6 @@ __all__ = ["save_net", "save_arrays", "load_parameters", "load_features", "read_
 
 # Arrays of a whole network that its backbone has no use for.
 HEADS = ("output.", "class_predictors.", "box_predictors.", "anchor_generators.")
-HEADS_EPSILON = 1e-5  # of the BNs before the heads of a detector in training
 
 
 def save_net(net, path):
@@ -132,21 +130,7 @@ def read_checkpoint(path):
     if flat:
         raise InputError(f"{path} holds {flat[0]} and other flat names, as HybridBlock.export and "
                          "collect_params().save write them; write it with net.save_parameters")
-    with parsing(path, "take another checkpoint of the training"):
-        return fold_norms(structural_names(arrays))
-
-
-def fold_norms(arrays):
-    """Put the BNs before a trained detector's heads (`normalise_heads`) into the heads, 1x1 convolutions."""
-    arrays = dict(arrays)
-    for level in range(sum(name.startswith("norms.") and name.endswith(".running_var") for name in arrays)):
-        mean, variance = (arrays[f"norms.{level}.running_{kind}"].astype(np.float64) for kind in ("mean", "var"))
-        for heads in ("class_predictors", "box_predictors"):
-            weight, bias = (arrays[f"{heads}.{level}.{kind}"].astype(np.float64) for kind in ("weight", "bias"))
-            weight /= np.sqrt(variance + HEADS_EPSILON)[:, None, None]
-            arrays[f"{heads}.{level}.weight"] = weight.astype(np.float32)
-            arrays[f"{heads}.{level}.bias"] = (bias - weight[:, :, 0, 0] @ mean).astype(np.float32)
-    return {name: array for name, array in arrays.items() if not name.startswith("norms.")}
+    return structural_names(arrays)
 
 
 def structural_names(arrays):

@@ -28,13 +28,10 @@ from gluon_etinynet.detection.training import (
     MultiBoxLoss,
     detection_task,
     load_detector,
-    normalise_heads,
     round_to_8_bits,
     start_detector,
 )
-from gluon_etinynet.networks.parameters import load_parameters
 from gluon_etinynet.networks.params_file import read_params
-from gluon_etinynet.quantize.ptq import quantise
 from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.ranges import calibrate
 from gluon_etinynet.training import Config, train
@@ -144,35 +141,6 @@ def test_frozen_parts_stay_and_both_terms_of_the_loss_are_logged(shapes, tmp_pat
     assert {"features.2.0.dw1.weight", "features.2.0.bn1.running_mean", "class_predictors.0.bias"} <= changed
     assert row["training_loss"] == pytest.approx(row["training_cross_entropy"] + row["training_smooth_l1"])
     assert any("cross_entropy=" in line and "smooth_l1=" in line for line in lines if line.startswith("Epoch[0]"))
-
-
-def test_normalised_heads_compute_the_same_and_are_folded_where_their_checkpoint_is_read(shapes, tmp_path):
-    net, plain_net, x = small(SHAPES), small(SHAPES), pictures(4)
-    before = [array.asnumpy() for array in plain_net(x)]
-    normalise_heads(net, [x, pictures(4, seed=1)])
-    spread = net.features(x).asnumpy().std(axis=(0, 2, 3))
-    assert len(net.norms) == 3 and (net.norms[2].running_var.data().asnumpy() >= 0.1 * spread ** 2).all()
-    for ours, expected in zip(net(x), before):
-        np.testing.assert_allclose(ours.asnumpy(), expected, rtol=1e-3, atol=1e-3)
-    with pytest.raises(InputError, match="in training, with normalised heads"):
-        quantise(net, x.asnumpy().astype(np.int8))
-
-    source = DetectionSource(read_voc(shapes, "train", SHAPES), Loading(4, 64, classes=4, train=True))
-    train(net, source, None, Config(epochs=1, lr=0.02), tmp_path, task=detection_task(), log=lambda line: None)
-    path = tmp_path / "epoch-0000" / "net.params"
-    load_parameters(plain_net, path)
-    for ours, folded in zip(net(x), plain_net(x)):
-        np.testing.assert_allclose(ours.asnumpy(), folded.asnumpy(), rtol=1e-3, atol=1e-3)
-    assert np.abs(plain_net(x)[1].asnumpy() - before[1]).max() > 0.01  # the training has changed it
-
-
-def test_a_training_of_normalised_heads_with_an_array_lost_is_refused(tmp_path):
-    net, path = small(SHAPES), tmp_path / "net.params"
-    normalise_heads(net, [pictures(4)])
-    arrays = {name: parameter.data() for name, parameter in net._collect_params_with_prefix().items()}
-    mx.nd.save(str(path), {name: array for name, array in arrays.items() if name != "norms.1.running_mean"})
-    with pytest.raises(InputError, match="net.params.*norms.1.running_mean"):
-        load_parameters(net, path)
 
 
 def test_pictures_kept_aside_are_parted_by_the_seed():
