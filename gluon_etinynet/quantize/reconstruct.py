@@ -25,8 +25,8 @@ __all__ = ["reconstruct", "check_parts"]
 
 UNDAMPED = 0.25  # part of the steps in which weights move freely between levels
 # Of a BN's variance so much is left at least. A channel that fires seldom in the float network may do so even less in
-# these images once its weights are rounded: divided by a variance of next to 0, the picture that wakes it up would drown
-# all others. Rounding to 4 bits leaves 99.9 % of EtinyNet-1.0's channels more than this.
+# these images once its weights are rounded: divided by a variance of next to 0, the picture that wakes it up would
+# drown all others. Rounding to 4 bits leaves 99.9 % of EtinyNet-1.0's channels more than this.
 SILENT = 0.1
 
 
