@@ -91,11 +91,11 @@ SECTIONS = {
         "V = 24 channels a word, TO outputs together (see [fpga](fpga.md)). Cycles are simulated, milliseconds are at "
         "an assumed clock of 100 MHz: the paper does not say its own. For the XC7A100T the core was synthesised by "
         "Yosys, its hierarchy kept, and not placed: of the 63,400 LUTs that there are the budget is 60 %, 38,040. On "
-        "an LFE5U-85F (`--parts lfe5u-85`: the whole board, TO = 4, 100 classes, speed grade 6) nextpnr places and routes "
-        "it in an hour of one core: 187 of 208 block RAMs, 57 of 156 multipliers, 62 % of the LUTs; its longest path is "
-        "the reading of the pointwise weights. "
-        "The quickstart's ten digits take 33 s, the building of the simulation included. "
-        "Accuracy was not measured, and energy was not: the paper's 0.62 W are those of its board."),
+        "an LFE5U-85F (`--parts lfe5u-85`: the whole board, TO = 4, 100 classes, speed grade 6) nextpnr places and "
+        "routes it in an hour of one core: 187 of 208 block RAMs, 57 of 156 multipliers, 62 % of the LUTs; its "
+        "longest path is the reading of the pointwise weights. The quickstart's ten digits take 33 s, the building of "
+        "the simulation included. Accuracy was not measured, and energy was not: the paper's 0.62 W are those of its "
+        "board."),
     "fig3": ("Figure 3", "A level that holds at least 0.1 % of the weights is one in use."),
     "fig4": ("Figure 4", "The paper's J falls: see [fidelity](fidelity.md)."),
 }
