@@ -26,7 +26,8 @@ __all__ = ["reconstruct", "check_parts"]
 UNDAMPED = 0.25  # part of the steps in which weights move freely between levels
 # Of a BN's variance so much is left at least. A channel that fires seldom in the float network may do so even less in
 # these images once its weights are rounded: divided by a variance of next to 0, the picture that wakes it up would
-# drown all others. Rounding to 4 bits leaves 99.9 % of EtinyNet-1.0's channels more than this.
+# drown all others. Rounding to 4 bits leaves 99.9 % of EtinyNet-1.0's channels more than this. A channel that never
+# fired where the float network was trained, with a variance below BN's epsilon, has no scale at all: it puts out beta.
 SILENT = 0.1
 
 
@@ -100,18 +101,23 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
         targets = _outputs(teacher, float_maps, batch_size, f"the float network's {name}")
         if number >= state.content["done"]:
             rng = np.random.RandomState([seed, number])
-            variances = [(bn, bn.running_var.data().asnumpy()) for bn in all_blocks(student)
-                         if isinstance(bn, mx.gluon.nn.BatchNorm)]
+            variances = [bn.running_var.data().asnumpy() for bn in _batch_norms(student)]
             losses[name] = _learn(student, maps, targets, steps, batch_size, lr, lambda_lr, damping, rng, name)
             reestimate_batch_norm(student, _batches(maps, batch_size))
-            for bn, before in variances:
+            for bn, before, original in zip(_batch_norms(student), variances, _batch_norms(teacher)):
                 bn.running_var.set_data(mx.nd.maximum(bn.running_var.data(), mx.nd.array(SILENT * before)))
+                alive = original.running_var.data() >= original._kwargs["eps"]
+                bn.gamma.set_data(bn.gamma.data() * alive)
             state.save(number + 1)
             report(f"{name}: loss {losses[name][0]:.4f} -> {losses[name][1]:.4f}")
         if feeds:
             float_maps = targets  # first: three maps of every image are held, never four
             maps = _outputs(student, maps, batch_size, name)
     return {name: tuple(pair) for name, pair in losses.items()}
+
+
+def _batch_norms(part):
+    return [block for block in all_blocks(part) if isinstance(block, mx.gluon.nn.BatchNorm)]
 
 
 def _learn(part, inputs, targets, steps, batch_size, lr, lambda_lr, damping, rng, name):

@@ -76,6 +76,19 @@ def test_a_channel_that_is_silent_in_the_pictures_is_not_made_loud_by_others():
     assert found >= 0.099 * variance > 0
 
 
+def test_a_channel_that_never_fired_in_the_float_networks_training_stays_silent():
+    """Divided by the root of epsilon, the first picture in which rounded weights wake it up would drown all others."""
+    net = small_net()
+    name, block = [(part.name, part.block) for part in net.parts()][1]
+    variance = block.bn2.running_var.data()
+    variance[0] = 0
+    block.bn2.running_var.set_data(variance)
+    fitted = prepare_qat(copy_of(net), "asq", 4)
+    reconstruct(net, fitted, pixels(32), steps=2, batch_size=16, report=lambda line: None)
+    gamma, = (part.block.bn2.gamma.data().asnumpy() for part in fitted.parts() if part.name == name)
+    assert gamma[0] == 0 and (gamma[1:] != 0).all()
+
+
 def test_a_map_that_leaves_float16_is_named():
     net = small_net()
     name, block = [(part.name, part.block) for part in net.parts()][1]
