@@ -5,7 +5,7 @@ Three parts, each of which `--parts` can choose:
 cycles      Cycles by pass, as the planner predicts them and as Verilator counts them on pictures that follow one
             another, for each number of outputs that are computed together; a minute for each.
 xc7a100t    LUTs, flip-flops, DSP blocks and block RAM of the whole core on the paper's XC7A100T: synthesised by Yosys,
-            not placed, so that no clock is known there. An hour.
+            not placed, so that no clock is known there. A quarter of an hour.
 lfe5u-85    The core for 100 classes, which fits a Lattice LFE5U-85F, with its board (etn_board.v), synthesised, placed
             and routed by nextpnr: the clock that it reaches there and its longest path. An hour, with nextpnr as
             WebAssembly.

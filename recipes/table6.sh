@@ -3,7 +3,7 @@
 # whole core on the paper's XC7A100T by synthesis, and a clock by place and route on a Lattice LFE5U-85F.
 #
 #     bash recipes/table6.sh --parts cycles            some minutes
-#     bash recipes/table6.sh                           and the two syntheses: some hours on one core; what is
+#     bash recipes/table6.sh                           and the two syntheses: one to two hours of a core; what is
 #                                                      finished is kept, so an interrupted command goes on
 #     bash recipes/table6.sh --parts xc7a100t --outputs 8
 #

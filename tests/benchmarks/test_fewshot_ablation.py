@@ -39,7 +39,9 @@ def test_each_row_leaves_out_its_step(tmp_path):
 
 
 def test_a_mistake_is_the_tools_line(tmp_path, capfd):
-    done = run(SCRIPT, "--rows", "all", "--photographs", tmp_path / "absent", "--val-dir", tmp_path, "--save-dir",
-               tmp_path / "out")
+    params = tmp_path / "net.params"
+    params.touch()  # else the released weights are wanted first, and downloaded
+    done = run(SCRIPT, "--rows", "all", "--params", params, "--photographs", tmp_path / "absent", "--val-dir", tmp_path,
+               "--save-dir", tmp_path / "out")
     assert done.returncode == 2 and "absent" in capfd.readouterr().err
     assert not (tmp_path / "out" / "metrics.json").exists()
