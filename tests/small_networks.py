@@ -49,7 +49,7 @@ def small_net(widths=WIDTHS):
 def small_detector(classes=("a", "b", "c"), seed=0):
     """A detector of pictures of 64 pixels, its heads far from their start near zero."""
     mx.random.seed(seed)
-    net = EtinyNetSSD(etinynet0_75, classes, size=64, sizes=(10, 20, 40, 60))
+    net = EtinyNetSSD(etinynet0_75, classes, size=64, sizes=(10, 15, 20, 40, 60))
     net.initialize()
     for parameter in [*net.class_predictors.collect_params().values(), *net.box_predictors.collect_params().values()]:
         parameter.set_data(mx.nd.random.normal(0, 0.1, parameter.shape))

@@ -6,14 +6,15 @@ parameters and multiply-adds come to its 0.59 M and 164 M:
 
 * feature maps: after stage 3 (stride 16) and stage 4 (stride 32), the two taps of the authors' released
   detector backbone;
-* on each a 1x1 convolution for the classes and one for the boxes, with no hidden layer, as in that backbone; on
-  stage 4 two such pairs, for middling and for large objects: a further map would have room for 32 channels only;
-* five, four and four anchors a cell.
+* on each two pairs of 1x1 convolutions, for the classes and for the boxes, with no hidden layer, as in that
+  backbone: for small and for smallish objects, for middling and for large ones. A further map would have room for
+  32 channels only;
+* three anchors a cell for each of the first two levels, four for the others.
 
 Anchors (SSD, Liu et al. 2016, section 2.2; GluonCV's `SSDAnchorGenerator`): at every cell of level k,
-squares of side s_k and sqrt(s_k s_k+1), and boxes of area s_k ** 2 with aspect ratios 2 and 1/2, on the first also 1/3,
-for people. The sides 32, 90, 180 (and 270 to follow) are chosen on VOC's trainval boxes: 84 % overlap an anchor by
-half or more, and one has ten such anchors in the mean. 16 * 16 * 5 + 8 * 8 * 8 make 1792 anchors.
+squares of side s_k and sqrt(s_k s_k+1), and boxes of area s_k ** 2 with aspect ratio 1/3, for people, on stage 3, and
+2 and 1/2 on stage 4. The sides 24, 48, 90, 150 (and 270 to follow) are chosen on VOC's trainval boxes: 88 % overlap an
+anchor by half or more. 16 * 16 * 6 + 8 * 8 * 8 make 2048 anchors.
 
 Box code (SSD, equation 2; GluonCV's `NormalizedBoxCenterDecoder`): centre offsets in units of the
 anchor's size, and logarithms of the ratio of the sizes, divided by 0.1, 0.1, 0.2, 0.2. These "variances" are
@@ -38,10 +39,10 @@ __all__ = ["EtinyNetSSD", "Detections", "VOC_CLASSES", "ssd_256_etinynet1_0", "s
 nn = mx.gluon.nn
 
 VOC_CLASSES = VOCDetection.CLASSES
-TAPS = (3, 4, 4)  # the stage that each level reads
-STEPS = (16, 32, 32)  # pixels from one cell to the next, level by level
-SIZES = (32, 90, 180, 270)  # s_k in pixels, and what would follow
-RATIOS = ((1, 2, 1 / 2, 1 / 3), (1, 2, 1 / 2), (1, 2, 1 / 2))
+TAPS = (3, 3, 4, 4)  # the stage that each level reads
+STEPS = (16, 16, 32, 32)  # pixels from one cell to the next, level by level
+SIZES = (24, 48, 90, 150, 270)  # s_k in pixels, and what would follow
+RATIOS = ((1, 1 / 3), (1, 1 / 3), (1, 2, 1 / 2), (1, 2, 1 / 2))
 STDS = (0.1, 0.1, 0.2, 0.2)  # of the box code: x, y, width, height
 NEGATIVES_PER_POSITIVE = 3  # of the loss, SSD, section 2.2
 SCORE_THRESHOLD = 0.01  # SSD, section 3.7, and GluonCV: mAP wants nearly the whole curve

@@ -206,9 +206,9 @@ def test_loading_finds_network_and_classes(tmp_path):
 def test_every_stored_map_and_every_weight_is_rounded():
     net = small()
     prepare_qat(net, "linear", 8, act_bits=8)
-    # Stem; 3 maps in each of 8 LBs and in each of 6 DLBs; 6 predictors.
+    # Stem; 3 maps in each of 8 LBs and in each of 6 DLBs; 8 predictors.
     assert len(feature_map_quantisers(net)) == 1 + 8 * 3 + 6 * 3
-    assert len(quantised_convolutions(net)) == 1 + 14 * 3 + 6
+    assert len(quantised_convolutions(net)) == 1 + 14 * 3 + 8
     calibrate(net, [pictures(4)])
     for conv in quantised_convolutions(net).values():
         levels, scales, bits = conv.integer_weight()

@@ -56,7 +56,7 @@ def test_reconstruction_brings_a_detector_back():
     reestimate_batch_norm(started, [pictures])
     losses = reconstruct(net, fitted, pictures.asnumpy().astype(np.int8), steps=20, batch_size=16,
                          report=lambda line: None)
-    assert list(losses)[-1] == "box_predictors.2" and sum(name.startswith("class") for name in losses) == 3
+    assert list(losses)[-1] == "box_predictors.3" and sum(name.startswith("class") for name in losses) == 4
     for before, after, aim in zip(*(raw_predictions(each, pictures) for each in (started, fitted, net))):
         assert mx.nd.square(after - aim).mean() < 0.8 * mx.nd.square(before - aim).mean()
 
