@@ -90,7 +90,7 @@ SECTIONS = {
         "bits, and at 4 (`python tools/quantize.py --model ssd_256_etinynet1.0_voc --params FILE --scheme asq "
         "--photographs VOC --num-images 1000 --steps 400 --batch-size 16`, former anchors, after 20 epochs), nothing "
         "is lost: what is fitted to pictures as they are, not augmented, gains 0.2 to 3.4 points on the test "
-        "pictures; on the 226 it does not (8 bits 37.8, float 38.4). (BN's statistics estimated anew on pictures as "
+        "pictures; on the 226 not (8 bits 37.8, float 38.4, no command). (BN's statistics estimated anew on pictures as "
         "they are bring 1.5 there, and on the 226 nothing.) Before channels that never fired in the float training "
         "(22 of 6,272) were held silent, one picture in 64 woke one up, and 12.5 points were lost with maps in "
         "float. The demo at 4 bits took 357 KiB of flash where 8 bits took 630. [Loss and mAP of the last 27 "
