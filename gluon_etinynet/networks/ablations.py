@@ -14,7 +14,7 @@ stands there already.
 """
 
 from .._mxnet import mx
-from .etinynet import DLB, LB, WIDTHS_0_75, WIDTHS_1_0, EtinyNet, conv, depthwise
+from .etinynet import DLB, LB, WIDTHS_0_75, WIDTHS_1_0, EtinyNet, conv, depthwise, relu
 
 __all__ = ["InvertedBottleneck", "NonlinearLB", "NonlinearDLB", "etinynet1_0_bottleneck",
            "etinynet0_75_bottleneck", "etinynet1_0_nonlinear", "etinynet0_75_nonlinear"]
@@ -60,7 +60,7 @@ class _Nonlinear:
     """Mixed into an LB: a ReLU between its first depthwise and its pointwise convolution."""
 
     def first_half(self, F, x):
-        return self.bn2(F.relu(self.pw(self.bn1(F.relu(self.dw1(x))))))
+        return self.bn2(relu(F, self.pw(self.bn1(relu(F, self.dw1(x))))))
 
     def layers(self, name, source):
         """As of `LB`, with that ReLU."""

@@ -8,7 +8,7 @@ out; docs/fidelity.md tells what follows from the order.
 from .._mxnet import mx
 from .layers import IMAGE, Layer, Part, chain, layers_of
 
-__all__ = ["LB", "DLB", "Stem", "EtinyNet", "FeatureTaps", "ClippedBatchNorm", "conv", "depthwise",
+__all__ = ["LB", "DLB", "Stem", "EtinyNet", "FeatureTaps", "ClippedBatchNorm", "conv", "depthwise", "relu",
            "etinynet1_0", "etinynet0_75"]
 
 nn = mx.gluon.nn
@@ -46,6 +46,11 @@ def depthwise(channels, stride=1):
     return conv(channels, channels, 3, stride, groups=channels)
 
 
+def relu(F, x):
+    """ReLU by oneDNN, in the layout that its convolutions write; `F.relu` would bring every map to NCHW and back."""
+    return F.Activation(x, act_type="relu")
+
+
 class LB(HybridBlock):
     """Linear depthwise block: dw3x3 -> pw1x1 -> ReLU -> dw3x3 -> ReLU (equation 3, figure 2a).
 
@@ -77,11 +82,11 @@ class LB(HybridBlock):
 
     def first_half(self, F, x):
         """Depthwise and pointwise convolution, the one linear map of equation 2, then ReLU."""
-        return self.bn2(F.relu(self.pw(self.bn1(self.dw1(x)))))
+        return self.bn2(relu(F, self.pw(self.bn1(self.dw1(x)))))
 
     def second_half(self, F, x):
         """The second depthwise convolution and its ReLU."""
-        return self.bn3(F.relu(self.dw2(x)))
+        return self.bn3(relu(F, self.dw2(x)))
 
     def layers(self, name, source):
         """Yield the block's layers (see layers.py)."""
@@ -132,7 +137,7 @@ class Stem(HybridBlock):
             self.pool = nn.MaxPool2D(2, 2)
 
     def hybrid_forward(self, F, x):
-        return self.pool(self.bn(F.relu(self.conv(x))))
+        return self.pool(self.bn(relu(F, self.conv(x))))
 
     def layers(self, name, source):
         """Yield the one layer (see layers.py). Rounding and taking the maximum commute: the pooled map is rounded."""

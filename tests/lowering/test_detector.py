@@ -10,7 +10,7 @@ from running import run as run_tool
 from small_networks import lowered as lowered_by
 
 from gluon_etinynet._mxnet import mx
-from gluon_etinynet.detection.ssd import EtinyNetSSD
+from gluon_etinynet.detection.ssd import TAPS, EtinyNetSSD
 from gluon_etinynet.detection.training import round_to_8_bits
 from gluon_etinynet.export import c
 from gluon_etinynet.files import InputError
@@ -260,10 +260,10 @@ def test_a_detector_of_4_bits(checkpoint, tmp_path):
     assert done.returncode == 0, done.stderr
     losses = json.loads((tmp_path / "result.json").read_text())["losses"]["reconstruction"]
     assert {name for name in losses if "predictors" in name} == {
-        f"{heads}_predictors.{level}" for level in range(3) for heads in ("class", "box")}
+        f"{heads}_predictors.{level}" for level in range(len(TAPS)) for heads in ("class", "box")}
     graph = graph_of_checkpoint("ssd_256_etinynet0.75_voc", tmp_path / "net.params", checkpoint)
     bits = [node.attrs["weight_quant"].bits for node in graph.nodes if node.op == "conv2d"]
-    assert bits == [4] * (1 + 14 * 3 + 6)
+    assert bits == [4] * (1 + 14 * 3 + 2 * len(TAPS))
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -2,7 +2,8 @@
 
 A Graph's scales are float64 numbers that depend on the last bits of the processor's and the libraries'
 arithmetic. `graphs.json` therefore holds the digest of that arithmetic too: where it is the same, the Graphs must
-be the same to the bit; elsewhere every scale must agree to 1 % and every layer's weights to one in a hundred.
+be the same to the bit; elsewhere every layer's weights must agree to 1 % and every scale to 10 %: scales are those of
+least error, and in a random network the last bits move the least error that far.
 ``python tests/lowering/test_same_graph.py`` writes the file anew, after a change of the arithmetic on purpose.
 """
 
@@ -84,7 +85,7 @@ def write():
 def test_the_graph_is_the_recorded_one(key):
     recorded = json.loads(RECORDED.read_text())
     graph, expected = graph_of(key), recorded["graphs"][key]
-    for what, tolerance in (("scales", 0.01), ("weights", 0.01)):
+    for what, tolerance in (("scales", 0.1), ("weights", 0.01)):
         found = summary(graph)[what]
         assert list(sorted(found)) == list(sorted(expected[what]))
         for name, value in found.items():
