@@ -97,6 +97,16 @@ def test_a_map_that_leaves_float16_is_named():
         reconstruct(net, prepare_qat(copy_of(net), "asq", 4), pixels(32), steps=0, batch_size=16)
 
 
+def test_weights_that_are_no_numbers_are_a_divergence():
+    """The ReLU behind them makes zeros of what they compute, and the loss is a number."""
+    net = small_net()
+    fitted = prepare_qat(copy_of(net), "asq", 4)
+    name, block = [(part.name, part.block) for part in fitted.parts()][1]
+    block.pw.weight.set_data(np.nan * block.pw.weight.data())
+    with pytest.raises(InputError, match=f"^reconstruction diverged in {name}; choose a lower learning rate"):
+        reconstruct(net, fitted, pixels(32), steps=1, batch_size=16, report=lambda line: None)
+
+
 def test_reconstruction_brings_the_network_back_and_can_be_taken_up_again(tmp_path):
     net = small_net()
     options = dict(steps=30, batch_size=16, report=lambda line: None)
