@@ -148,7 +148,7 @@ def read_dataset(args, *parts, classes=None):
         from .detection.ssd import VOC_CLASSES
         classes = list(VOC_CLASSES)
     elif classes is None:
-        classes = classes_of(args.dataset_root, ",".join(splits.values()))
+        classes = classes_of(args.dataset_root, ",".join(splits[part] for part in parts))
     return classes, [read_voc(args.dataset_root, splits[part], classes) for part in parts]
 
 

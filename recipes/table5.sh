@@ -16,7 +16,7 @@
 # libnewlib-arm-none-eabi and qemu-system-arm.
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
-train=false demo=false save_dir=runs/table5 network=etinynet1.0 root=~/.mxnet/datasets/voc params=""
+train=false demo=false save_dir=runs/table5 root=~/.mxnet/datasets/voc params=""
 split="" lists=() data=() speed=() other=() all=()
 while [ $# -gt 0 ]; do
     case "$1" in
@@ -24,7 +24,7 @@ while [ $# -gt 0 ]; do
         --demo) demo=true; shift; continue ;;
         --save-dir) save_dir=$(value "$@") ;;
         --params) params=$(value "$@") ;;
-        --network) network=$(value "$@") ;;
+        --network*) die "Table 5 is of EtinyNet-1.0; recipes/finetune_ssd.sh takes --network" ;;
         --dataset-root) root=$(value "$@"); data+=("$1" "$root") ;;
         --train-split) split=$(value "$@") ;;
         --dataset|--val-split|--classes) data+=("$1" "$(value "$@")") ;;
@@ -34,15 +34,17 @@ while [ $# -gt 0 ]; do
     all+=("$1"); shift
     all+=("$1"); shift
 done
+given=${data[0]:-${split:+--train-split}} # of a data set
 if [ "$train$demo" = falsefalse ]; then # with a training these are its options
     [ ${#other[@]} -eq 0 ] || die "${other[0]} is an option of trainings: give --train or --demo too, or leave it out"
-    [ -n "$params" ] || [ ${#data[@]}${#speed[@]} = 00 ] || die "${data[0]:-${speed[0]}} is of no use without --params FILE"
+    useless=${given:-${speed[0]:-}}
+    [ -n "$params" ] || [ -z "$useless" ] || die "$useless is of no use without --params FILE"
 fi
 case " ${data[*]-} " in *" --dataset custom "*) split=${split:-train} ;; esac
 split=${split:-VOC2007/trainval,VOC2012/trainval}
 
 if [ "$demo" = true ]; then
-    [ ${#data[@]} -eq 0 ] || die "--demo makes its own data set; leave out ${data[0]}"
+    [ -z "$given" ] || die "--demo makes its own data set; leave out $given"
     root="$save_dir/shapes" split=train data=(--dataset custom --dataset-root "$save_dir/shapes")
     [ -d "$root" ] || python tools/make_shapes.py "$root" --train 960
     python tools/train_ssd.py "${data[@]}" --lr 0.03 --batch-size 8 --epochs 20 --val-interval 5 --augmentation mirror \
@@ -57,7 +59,7 @@ fi
 for name in ${split//,/ }; do
     lists+=("$root/$(dirname "$name")/ImageSets/Main/$(basename "$name").txt")
 done
-model="ssd_256_${network}_voc" graph="$save_dir/ssd.npz"
+model=ssd_256_etinynet1.0_voc graph="$save_dir/ssd.npz"
 python tools/eval_ssd.py ${data[@]+"${data[@]}"} --params "$params" ${speed[@]+"${speed[@]}"} --save-dir "$save_dir/float"
 printf '\nAs 8-bit integers\n'
 python tools/quantize.py --model "$model" --params "$params" --scheme linear --photographs "${lists[@]}" \

@@ -59,7 +59,7 @@ def mean_average_precision(pictures, classes):
             mine = truth[truth[:, 4] == c]
             positives += int((mine[:, 5] == 0).sum())
             taken = set()
-            for _, score, box in (d for d in detections if d[0] == c):
+            for _, score, box in sorted((d for d in detections if d[0] == c), key=lambda d: -d[1]):
                 overlaps = iou(np.append(box[:2], box[2:] + 1)[None], mine[:, :4] + [0, 0, 1, 1])[0]
                 best = int(overlaps.argmax()) if len(mine) else -1
                 if best < 0 or overlaps[best] < 0.5:

@@ -114,6 +114,7 @@ def test_table5_of_a_checkpoint_and_after_training_on_voc(recipe):
 
 @pytest.mark.parametrize("arguments, word", [
     (["--epochs", "3"], "--epochs"), (["--params", "x.params", "--int8"], "--int8"),
-    (["--dataset-root", "x"], "--params")])
+    (["--dataset-root", "x"], "--params"), (["--train-split", "x"], "--params"), (["-j", "2"], "--params"),
+    (["--network", "etinynet0.75"], "finetune_ssd.sh"), (["--demo", "--train-split", "x"], "leave out --train-split")])
 def test_table5_takes_no_option_without_a_use(recipe, arguments, word):
     assert word in recipe("table5.sh", *arguments, status=2)

@@ -22,7 +22,7 @@ import numpy as np
 from gluon_etinynet import InputError, cli
 from gluon_etinynet.data import Loading
 from gluon_etinynet.detection.curves import write_precision_recall
-from gluon_etinynet.detection.dataset import DetectionSource
+from gluon_etinynet.detection.dataset import DetectionSource, require_objects
 from gluon_etinynet.detection.evaluation import average_precisions, graph_detector, write_contact_sheet
 from gluon_etinynet.detection.shapes_dataset import SHAPES
 from gluon_etinynet.detection.training import load_detector
@@ -59,6 +59,7 @@ def main():
     equal = []
     detector = load(args, ctx, equal)
     classes, (annotated,) = read_dataset(args, "val", classes=detector.classes)
+    require_objects(annotated, "--val-split")
     source = DetectionSource(annotated, Loading(args.batch_size, detector.size, classes=len(classes),
                                               threads=args.num_workers))
     curves = {}

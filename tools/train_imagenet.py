@@ -92,7 +92,8 @@ def parse_args():
     add("--save-dir", default="runs/train_imagenet", help="checkpoints, metrics.jsonl, training.png")
     add("--resume", action="store_true", help="go on from the newest whole checkpoint in --save-dir")
     add("--logging-file", help="append the log lines to this file too")
-    add("--log-interval", type=COUNT_OR_NONE, default=50, help="batches between two lines; 0: none within an epoch")
+    add("--log-interval", type=COUNT_OR_NONE, default=50,
+        help="batches between two lines where there is no bar; 0: none within an epoch")
     add("--tensorboard", metavar="DIR", help="write a TensorBoard log (needs gluon_etinynet[tensorboard])")
     return parser.parse_args()
 

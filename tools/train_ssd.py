@@ -20,9 +20,9 @@ import numpy as np
 from gluon_etinynet import cli, training
 from gluon_etinynet.data import Loading
 from gluon_etinynet.detection.augment import AUGMENTATIONS
-from gluon_etinynet.detection.dataset import DetectionSource
+from gluon_etinynet.detection.dataset import DetectionSource, require_objects
 from gluon_etinynet.detection.training import detection_task, round_to_8_bits, start_detector
-from gluon_etinynet.files import sole_writer, write_classes
+from gluon_etinynet.files import InputError, sole_writer, write_classes
 from gluon_etinynet.flags import add_dataset_arguments, read_dataset
 from gluon_etinynet.model_zoo import get_model, released_checkpoint
 from gluon_etinynet.quantities import (
@@ -79,7 +79,8 @@ def parse_args():
     add("--seed", type=SEED, default=233)
     add("--num-gpus", type=GPUS, default=0, help="0: the CPU")
     add("--val-interval", type=COUNT, default=1, help="epochs from one validation to the next")
-    add("--log-interval", type=COUNT_OR_NONE, default=100, help="batches between two lines; 0: none within an epoch")
+    add("--log-interval", type=COUNT_OR_NONE, default=100,
+        help="batches between two lines where there is no bar; 0: none within an epoch")
     add("--logging-file", help="append the log lines to this file too")
     add("--tensorboard", metavar="DIR", help="write a TensorBoard log (needs gluon_etinynet[tensorboard])")
     add("--save-dir", default="runs/train_ssd",
@@ -98,7 +99,7 @@ def main():
     config = training.Config(
         epochs=args.epochs, lr=args.lr, lr_mode=args.lr_mode, warmup_epochs=args.lr_warmup,
         momentum=args.momentum, wd=args.wd, features_lr_mult=args.features_lr_mult,
-        frozen=args.frozen, mode=args.mode, seed=args.seed)
+        heads_lr_mult=args.heads_lr_mult, frozen=args.frozen, mode=args.mode, seed=args.seed)
     ctx = training.contexts(args.num_gpus)
     with cli.open_log(args.logging_file) as log, sole_writer(args.save_dir):
         if args.validation_part:
@@ -106,6 +107,7 @@ def main():
             train, val = kept_aside(train, args.validation_part, args.seed)
         else:
             classes, (train, val) = read_dataset(args, "train", "val")
+        require_objects(val, f"--validation-part {args.validation_part:g}" if args.validation_part else "--val-split")
         log(f"{len(train)} training and {len(val)} validation pictures, {len(classes)} classes: "
             + ", ".join(classes))
         empty = sum(not len(item.boxes) for item in train)
@@ -116,9 +118,11 @@ def main():
         source = DetectionSource(train, replace(loading, train=True, seed=args.seed), args.augmentation)
         if args.params:
             path = released_checkpoint(args.network) if args.params == "released" else args.params
-            log(f"starting from {path}: {start_detector(net, path)}")
-        for heads in (net.class_predictors, net.box_predictors):
-            heads.collect_params().setattr("lr_mult", args.heads_lr_mult)
+            taken = start_detector(net, path)
+            if args.int8 and taken != "all of it":
+                raise InputError(f"{path} is not a detector of these {len(classes)} classes, which --int8 starts from; "
+                                 "train one without --int8 first")
+            log(f"starting from {path}: {taken}")
         if args.int8:
             pictures = DetectionSource(train[:CALIBRATION_PICTURES], loading)
             round_to_8_bits(net, [data for data, _ in pictures.epoch()])

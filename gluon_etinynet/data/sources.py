@@ -106,6 +106,11 @@ class Source:
         Size of the label space.
     loading : Loading
 
+    Attributes
+    ----------
+    settings : dict
+        What the pictures of an epoch depend on, by name; a training that is resumed must have the same.
+
     Raises
     ------
     InputError
@@ -114,6 +119,7 @@ class Source:
 
     def __init__(self, samples, classes, loading):
         self.samples, self.classes, self.batch_size, self.loading = samples, classes, loading.batch_size, loading
+        self.settings = {"samples": samples, "input_size": loading.size}
         parts = [len(range(samples)[part::loading.num_parts]) for part in range(loading.num_parts)]
         # The smallest part decides, so that all parts have as many batches.
         self.samples_per_epoch = (min(parts) // self.batch_size * self.batch_size if loading.train
@@ -173,6 +179,7 @@ class ArraySource(Source):
         super().__init__(len(images), loading.classes or int(labels.max(initial=-1)) + 1, loading)
         self.flip, self.shift = loading.train and flip, shift if loading.train else 0
         self.rotate, self.zoom = (rotate, zoom) if loading.train else (0.0, 0.0)
+        self.settings.update(shift=shift, flip=flip, rotate=rotate, zoom=zoom)
         self.height, self.width = images.shape[1:3]
         border = (self.shift, self.shift)
         self.images = np.pad(images, ((0, 0), border, border, (0, 0)), mode="edge") if self.shift else images
@@ -226,6 +233,7 @@ class PictureSource(Source, abc.ABC):
         loading.require("size")
         super().__init__(samples, classes, loading)
         self.size, self.crop_ratio, self.jitter = loading.size, crop_ratio, jitter
+        self.settings["jitter"] = jitter
         self.strict, self.unreadable, self._pool = strict, [], None
 
     @abc.abstractmethod

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import atomic_path, write_csv
+from ..training.curves import new_figure
 
 __all__ = ["write_precision_recall"]
 
@@ -24,16 +25,12 @@ def write_precision_recall(save_dir, curves, percent):
     percent : dict from str to float
         Average precision of each class, for the titles.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     best = {name: [_at_least(recall, precision, at) for at in GRID] for name, (recall, precision) in curves.items()}
     write_csv(Path(save_dir) / "precision_recall.csv", ["recall", *best],
               [[f"{at:.2f}", *(f"{of[index]:.4f}" for of in best.values())] for index, at in enumerate(GRID)])
     columns = min(COLUMNS, len(curves))
     rows = math.ceil(len(curves) / columns)
-    figure = Figure(figsize=(2.2 * columns + 0.4, 2.1 * rows + 0.4), constrained_layout=True)
-    FigureCanvasAgg(figure)
+    figure = new_figure(2.2 * columns + 0.4, 2.1 * rows + 0.4)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, (name, (recall, precision)) in zip(panels.flat, curves.items()):
         axes.plot(recall, precision, color="0.7", linewidth=1)

@@ -22,7 +22,7 @@ from ..data.sources import FolderSource, seed_of
 from ..reading import LARGEST_TREE, InputError, expand, is_file, parsing, read_bytes
 from .augment import augment_detection
 
-__all__ = ["Annotated", "read_voc", "classes_of", "DetectionSource", "SPLITS"]
+__all__ = ["Annotated", "read_voc", "classes_of", "require_objects", "DetectionSource", "SPLITS"]
 
 # As GluonCV: trained on 2007 and 2012, tested on 2007.
 SPLITS = {"voc": {"train": "VOC2007/trainval,VOC2012/trainval", "val": "VOC2007/test"},
@@ -57,7 +57,7 @@ def read_voc(root, splits, classes):
     """
     position = {name: index for index, name in enumerate(classes)}
     found = []
-    for folder, identifier, _ in _items(root, splits):
+    for folder, identifier in _items(root, splits):
         annotation = folder / "Annotations" / f"{identifier}.xml"
         width, height, objects = _parse(annotation)
         rows = []
@@ -83,12 +83,19 @@ def read_voc(root, splits, classes):
 
 def classes_of(root, splits):
     """Return the names of the classes that occur in the annotations of these splits, sorted."""
-    return sorted({name for folder, identifier, _ in _items(root, splits)
+    return sorted({name for folder, identifier in _items(root, splits)
                    for name, _, _ in _parse(folder / "Annotations" / f"{identifier}.xml")[2]})
 
 
+def require_objects(annotated, what):
+    """Refuse pictures in which no object counts, by an InputError that tells `what` they are: they have no mAP."""
+    if not any((item.boxes[:, 5] == 0).any() for item in annotated):
+        raise InputError(f"{what}: no object counts in these {len(annotated)} pictures, there are none or all are "
+                         "difficult; take more or other pictures")
+
+
 def _items(root, splits):
-    """Folder, identifier and list file of every picture."""
+    """Folder and identifier of every picture."""
     items = []
     for split in splits.split(","):
         within, _, name = split.strip().rpartition("/")
@@ -97,7 +104,7 @@ def _items(root, splits):
         identifiers = read_split(listing, "the layout is that of Pascal VOC: JPEGImages, Annotations, ImageSets/Main")
         if not identifiers:
             raise InputError(f"{listing} names no picture; put one identifier on each line")
-        items += [(folder, identifier, listing) for identifier in identifiers]
+        items += [(folder, identifier) for identifier in identifiers]
     return items
 
 
@@ -167,7 +174,7 @@ class DetectionSource(FolderSource):
     def __init__(self, annotated, loading, augmentation="ssd"):
         loading.require("classes")
         super().__init__([(item.path, item) for item in annotated], loading, strict=True)
-        self.augmentation = augmentation
+        self.augmentation = self.settings["augmentation"] = augmentation
 
     def sample(self, index, number):
         """As of `FolderSource`; the label is float, (boxes, 6)."""

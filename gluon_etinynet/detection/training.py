@@ -5,9 +5,10 @@ most, and every anchor left takes the box it overlaps most if their intersection
 All other anchors are background.
 
 Loss (SSD, section 2.2; GluonCV's `SSDMultiBoxLoss`): cross-entropy of the classes plus smooth L1 of the box
-codes of matched anchors, both divided by the number of matched anchors. Of the background, only three
-anchors count for each matched one, those with the largest loss ("hard negative mining"): without it the
-many easy ones would outweigh all else.
+codes of matched anchors, both divided by the number of matched anchors in the batch (with several GPUs, in a GPU's
+share of it). Of a picture's background, only three anchors count for each matched one, those with the largest loss
+("hard negative mining"): without it the many easy ones would outweigh all else. Of a picture without a match three
+count.
 """
 
 import numpy as np
@@ -37,7 +38,7 @@ class MultiBoxLoss:
     def __init__(self):
         # Negatives are chosen by the loss: the generator marks all unmatched anchors as background.
         self.targets = SSDTargetGenerator(iou_thresh=MATCHING_IOU, stds=STDS, negative_mining_ratio=-1)
-        self.loss = SSDMultiBoxLoss(NEGATIVES_PER_POSITIVE)
+        self.loss = SSDMultiBoxLoss(NEGATIVES_PER_POSITIVE, min_hard_negatives=NEGATIVES_PER_POSITIVE)
 
     def __call__(self, net, data, label):
         cls_preds, box_preds, anchors = net(data)
@@ -48,7 +49,7 @@ class MultiBoxLoss:
             matched = mx.nd.broadcast_like((cls_targets > 0).expand_dims(2), box_targets)
             box_targets = mx.nd.where(matched, box_targets, mx.nd.zeros_like(box_targets))
         losses = self.loss(cls_preds.astype("float32"), box_preds.astype("float32"), cls_targets, box_targets)
-        # They are divided by the matched anchors of the whole batch; what is wanted has their sum as its mean.
+        # They are divided by the matched anchors of all these pictures; what is wanted has their sum as its mean.
         total, cross_entropy, smooth_l1 = (parts[0] * len(data) for parts in losses)
         return total, None, {"cross_entropy": cross_entropy.detach(), "smooth_l1": smooth_l1.detach()}
 
@@ -111,7 +112,7 @@ def start_detector(net, path):
     ----------
     net : EtinyNetSSD
     path : str or Path
-        A detector with the same classes: all of it. One with other classes: all but the class predictors. A
+        A detector with as many classes: all of it. One with more or fewer: all but the class predictors. A
         classifier, or the released detector backbone: the backbone.
 
     Returns

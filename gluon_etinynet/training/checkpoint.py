@@ -117,9 +117,10 @@ def check_fits(folder, record, net, settings):
             raise InputError(f"checkpoint {folder} is of another architecture: {name} has shape {_shape(there, name)} "
                              f"there and {_shape(here, name)} here; give the same network, or another save_dir")
     for name, value in settings.items():
-        if record["settings"].get(name) != value:
-            raise InputError(f"checkpoint {folder} was trained with {name}={record['settings'].get(name)} and not "
-                             f"{value}; give the same value, or another save_dir")
+        before = record["settings"].get(name, value)  # an older version knew fewer
+        if before != value:
+            raise InputError(f"checkpoint {folder} was trained with {name}={before} and not {value}; give the same "
+                             "value, or another save_dir")
 
 
 def _shape(shapes, name):

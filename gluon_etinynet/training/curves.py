@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..files import InputError, atomic_path, unwritable, write_text
 
-__all__ = ["write_metrics", "draw_curves", "tensorboard_log"]
+__all__ = ["write_metrics", "draw_curves", "new_figure", "tensorboard_log"]
 
 
 def write_metrics(save_dir, history):
@@ -28,13 +28,9 @@ def draw_curves(path, history):
     history : list of dict
         As `gluon_etinynet.training.train` returns it, one epoch at least.
     """
-    _take_matplotlib_without_home()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    figure = new_figure(9, 3.6)
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(9, 3.6), constrained_layout=True)
-    FigureCanvasAgg(figure)
     panels = figure.subplots(1, 2)
     curves = [("training_loss", "training", 1), ("validation_loss", "validation", 1)], \
         [("training_accuracy", "training, top-1", 100), ("validation_top1", "validation, top-1", 100),
@@ -60,12 +56,18 @@ def draw_curves(path, history):
         figure.savefig(temporary, dpi=120)
 
 
-def _take_matplotlib_without_home():
-    """Where there is no home folder matplotlib cannot be imported; told of one that cannot be, it makes its own."""
+def new_figure(width, height):
+    """A matplotlib Figure of so many inches to be saved, which needs neither a display nor a home folder."""
     try:
         Path.home()
-    except RuntimeError:
+    except RuntimeError:  # matplotlib cannot be imported then; told of a folder that cannot be, it makes its own
         os.environ.setdefault("MPLCONFIGDIR", os.devnull)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), constrained_layout=True)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def tensorboard_log(folder, first_epoch):

@@ -57,6 +57,8 @@ class Config:
     features_lr_mult : float
         For fine-tuning: `net.features` learns at this part of the learning rate, and keeps the
         statistics of its BN, unless it is 1.
+    heads_lr_mult : float
+        All but `net.features` learns at this part of the learning rate.
     frozen : int
         For fine-tuning: so many parts of `net.features`, the stem first and then stages, stay as they are.
     optimizer : {"sgd", "nag"}
@@ -75,6 +77,7 @@ class Config:
     wd: float = 1e-4
     no_wd: bool = False
     features_lr_mult: float = 1
+    heads_lr_mult: float = 1
     frozen: int = 0
     optimizer: str = "sgd"
     dtype: str = "float32"
@@ -88,7 +91,7 @@ class Config:
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} {getattr(self, name)!r}: it must be one of {', '.join(allowed)}")
         ranges = {"epochs": EPOCHS, "lr": POSITIVE_RATE, "warmup_epochs": PERIOD, "momentum": MOMENTUM, "wd": RATE,
-                  "features_lr_mult": SHARE, "frozen": PARTS, "seed": SEED}
+                  "features_lr_mult": SHARE, "heads_lr_mult": RATE, "frozen": PARTS, "seed": SEED}
         for name, quantity in ranges.items():
             quantity.check(name, getattr(self, name))
         if self.warmup_epochs >= self.epochs:
@@ -197,7 +200,7 @@ def _trained(net, train_source, validation_source, config, save_dir, ctx, task, 
     if train_source.batch_size < len(ctx):
         raise InputError(f"a batch of {train_source.batch_size} cannot be shared by {len(ctx)} devices")
     settings = dict(dataclasses.asdict(config), batch_size=train_source.batch_size * workers.count,
-                    samples=train_source.samples)
+                    **train_source.settings)
     _prepare(net, ctx, config)
     trainer, names = _make_trainer(net, config, workers)
     history = _restored(save_dir, net, trainer, names, settings, resume, log)
@@ -269,6 +272,8 @@ def _make_trainer(net, config, workers):
                 parameter.wd_mult = 0.0
             if name.startswith("features."):
                 parameter.lr_mult = config.features_lr_mult
+            elif config.heads_lr_mult != 1:
+                parameter.lr_mult = config.heads_lr_mult
     options = {"learning_rate": config.lr, "momentum": config.momentum, "wd": config.wd,
                "multi_precision": config.dtype == "float16"}
     return workers.trainer(trained, config.optimizer, options), names
@@ -327,7 +332,8 @@ def _train_epoch(net, trainer, source, config, epoch, ctx, loss, workers, log, l
 def _check_finite(epoch, batch, lr, finite, loss):
     if not (math.isfinite(loss) and finite.asscalar()):
         raise InputError(f"loss or weights are not finite at epoch {epoch}, batch {batch}, learning rate {lr:.6g}; "
-                         "lower lr, or lengthen the warm-up, and resume from the last checkpoint")
+                         "start anew in another save_dir with a lower lr or a longer warm-up, from the last "
+                         "checkpoint's net.params if you like")
 
 
 def _all_finite(trainer):

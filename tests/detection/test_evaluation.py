@@ -12,9 +12,6 @@ import detections as plain
 import mxnet as mx
 import numpy as np
 import pytest
-from gluoncv.utils.metrics.voc_detection import VOC07MApMetric
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from running import assert_one_line, load, needs, run
 from small_networks import small_detector as small
 
@@ -47,40 +44,20 @@ def boxes(random, count, size=64):
     return np.concatenate([low, np.minimum(low + random.uniform(6, 40, (count, 2)), size)], axis=1)
 
 
-@settings(max_examples=25)
-@given(st.integers(0, 2 ** 31 - 1))
-def test_map_equals_an_independent_computation(seed):
-    random = np.random.RandomState(seed)
-    samples, metric = [], VOC07MApMetric(0.5, ["a", "b", "c"])
-    all_scores = random.permutation(1000).reshape(-1, 20) / 1000  # all different: ties have no order
-    for number in range(4):
-        count = random.randint(1, 5)
-        truth = np.concatenate([boxes(random, count), random.randint(0, 3, (count, 1)),
-                                random.rand(count, 1) < 0.25], axis=1)
-        picked = truth[random.randint(0, count, 12)]
-        found = np.concatenate([picked[:, :4] + random.normal(0, 3, (12, 4)), boxes(random, 4)])
-        ids = np.concatenate([picked[:, 4], random.randint(0, 3, 4)])
-        scores = all_scores[number, :16]
-        samples.append(([(c, s, b) for s, c, b in sorted(zip(scores, ids, found), key=lambda d: -d[0])], truth))
-        metric.update(found[None], ids[None], scores[None], truth[None, :, :4], truth[None, :, 4], truth[None, :, 5])
-    if all(truth[:, 5].all() for _, truth in samples):
-        return
-    assert dict(zip(*metric.get()))["mAP"] == pytest.approx(plain.mean_average_precision(samples, 3), abs=1e-9)
-
-
 def test_evaluation_equals_an_independent_one_and_honours_difficult(shapes):
     annotated = read_voc(shapes, "val", SHAPES)
     annotated[0].boxes[:, 5] = 1
     source = DetectionSource(annotated, Loading(4, 64, classes=4))
     random, samples, batches = np.random.RandomState(0), [], []
-    all_scores = random.permutation(1000).reshape(-1, 20) / 1000
+    all_scores = random.permutation(1000).reshape(-1, 20) / 1000  # all different: ties have no order
     for _, label in source.epoch():
         found = []
         for truth in label.asnumpy():
             truth = truth[truth[:, 4] >= 0]
-            corners = np.concatenate([truth[:, :4] + random.normal(0, 2, (len(truth), 4)), boxes(random, 3, 70)])
-            ids = np.concatenate([truth[:, 4], random.randint(0, 4, 3)])
-            found.append(np.full((9, 6), -1.0))
+            twice = np.repeat(truth, 2, axis=0)  # of two detections of an object one counts
+            corners = np.concatenate([twice[:, :4] + random.normal(0, 2, (len(twice), 4)), boxes(random, 3, 70)])
+            ids = np.concatenate([twice[:, 4], random.randint(0, 4, 3)])
+            found.append(np.full((15, 6), -1.0))
             found[-1][:len(ids), :2] = np.stack([ids, all_scores[len(samples), :len(ids)]], axis=1)
             found[-1][:len(ids), 2:] = corners
             samples.append(([(row[0], row[1], row[2:].clip(0, 64)) for row in found[-1] if row[0] >= 0], truth))
@@ -229,9 +206,7 @@ def test_the_tool_measures_checkpoints_and_graphs(shapes, detectors, detector, t
     (floor,) = metrics["measurements"]  # drawn shapes have one
     assert (floor["table"], floor["row"], floor["value"]) == ("floors", "EtinyNet-SSD on drawn shapes", metrics["map"])
     assert metrics["map"] == pytest.approx(np.mean([v for v in metrics["classes"].values() if v is not None]))
-    floor, = metrics["measurements"]
-    assert (floor["table"], floor["row"]) == ("floors", "EtinyNet-SSD on drawn shapes")
-    assert floor["value"] == metrics["map"] and floor["comparable"]
+    assert floor["comparable"]
     assert int(rows["mAP"]["objects"]) == sum(len(item.boxes) for item in read_voc(shapes, "val", SHAPES))
     for picture in ("contact_sheet.png", "precision_recall.png"):
         assert cv2.imread(str(tmp_path / picture)).shape[2] == 3
