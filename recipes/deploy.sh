@@ -8,7 +8,7 @@
 # Annotations (Pascal VOC's XML) and ImageSets/Main/{train,val}.txt. The released weights, downloaded once, are
 # fine-tuned to the classes (what stands behind a -- goes to the training, as -- --num-epochs 5; a checkpoint with
 # these classes, --params FILE, is taken as it is), rounded to 8 bits (--weight-bits 4: learnt by ASQ from MINE),
-# turned into integers and C, and linked for the microcontroller (stm32f412, stm32f746 or stm32h743) where
+# turned into integers and C, and linked for the microcontroller (`--help` lists those that are known) where
 # arm-none-eabi-gcc is installed. Then firmware/ holds
 #
 #     c/                         the network in C99, to be dropped into a project: no heap, no float

@@ -17,8 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "api.md"
 HEAD = """# The public names
 
-`from gluon_etinynet import ...` gives these; whatever else the package's modules have may change. The first sentence
-of each docstring; `help(name)` tells parameters, shapes and errors. This page is made by `python tests/test_api.py`.
+`from gluon_etinynet import ...` gives these; whatever else the package's modules have may change. The last column is
+the first sentence of each docstring; `help(name)` tells parameters, shapes and errors. This page is made by
+`python tests/test_api.py`.
 
 | name | module | what it is |
 |---|---|---|

@@ -42,7 +42,7 @@ MODELS = ("etinynet1.0", "etinynet0.75")
 # As recipes/finetune.sh and finetune_ssd.sh.
 TRAINING = ("--params", "released", "--lr", "0.002", "--features-lr-mult", "0.1", "--warmup-epochs", "0.5",
             "--num-epochs", "2", "--log-interval", "10")
-TRAINING_SSD = ("--params", "released", "--lr", "0.002", "--epochs", "60", "--augmentation", "ssd",
+TRAINING_SSD = ("--params", "released", "--lr", "0.005", "--epochs", "60", "--augmentation", "ssd",
                 "--val-interval", "5")
 BATCH, BATCH_SSD = 64, 8  # where there are as many pictures
 LEARNT_FROM = 160  # pixels: by ASQ, which needs no larger pictures

@@ -35,11 +35,12 @@ def write_precision_recall(save_dir, curves, percent):
     for axes, (name, (recall, precision)) in zip(panels.flat, curves.items()):
         axes.plot(recall, precision, color="0.7", linewidth=1)
         axes.plot(GRID, best[name], color="C0")
-        axes.set_title(f"{name}: {percent[name]:.1f}", fontsize=10)
+        axes.set_title(f"{name}: AP {percent[name]:.1f} %", fontsize=9)
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
         axes.grid(alpha=0.3)
-    for axes in panels.flat[len(curves):]:
+    for axes, above in zip(panels.flat[len(curves):], panels.flat[len(curves) - columns:]):
         axes.set_axis_off()
+        above.tick_params(labelbottom=True)
     figure.supxlabel("recall", fontsize=10)
     figure.supylabel("precision; in blue the best from there on", fontsize=10)
     with atomic_path(Path(save_dir) / "precision_recall.png") as temporary:

@@ -28,7 +28,8 @@ TRAINED_HERE = "No weights of it are released: train it. "
 COST, ACCURACY = "Size and cost", "Accuracy"
 CODE = "Code: Apache-2.0. "
 SIMULATED = "Instructions, memory: GCC 12.2, counted under QEMU 7.2; cycles of a Cortex-M4 are a model, not a board's."
-CORE = "Cycles: Verilator 5.006. Resources: Yosys 0.23, synthesised and not placed."
+CORE = ("Cycles: Verilator 5.006. Resources: Yosys 0.23, synthesised and not placed. The clock on the LFE5U-85F: "
+        "nextpnr, placed and routed.")
 NOT_FOR = (
     "Nothing that a person's safety, health, rights or livelihood depends on: it errs often, is sure of itself where "
     "it errs, and a classifier knows no \"none of these\".",
@@ -52,7 +53,8 @@ CARDS = [
     Card("etinynet0.75-int4", "EtinyNet-0.75, 4-bit weights, on an FPGA", 224, [
         (COST, [("2|6", SMALL, ".*")]), (ACCURACY, [])]),
     Card("etinynet-ssd", "EtinyNet-SSD, 8 bits", 256, [
-        (COST, [("5", SSD, ""), ("mcu", SSD + ".*", ".*")]), (ACCURACY, [])]),
+        (COST, [("5", SSD, ""), ("mcu", SSD + ".*", ".*")]),
+        (ACCURACY, [("5", SSD + ", (float|8-bit integers)", ".+")])]),
 ]
 
 
@@ -96,6 +98,6 @@ def _text(card, measured, papers):
 
 
 def _row(row, papers):
-    entry = papers.get((row["section"], row["row"], row["quantity"]))
-    words = NAMES.get(row["quantity"], row["quantity"]) + (f", {entry.unit}" if entry and entry.unit else "")
+    unit = next((entry.unit for (*_, quantity), entry in papers.items() if quantity == row["quantity"]), "")
+    words = NAMES.get(row["quantity"], row["quantity"]) + (f", {unit}" if unit else "")
     return words, row["value"], row["row"], row["on"], f"`{row['command']}`"
