@@ -8,11 +8,13 @@ import csv
 import errno
 import fcntl
 import hashlib
+import http.client
 import io
 import json
 import os
 import shutil
 import socket
+import ssl
 import sys
 import tempfile
 import threading
@@ -366,7 +368,9 @@ def download(url, path, checksum, timeout=30):
         try:
             with urllib.request.urlopen(url, timeout=timeout) as source, open(temporary, "wb") as out:
                 shutil.copyfileobj(source, out)
-        except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
+        # A timeout is no TimeoutError before Python 3.10.
+        except (urllib.error.URLError, ConnectionError, socket.timeout, ssl.SSLError,
+                http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise InputError(f"cannot download {url} ({reason}); without network, fetch it elsewhere "
                              f"and put it at {path}") from error

@@ -38,9 +38,10 @@ class Quantity:
         """Read a flag's value, as argparse asks its types to."""
         try:
             value = self.kind(text)
+            inside = value in self
         except (ValueError, OverflowError):
-            value = math.nan
-        if value not in self:
+            inside = False
+        if not inside:
             raise argparse.ArgumentTypeError(f"{text} is not {self}")
         return value
 

@@ -1,9 +1,9 @@
 # Every recipe sources this first:    . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 #
-# It leaves the shell in the root of the repository, the recipe's arguments without `--python 3.N`, and a `python` that
-# has the package, MXNet and all that recipes and tests need. They are installed into `.venv`, with the newest Python
-# found that MXNet runs on, or into `.venv-3.N`: once, and again when setup.py has changed. Two variables choose what
-# they are installed with, and later runs keep to it:
+# It leaves the shell in the root of the repository, the recipe's arguments without `--python 3.N` and with each
+# `--flag=value` as `--flag value`, and a `python` that has the package, MXNet and all that recipes and tests need. They
+# are installed into `.venv`, with the newest Python found that MXNet runs on, or into `.venv-3.N`: once, and again when
+# setup.py has changed. Two variables choose what they are installed with, and later runs keep to it:
 #
 #     ETINYNET_PYTHON=/path/to/python    this interpreter
 #     ETINYNET_MXNET=mxnet-cu112         this build of MXNet instead of the CPU one
@@ -68,6 +68,8 @@ while [ $# -gt 0 ]; do
     case $1 in
         --python) number=$(value "$@"); shift ;;
         --python=*) number=${1#*=} ;;
+        --*=-*) arguments+=("$1") ;; # argparse would take the value for a flag
+        --*=*) arguments+=("${1%%=*}" "${1#*=}") ;;
         *) arguments+=("$1") ;;
     esac
     shift

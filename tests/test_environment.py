@@ -185,7 +185,7 @@ def test_second_run_installs_nothing_and_changed_setup_does(machine):
     *pip, pytest_call = calls()
     assert len(pip) == 2 and "-e .[demo,test,cpu]" in pip[1]
     assert pytest_call == f"{run.clone}/.venv/bin/python -m pytest -n auto --dist worksteal -k a b"
-    assert run() == (0, "") and len(calls()) == 1
+    assert run("--flag=a=b", "--other=-O2") == (0, "") and calls()[0].endswith(" --flag a=b --other=-O2")
     (run.clone / "setup.py").write_text("# other requirements")
     (run.clone / ".venv" / "mine").touch()
     assert run()[0] == 0 and len(calls()) == 3

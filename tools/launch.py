@@ -137,6 +137,10 @@ def _free_port(address):
 def start(workers, servers, hosts, command):
     """Start everything; return the list of processes, the scheduler first."""
     addresses = {host: _address(host) for host in hosts}
+    local = [host for host, address in addresses.items() if address.startswith("127.")]
+    if 0 < len(local) < len(hosts):
+        raise InputError(f"{local[0]} is {addresses[local[0]]} here, which the others cannot reach; name this machine "
+                         "in the host file by the address that they see")
     root = _own_address(addresses[hosts[0]])
     common = {"DMLC_PS_ROOT_URI": root, "DMLC_PS_ROOT_PORT": str(_free_port(root)), "PYTHONUNBUFFERED": "1",
               "DMLC_NUM_WORKER": str(workers), "DMLC_NUM_SERVER": str(servers), cli.BEAT_WANTED: "1"}
@@ -149,9 +153,8 @@ def start(workers, servers, hosts, command):
         for role, number, host, address in roles:
             # The address is the one they listen on as well: loopback stays loopback.
             environment = dict(common, DMLC_ROLE=role, DMLC_NODE_HOST=address)
-            python = sys.executable if host == LOCAL else "python3"
-            processes.append(Process(role, number, host, command if role == "worker" else [python, "-c", SERVER],
-                                     environment))
+            processes.append(Process(role, number, host, command if role == "worker" else
+                                     [sys.executable, "-c", SERVER], environment))
     except BaseException:
         end(processes, 0)
         raise

@@ -1,4 +1,4 @@
-"""Pack a folder of labelled pictures into PREFIX.rec, .idx and .lst, with MXNet's im2rec.
+"""Pack a folder of labelled pictures into PREFIX.rec, .idx, .lst and .classes.txt, with MXNet's im2rec.
 
 Every record is checked; PREFIX.rec.checked says so, and training does not check them again.
 """

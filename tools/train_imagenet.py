@@ -122,18 +122,19 @@ def make_sources(args, workers):
         rec_val = args.rec_val or args.use_rec and _record(None, "val.rec")
         if rec_val:
             validation = RecordSource(rec_val, _whole(loading, train.classes), args.rec_val_idx,
-                                      crop_ratio=args.crop_ratio)
+                                      crop_ratio=args.crop_ratio, strict=True)
             if names and validation.labels and validation.labels != names:
                 raise InputError(f"{rec_val} has other classes than the training records; make it with make_rec.sh "
                                  "--classes, in the same order")
     else:
         files, names = index_folder(args.data_dir)
-        if args.classes is not None and args.classes < len(names):
-            raise InputError(f"{args.data_dir} has {len(names)} classes, too many for --classes {args.classes}")
-        train = FolderSource(files, replace(loading, classes=args.classes or len(names)), jitter=args.color_jitter)
+        train = FolderSource(files, replace(loading, classes=len(names)), jitter=args.color_jitter)
         if args.val_dir:
             validation = FolderSource(index_folder(args.val_dir, names)[0], _whole(loading, train.classes),
-                                      crop_ratio=args.crop_ratio)
+                                      crop_ratio=args.crop_ratio, strict=True)
+    if names and args.classes not in (None, len(names)):
+        raise InputError(f"the training pictures have {len(names)} classes with names, not the {args.classes} of "
+                         "--classes; leave it out")
     return train, validation, names
 
 
@@ -206,8 +207,9 @@ def main():
                 net, train, validation, config, args.save_dir, ctx, workers=workers, resume=args.resume, log=log,
                 log_interval=args.log_interval, arguments=dict(vars(args), class_names=names),
                 tensorboard=args.tensorboard)
-            if validation and first:
-                best = max(history, key=lambda row: row["validation_top1"])
+            validated = [row for row in history if "validation_top1" in row]
+            if validated and first:
+                best = max(validated, key=lambda row: row["validation_top1"])
                 log(f"best: top-1 {100 * best['validation_top1']:.2f} %, top-5 {100 * best['validation_top5']:.2f} % "
                     f"after epoch {best['epoch']}, in {args.save_dir}/best.params")
 

@@ -353,12 +353,12 @@ class RecordSource(PictureSource):
 
     def __init__(self, rec, loading, idx=None, **options):
         self.rec, idx = Path(rec), Path(idx or Path(rec).with_suffix(".idx"))
-        summary, classes = validate_records(rec, idx), loading.classes
+        self.labels = read_classes(self.rec.with_suffix(".classes.txt"))
+        summary, classes = validate_records(rec, idx), loading.classes or len(self.labels or ())
         if summary.classes > (classes or max(summary.samples, LIKELY_CLASSES)):
             what = f"{classes} classes" if classes else f"{summary.samples} records; say how many classes there are"
             raise InputError(f"{rec} has labels up to {summary.classes - 1}, too many for {what}")
         super().__init__(summary.samples, classes or summary.classes, loading, **options)
-        self.labels = read_classes(self.rec.with_suffix(".classes.txt"))
         entries = read_index(idx)
         self.keys = np.array([key for key, _ in entries])
         self.bounds = np.array([begin for _, begin in entries] + [self.rec.stat().st_size])

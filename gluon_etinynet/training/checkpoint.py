@@ -33,7 +33,7 @@ def architecture(net):
 
 
 def save_checkpoint(save_dir, net, trainer, names, record):
-    """Write the checkpoint of epoch ``record["epoch"]`` and remove those older than the last two.
+    """Write the checkpoint of epoch ``record["epoch"]`` and remove all but it and the one before.
 
     Parameters
     ----------
@@ -64,8 +64,10 @@ def save_checkpoint(save_dir, net, trainer, names, record):
     except InputError as error:
         raise InputError(f"{error}; then resume from the last checkpoint "
                          f"({earlier[0] if earlier else 'there is none yet'})") from error
-    for old in _folders(save_dir)[KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
+    # Newer ones are damaged, or the training would not have come to this one again.
+    found = _folders(save_dir)
+    for folder in found[:found.index(path)] + found[found.index(path) + KEPT:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _folders(save_dir):

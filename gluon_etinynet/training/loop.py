@@ -22,6 +22,7 @@ from ..cli import progress
 from ..data.sources import seed_of
 from ..files import InputError, atomic_path, sole_writer
 from ..networks.batch_norm import freeze, hold_statistics
+from ..networks.blocks import all_blocks
 from ..networks.parameters import save_net
 from ..quantities import EPOCHS, MOMENTUM, PARTS, PERIOD, POSITIVE_RATE, RATE, SEED, SHARE
 from .checkpoint import architecture, check_fits, newest_checkpoint, restore, save_checkpoint
@@ -200,7 +201,7 @@ def _trained(net, train_source, validation_source, config, save_dir, ctx, task, 
     if train_source.batch_size < len(ctx):
         raise InputError(f"a batch of {train_source.batch_size} cannot be shared by {len(ctx)} devices")
     settings = dict(dataclasses.asdict(config), batch_size=train_source.batch_size * workers.count,
-                    **train_source.settings)
+                    **train_source.settings, blocks=sorted({type(block).__name__ for block in all_blocks(net)}))
     _prepare(net, ctx, config)
     trainer, names = _make_trainer(net, config, workers)
     history = _restored(save_dir, net, trainer, names, settings, resume, log)

@@ -1,13 +1,14 @@
 """tools/train_imagenet.py on small folders of pictures: from the command line to the checkpoint, and its complaints."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
 import pytest
 from running import assert_one_line, load, run
 
-from gluon_etinynet import get_model
+from gluon_etinynet import get_model, load_checkpoint
 from gluon_etinynet.data.datasets import imagenet_classes
 from gluon_etinynet.networks.params_file import read_params
 
@@ -47,11 +48,16 @@ def test_from_folders_to_fine_tuning(folders, tmp_path):
     again = train(*data, "--save-dir", tmp_path / "a")
     assert again.returncode == 2 and "resume it, or choose another save_dir" in again.stderr
     best = tmp_path / "a" / "best.params"
-    tuned = train(*data, "--save-dir", tmp_path / "b", "--params", best, "--classes", 5, "--features-lr-mult", 0)
+    others = shutil.copytree(folders, tmp_path / "others")
+    for part in ("train", "val"):
+        shutil.copytree(others / part / "bee", others / part / "dog")
+    data[1], data[3] = others / "train", others / "val"
+    tuned = train(*data, "--save-dir", tmp_path / "b", "--params", best, "--features-lr-mult", 0)
     assert tuned.returncode == 0, tuned.stderr
-    assert "all but the classifier, which gets 5 classes" in tuned.stdout
+    assert "all but the classifier, which gets 4 classes, 3 of them known there" in tuned.stdout
+    assert load_checkpoint("etinynet0.75", tmp_path / "b" / "best.params").labels == ["ape", "bee", "cat", "dog"]
     before, after = read_params(best), read_params(tmp_path / "b" / "epoch-0001" / "net.params")
-    assert after["output.weight"].shape == (5, 384, 1, 1) and after["output.weight"][:3].any()
+    assert after["output.weight"].shape == (4, 384, 1, 1) and after["output.weight"][:3].any()
     for name in before:
         if name.startswith("features."):
             np.testing.assert_array_equal(before[name], after[name], err_msg=name)  # BN statistics too
@@ -62,7 +68,7 @@ def test_from_folders_to_fine_tuning(folders, tmp_path):
     (["--data-dir", "x", "--rec-train", "y"], "give the training data, either"),
     (["--data-dir", "/no/such/folder"], "/no/such/folder is not a folder"),
     (["--data-dir", "{}/train", "--rec-val", "x"], "--rec-val does not go with"),
-    (["--data-dir", "{}/train", "--classes", "2"], "has 3 classes, too many for --classes 2"),
+    (["--data-dir", "{}/train", "--batch-size", "8", "--classes", "5"], "3 classes with names, not the 5 of --classes"),
     (["--data-dir", "{}/train", "--dtype", "float16"], "float16 needs --num-gpus"),
     (["--data-dir", "{}/train", "--kvstore", "dist_sync"], "start it with recipes/train_distributed.sh"),
     (["--data-dir", "{}/train", "--num-gpus", "99"], "99 GPUs wanted"),

@@ -97,6 +97,18 @@ def test_a_damaged_checkpoint_is_passed_over(trained, whole, file, damage):
     assert_same_bits(weights(net), whole)
 
 
+def test_what_is_trained_anew_beside_damaged_checkpoints_stays(trained, whole):
+    for epoch in ("epoch-0000", "epoch-0001"):
+        flip_a_bit(trained / epoch / "net.params")
+    with pytest.raises(KeyboardInterrupt):
+        training.train(make_net(), Broken(make_source(), 1, 0, stop), None, config(), trained, resume=True,
+                       log=lambda line: None)
+    net, lines = make_net(), []
+    training.train(net, make_source(), None, config(), trained, resume=True, log=lines.append)
+    assert lines[0].startswith("resuming after epoch 0 ")
+    assert_same_bits(weights(net), whole)
+
+
 def test_another_training_is_not_resumed(trained):
     def resume(net, source, options):
         training.train(net, source, None, options, trained, resume=True)

@@ -179,7 +179,7 @@ def test_hosts_are_reached_through_ssh(tmp_path):
     hosts.write_text("# two of them\n127.0.0.1\n127.0.0.2 # the same machine\n")
     ssh.parent.mkdir()
     ssh.write_text(f'#!/bin/sh\nwhile [ "${{1#-}}" != "$1" ]; do [ "$1" = -o ] && shift; shift; done\n'
-                   f'echo "$1" >> {log}\nexec env -i PATH="{Path(sys.executable).parent}:/usr/bin:/bin" sh -c "$2"\n')
+                   f'echo "$1" >> {log}\nexec env -i PATH=/usr/bin:/bin sh -c "$2"\n')
     ssh.chmod(0o755)
     job = run(LAUNCH + ["--hostfile", str(hosts), "--"] + WORKER + [str(tmp_path / "two"), "2", "dist_sync"],
               PATH=f"{ssh.parent}:{os.environ['PATH']}")
@@ -190,7 +190,8 @@ def test_hosts_are_reached_through_ssh(tmp_path):
 
 @pytest.mark.parametrize("content, message", [("", "names no host"), ("a b\n", "'a b' is not the name of a host"),
                                               ("-oProxyCommand=x\n", "is not the name of a host"),
-                                              ("no.such.host.invalid\n", "cannot find the host no.such.host.invalid")])
+                                              ("no.such.host.invalid\n", "cannot find the host no.such.host.invalid"),
+                                              ("192.0.2.1\nlocalhost\n", "localhost is 127.0.0.1 here, which the")])
 def test_a_bad_host_file(tmp_path, content, message):
     (tmp_path / "hosts").write_text(content)
     job = run(LAUNCH + ["--hostfile", str(tmp_path / "hosts"), "--", "true"])
