@@ -77,7 +77,7 @@ def main():
 def summary(report, out, mcu):
     flash, arena = report["flash_bytes"], report["arena_bytes"]
     target = f"qemu MACHINE={MCUS[mcu].machine} MCU={mcu}" if mcu else "qemu"
-    if KERNEL_SETS[report["kernels"]].serves(HOST):
+    if KERNEL_SETS[report["kernels"]].serves(HOST) and "weights_blob" not in report:
         target = "host"
     return (f"wrote {out}: {report['network']}, {report['macs'] / 1e6:.1f} M multiply-accumulates, "
             f"{report['kernels']} kernels\n"

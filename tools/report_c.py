@@ -40,14 +40,15 @@ def parse_args():
 
 def main():
     args = parse_args()
-    program.need("make", "arm-none-eabi-gcc")
+    program.need("make", "arm-none-eabi-gcc", "arm-none-eabi-objdump")
     folder, mcu = Path(args.folder), MCUS[args.mcu]
     report = read_json(folder / REPORT, "give a folder of tools/export_c.py", tool=str, layers=list)
     if report["tool"] != TOOL:
         raise InputError(f"{folder} was written by {report['tool']}; give a folder of tools/export_c.py")
     program.build_elf(folder, args.mcu, f"CFLAGS={CFLAGS}")
     build = folder / "build" / f"{mcu.processor.lower()}-{args.mcu}"
-    calls = stack.read_calls(build.rglob("*.ci"))
+    calls = stack.read_calls(build.rglob("*.ci"), lambda path: program.call(
+        ["arm-none-eabi-objdump", "-d", "--no-show-raw-insn", path.with_suffix(".o")]).decode())
     names = [f"{report['prefix']}_{name}_of_export" for name in
              ("init", "self_test", "push_row", "camera_begin", "camera_row", "run", "detect")]
     deepest = {name: stack.deepest(calls, name) for name in calls if name.startswith(tuple(names))}

@@ -104,5 +104,6 @@ def test_what_cannot_be_compared(work):
     folder, graph, c = work
     whole = dump(c, (folder / "image.raw").read_bytes())
     assert_one_line(compared(folder, whole[:-700])[2], "not whole")
+    assert_one_line(compared(folder, whole[:5] + whole[6:])[2], "is damaged at byte 0")
     assert_one_line(compared(folder, whole, "--image", folder / "net.npz")[2], "give the one that the device has seen")
     assert_one_line(compared(folder, whole, "--frame", folder / "net.npz")[2], "--camera")

@@ -22,11 +22,13 @@ _SHAPE = (*_NUMBERS[:7], "kernel", "stride", "shortcut", "wide")
 _ALIGNMENT = 8
 
 
-def layout_of(layers, plans, anchors):
-    """Return 32 bits that tell what a firmware and its blob must agree in: shapes and memory, not weights or scales."""
+def layout_of(layers, plans, anchors, address, has_digests):
+    """Return 32 bits that tell what a firmware and its blob must agree in: shapes, memory, the blob's address and whether
+    it has digests of a self-test; not weights or scales."""
     shapes = [[layer["fields"].get(key, 0) for key in _SHAPE] for layer in layers]
     steps = [[name, plan["widened"], plan["arena_bytes"], plan["steps"]] for name, plan in sorted(plans.items())]
-    return zlib.crc32(json.dumps([shapes, steps, [array["text"] for array in anchors]], sort_keys=True).encode())
+    what = [shapes, steps, [array["text"] for array in anchors], address, has_digests]
+    return zlib.crc32(json.dumps(what, sort_keys=True).encode())
 
 
 def pack_blob(address, version, layout, network, layers, arrays, digests):

@@ -117,7 +117,7 @@ def emit(graph, prefix="etinynet", kernels="portable", camera=None, self_test=Fa
     }
     blob = None
     if blob_address is not None:
-        layout = layout_of(layers, plans, anchors)
+        layout = layout_of(layers, plans, anchors, blob_address, self_test)
         blob = pack_blob(blob_address, constants["ETN_VERSION"], layout, int(digest[:8], 16), layers,
                          tables, view["digests"] or [])
         report["weights_blob"] = {"address": blob_address, "bytes": len(blob), "layout": f"{layout:08x}"}

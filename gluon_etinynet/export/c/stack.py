@@ -1,4 +1,7 @@
-"""The stack that functions take, followed along their calls: from what GCC writes with -fcallgraph-info=su."""
+"""The stack that functions take, followed along their calls: from what GCC writes with -fcallgraph-info=su.
+
+GCC does not look into functions that are written in assembly (`naked`): what these push is read in their code.
+"""
 
 import re
 from typing import Dict, NamedTuple, Set
@@ -15,20 +18,33 @@ class Function(NamedTuple):
     calls: Set[str]
 
 
-def read_calls(files) -> Dict[str, Function]:
-    """Read .ci files, one for each source; returns the functions by name, static ones as file:name."""
+def read_calls(files, disassemble=lambda path: "") -> Dict[str, Function]:
+    """Read .ci files, one for each source; returns the functions by name, static ones as file:name.
+
+    `disassemble` gives what objdump says of a .ci file's object.
+    """
     found = {}
     for path in files:
-        text = path.read_text()
+        text, pushed = path.read_text(), _pushed(disassemble(path))
         for title, label in re.findall(r'node: \{ title: "([^"]+)" label: "([^"]*)"', text):
             size = re.search(r"(\d+) bytes \((static|dynamic,bounded)\)", label)
             if size:
-                found[title] = Function(int(size[1]), set())
+                found[title] = Function(int(size[1]) or pushed.get(title.split(":")[-1], 0), set())
             elif "(dynamic)" in label:
                 raise InputError(f"{path}: the stack of {title} is not bounded; compile it without variable arrays")
         for source, target in re.findall(r'edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', text):
             if source in found:
                 found[source].calls.add(target)
+    return found
+
+
+def _pushed(disassembly):
+    """Bytes that the functions of an object of Arm's push, by name."""
+    found = {}
+    for name, code in re.findall(r"^[0-9a-f]+ <(\w+)>:\n((?:.+\n)*)", disassembly, re.MULTILINE):
+        registers = re.findall(r"\t(?:push(?:\.w)?\s+|stmdb\s+sp!, )\{([^}]*)\}", code)
+        down = re.findall(r"\tsub(?:\.w)?\tsp, (?:sp, )?#(\d+)", code)
+        found[name] = 4 * sum(len(each.split(",")) for each in registers) + sum(map(int, down))
     return found
 
 

@@ -32,7 +32,10 @@ def test_the_header_tells_version_size_and_crc(tmp_path):
     # Other weights of the same shape fit the firmware; another shape does not.
     others = [export(other, tmp_path / str(i), blob_address=AT) for i, other in enumerate((
         etinynet_graph("tiny", 33, 8, classes=5, seed=3), etinynet_graph("tiny", 33, 4, classes=6)))]
-    assert [header(other)[2] == layout for other in others] == [True, False]
+    # So do those for another place, whose pointers lead elsewhere, and those with digests where none are read.
+    others += [export(graph, tmp_path / "elsewhere", blob_address=AT + 4096),
+               export(graph, tmp_path / "digests", blob_address=AT, self_test=True)]
+    assert [header(other)[2] == layout for other in others] == [True, False, False, False]
 
 
 @pytest.mark.slow

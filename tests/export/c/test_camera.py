@@ -103,7 +103,8 @@ def test_logits_from_a_camera(camera, kernels, tmp_path):
 def test_a_torn_frame_is_a_status_and_never_a_class(tmp_path):
     needs("cc")
     folder = export(GRAPH, tmp_path / "network", camera="rgb565le:52x40")
-    call(["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-I", folder / "include", "-o", tmp_path / "torn",
+    call(["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-DETN_OBSERVED", "-I", folder / "include", "-I", folder,
+          "-o", tmp_path / "torn",
           HERE / "torn_frames.c", *sorted((folder / "src").glob("*.c"))])
     call([tmp_path / "torn"])
 

@@ -20,7 +20,7 @@ etn_status etn_check(const etn_model *model, const void *arena)
         return ETN_MISALIGNED;
     if (s->magic != MAGIC || s->model != model)
         return ETN_NOT_INITIALISED;
-    return ETN_OK;
+    return s->running ? ETN_BUSY : ETN_OK;
 }
 
 size_t etn_arena_bytes(const etn_model *model, etn_input input)
@@ -45,7 +45,7 @@ etn_status etn_init(const etn_model *model, void *arena, size_t bytes, etn_input
     s->rows = 0;
     s->model = model;
     s->plan = &model->plan[input];
-    s->frame_rows = s->in_frame = s->torn = 0;
+    s->frame_rows = s->in_frame = s->torn = s->running = 0;
     return ETN_OK;
 }
 
@@ -132,9 +132,11 @@ void etn_run_step(etn_state *s, const etn_step *step, etn_results *to)
         etn_predict(s->model, step, to->level++, to->ranking, buffers, widened);
 }
 
-/* A classifier fills `logits`, a detector `ranking`; the other is NULL. */
+/* A classifier fills `logits`, a detector `ranking`; the other is NULL. The arena stays in use: the caller says when it
+ * has taken what it needs. */
 static etn_status run(etn_state *s, int32_t *logits, etn_ranking *ranking)
 {
+    s->running = 1;
     const etn_status status = why_not(s);
     if (status != ETN_OK)
         return status;
@@ -153,10 +155,15 @@ static etn_status run(etn_state *s, int32_t *logits, etn_ranking *ranking)
 
 etn_status etn_run(const etn_model *model, void *arena, int32_t *logits)
 {
-    const etn_status status = etn_check(model, arena);
+    etn_state *const s = (etn_state *)arena;
+    etn_status status = etn_check(model, arena);
     if (status != ETN_OK)
         return status;
-    return logits == NULL ? ETN_NULL_POINTER : run((etn_state *)arena, logits, NULL);
+    if (logits == NULL)
+        return ETN_NULL_POINTER;
+    status = run(s, logits, NULL);
+    s->running = 0;
+    return status;
 }
 
 etn_status etn_detect(const etn_model *model, void *arena, etn_detection *found, int32_t *count)
@@ -171,5 +178,6 @@ etn_status etn_detect(const etn_model *model, void *arena, etn_detection *found,
     status = run(s, NULL, &ranking);
     if (status == ETN_OK)
         *count = etn_suppress(model->detector, &ranking, found);
+    s->running = 0;
     return status;
 }

@@ -12,11 +12,12 @@ typedef struct {
     uint16_t frame_rows; /* of a camera's frame, as far as they came */
     uint8_t in_frame;    /* 1: a camera's frame has begun */
     uint8_t torn;        /* why the frame does not serve: an etn_status */
+    volatile uint8_t running; /* 1: the arena is being computed in; calls of an interrupt are refused */
 } etn_state;
 
 #define ETN_IMAGE_IN_ARENA 1u
 
-/* ETN_OK if the arena was initialised by this network. */
+/* ETN_OK if the arena was initialised by this network, which is not running. */
 etn_status etn_check(const etn_model *model, const void *arena);
 
 /* Push a row without any check. */
