@@ -87,8 +87,8 @@ def report(args, results):
     print(f"\n{title}\n\n{cli.table(header, rows)}")
     packed = next((result["sizes"] for result in results if result["sizes"]), None)
     if packed:
-        print(f"\nsize: weights packed {packed['packed_bytes'] / 1e6:.3f} MB, with a multiplier and an "
-              f"offset for each channel {packed['total_bytes'] / 1e6:.3f} MB (the paper counts "
+        print(f"\nsize: weights packed {packed['packed_bytes'] / 1e6:.3f} MB, with a multiplier, an "
+              f"offset and a bias for each channel {packed['total_bytes'] / 1e6:.3f} MB (the paper counts "
               f"{value('2', ROWS[args.model] + ' (4-bit)', 'size_mb')} MB at 4 bits)")
     if measurements:
         print(f"\nBeside the paper, on ImageNet\n\n{comparison(measurements)}")

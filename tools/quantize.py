@@ -27,13 +27,14 @@ import numpy as np
 from gluon_etinynet import cli, get_model
 from gluon_etinynet.data.augment import views
 from gluon_etinynet.data.datasets import cifar_npz, digits
-from gluon_etinynet.data.images import pictures_below, read_whole
+from gluon_etinynet.data.images import pictures_below, read_inputs, read_whole
 from gluon_etinynet.data.sources import ArraySource, FolderSource, Loading, RecordSource
 from gluon_etinynet.files import InputError, atomic_path, sha256, sole_writer, write_classes, write_json
 from gluon_etinynet.flags import labelled_files
 from gluon_etinynet.integer.packing import pack
 from gluon_etinynet.loading import load_checkpoint
-from gluon_etinynet.lowering.from_checkpoint import calibration_pictures
+from gluon_etinynet.lowering.from_checkpoint import evenly
+from gluon_etinynet.lowering.network import STORED_BITS
 from gluon_etinynet.model_zoo import detector_names, model_names, released_checkpoint
 from gluon_etinynet.networks.parameters import save_net
 from gluon_etinynet.quantities import (
@@ -52,13 +53,12 @@ from gluon_etinynet.quantize.ptq import check_pictures, quantise
 from gluon_etinynet.quantize.qat import prepare_qat, quantised_convolutions
 from gluon_etinynet.quantize.reconstruct import reconstruct
 from gluon_etinynet.quantize.statistics import entropy, quantisation_error
-from gluon_etinynet.reading import classes_beside, read_record
+from gluon_etinynet.reading import classes_beside, expand, read_record
 from gluon_etinynet.training import Config, contexts, divergence, evaluate_net, train
 
 VALIDATION_SIZE = 224
 VIEWS = 10_000  # pictures that are learnt from without labels: what fits into 6 GB of memory at 160 pixels
-PACKED_BITS = (2, 3, 4, 8)
-BYTES_A_CHANNEL = 2 + 4  # an int16 multiplier and an int32 offset (docs/numerics.md)
+BYTES_A_CHANNEL = 2 + 4 + 4  # an int16 multiplier, an int32 offset and an int32 bias (docs/numerics.md)
 CIFAR_AUGMENTATION = {"shift": 4, "flip": True}
 
 Task = namedtuple("Task", "settings validation learn")
@@ -96,7 +96,8 @@ def parse_args():
     add = parser.add_argument_group("from unlabelled photographs").add_argument
     add("--photographs", nargs="+", metavar="DIR", help="every picture below these folders, or of lists in Pascal "
                                                                "VOC's layout (ROOT/ImageSets/Main/train.txt)")
-    add("--num-images", type=COUNT, help="use so many of them, chosen by chance (default: all; 256 with linear)")
+    add("--num-images", type=COUNT,
+        help="use so many of them, chosen by chance (default: all), or with linear spread evenly (default: 256)")
     add("--crops", type=COUNT_OR_NONE,
         help="random parts of each picture that are learnt from beside its centre (default: 4, or fewer: 10,000 "
              "centres and parts take 4.6 GB)")
@@ -176,7 +177,7 @@ def quantise_into(save_dir, args):
     params = task.settings.pop("float")
     settings = dict(task.settings, model=args.model, scheme=args.scheme, weight_bits=args.weight_bits, seed=args.seed,
                     float=sha256(params), **form(args))
-    settings["validation"] = [Path(path).name for path in [*args.val_dir, args.rec_val] if path]
+    settings["validation"] = whole([*args.val_dir, args.rec_val])
     settings["validation size"] = args.val_size
     settings = json.loads(json.dumps(settings))
     result = (read_record(save_dir / "result.json", settings, quantised=dict, float=dict)
@@ -195,15 +196,16 @@ def run(args, task, params, settings, save_dir):
         raise InputError(f"{params} is quantised already; give the float checkpoint")
     validation = task.validation(contents.classes, labels) if args.model in model_names() else {}
     before = {name: evaluated(float_net, source, ctx) for name, source in validation.items()}
-    net = load_checkpoint(args.model, params, ctx).net
+    net = load_checkpoint(args.model, params).net  # a training moves it to the GPUs
     losses = task.learn(float_net, net, labels)
     with atomic_path(save_dir / "net.params") as temporary:
         save_net(net, temporary)
     if classes_beside(params):
         write_classes(save_dir / "classes.txt", labels)
+    saved = load_checkpoint(args.model, save_dir / "net.params").net
     result = {"scheme": args.scheme, "seed": args.seed, "settings": settings, "losses": losses,
               "float": {name: accuracies(found) for name, (found, _) in before.items()}, "quantised": {},
-              "layers": layers_of(net), "sizes": sizes(net), "seconds": time.time() - started}
+              "layers": layers_of(saved), "sizes": sizes(saved), "seconds": time.time() - started}
     for name, source in validation.items():
         found, logits = evaluated(net, source, ctx)
         result["quantised"][name] = dict(accuracies(found), divergence=divergence(before[name][1], logits))
@@ -213,30 +215,30 @@ def run(args, task, params, settings, save_dir):
 
 def from_photographs(args):
     """Quantisation from unlabelled photographs."""
-    params = args.params or released_checkpoint(args.model)
+    params, detects = args.params or released_checkpoint(args.model), args.model in detector_names()
+    files = [path for folder in args.photographs for path in pictures_below(folder)]
+    if args.num_images and args.num_images > len(files):
+        raise InputError(f"--num-images {args.num_images}: there are {len(files)} pictures")
     if args.scheme == "linear":
-        count = args.num_images or 256
-        settings = {"float": params, "images": [count, args.input_size], "folders": args.photographs}
+        files = evenly(files, args.num_images or 256)
+        settings = {"float": params, "images": [len(files), args.input_size], "folders": whole(args.photographs)}
 
         def learn(_, net, labels):
-            whole = args.model in detector_names()
-            images = [calibration_pictures(folder, share, args.input_size, whole)
-                      for folder, share in zip(args.photographs, shares(count, len(args.photographs)))]
-            quantise(net, np.concatenate(images), batch_size=args.batch_size)
+            quantise(net, (read_whole if detects else read_inputs)(files, args.input_size), batch_size=args.batch_size)
             return {}
 
         return Task(settings, lambda classes, labels: photographs_of(args, classes, labels), learn)
-    files = chosen(args.photographs, args.num_images)
-    whole = args.model in detector_names()
-    crops = 0 if whole else args.crops if args.crops is not None else min(4, max(0, VIEWS // len(files) - 1))
-    settings = {"float": params, "images": [len(files), args.input_size], "folders": args.photographs,
+    if args.num_images:
+        files = [files[index] for index in np.sort(np.random.RandomState(0).permutation(len(files))[:args.num_images])]
+    crops = 0 if detects else args.crops if args.crops is not None else min(4, max(0, VIEWS // len(files) - 1))
+    settings = {"float": params, "images": [len(files), args.input_size], "folders": whole(args.photographs),
                 "lr": args.lr, "batch_size": args.batch_size, **{name: getattr(args, name) for name in LEARNT},
                 "crops": crops}
 
     def learn(float_net, net, labels):
         print(f"reading {len(files)} photographs at {args.input_size} x {args.input_size}, {crops} random parts "
               "of each", flush=True)
-        images = read_whole(files, args.input_size) if whole else views(files, args.input_size, crops)
+        images = read_whole(files, args.input_size) if detects else views(files, args.input_size, crops)
         check_pictures(images)
         prepare_qat(net, args.scheme, args.weight_bits, lam=None, **form(args))
         return {"reconstruction": reconstruct(float_net, net, images, args.steps, args.batch_size, args.lr,
@@ -250,19 +252,9 @@ def form(args):
     return {"per_channel": args.per_channel, "balance_channels": not args.no_balancing}
 
 
-def shares(count, parts):
-    """`count` pictures taken of so many folders, as evenly as it goes."""
-    return [count // parts + (part < count % parts) for part in range(parts)]
-
-
-def chosen(folders, count):
-    """Every picture below these folders, or `count` of them chosen by chance."""
-    files = [path for folder in folders for path in pictures_below(folder)]
-    if count is None:
-        return files
-    if not 0 < count <= len(files):
-        raise InputError(f"--num-images {count}: there are {len(files)} pictures")
-    return [files[index] for index in np.sort(np.random.RandomState(0).permutation(len(files))[:count])]
+def whole(paths):
+    """Paths that tell files of one name apart, wherever they are given from."""
+    return [str(expand(path).resolve()) for path in paths if path]
 
 
 def photographs_of(args, classes, labels):
@@ -294,7 +286,7 @@ def with_labels(args):
         def validation(*_):
             return {name: test_set}
     else:
-        name, params = Path(args.rec_train or args.data_dir).name, args.params or released_checkpoint(args.model)
+        params = args.params or released_checkpoint(args.model)
 
         def training_set(classes, labels):
             if args.rec_train:
@@ -312,7 +304,8 @@ def with_labels(args):
                         ctx=contexts(args.num_gpus), resume=True, log_interval=0)
         return {"training": [row["training_loss"] for row in history]}
 
-    settings = {"float": params, "epochs": args.num_epochs, "lr": args.lr, "data": name,
+    settings = {"float": params, "epochs": args.num_epochs, "lr": args.lr,
+                "data": whole([args.cifar, args.rec_train, args.data_dir]) or ["digits"],
                 "batch_size": args.batch_size, "input_size": args.input_size}
     return Task(settings, validation, learn)
 
@@ -353,14 +346,14 @@ def layers_of(net):
 def sizes(net):
     """Bytes of the weights as they are packed, and of all that the integer network needs; not of DoReFa.
 
-    The second adds a multiplier and an offset for each channel of a convolution, which is what BN becomes.
+    The second adds a multiplier, an offset and a bias for each channel of a convolution, which is what BN becomes.
     """
     layers = list(quantised_convolutions(net).values())
     try:
         weights = [layer.integer_weight() for layer in layers]
     except ValueError:
         return {}
-    packed = sum(pack(levels.reshape(len(levels), -1), next(b for b in PACKED_BITS if b >= bits)).nbytes
+    packed = sum(pack(levels.reshape(len(levels), -1), next(b for b in STORED_BITS if b >= bits)).nbytes
                  for levels, _, bits in weights)
     return {"packed_bytes": packed, "total_bytes": packed + BYTES_A_CHANNEL * sum(len(w[0]) for w in weights)}
 

@@ -11,8 +11,8 @@ FRACTION_BITS = 10
 MAX_SHIFT = 16
 MAX_OFFSET = (1 << 23) - 1
 _MAX_MULTIPLIER = (1 << 15) - 1
-# An int8 output this far outside its range is saturated all the same; the limit keeps `o` below 2^23 when
-# the shortcut's zero point (less than 4096 steps) comes on top.
+# The limit of an offset that is too large keeps `o` below 2^23 when the shortcut's zero point (less than 4096 steps)
+# comes on top.
 _MAX_STEPS = 4095
 
 RequantiseParams = namedtuple("RequantiseParams", "multiplier shift offset shortcut_multiplier clamped")
@@ -28,7 +28,7 @@ def requantise_params(multiplier, offset, bound, shortcut=None, bits=8):
     offset : array of float, shape (C,)
         D, output steps at acc = 0, the output's zero point included and the shortcut's zero point not.
     bound : int or array of int, shape (C,)
-        Largest |acc| that can occur, as `Graph.accumulator_bound` and `accumulator_bound` give it.
+        Largest |acc| that can occur, as `accumulator_bound` gives it.
     shortcut : (float, int), optional
         Output steps per step of the second input, and that input's zero point.
     bits : {8, 32}
@@ -44,11 +44,12 @@ def requantise_params(multiplier, offset, bound, shortcut=None, bits=8):
     ------
     ValueError
         If a number is not finite, an accumulator bound reaches 2^31, the shortcut's multiplier is not
-        below 32, or the offset of a logit does not fit.
+        below 32, or an offset does not fit: that of a logit, or of a channel that is not saturated whatever comes in.
     """
     multiplier, offset = np.asarray(multiplier, np.float64), np.asarray(offset, np.float64)
     if not (np.isfinite(multiplier).all() and np.isfinite(offset).all()):
         raise ValueError("a multiplier or offset is not finite")
+    bounds = np.broadcast_to(bound, multiplier.shape)
     bound = int(np.max(bound))
     if not 0 <= bound < 1 << 31:
         raise ValueError(f"accumulator bound {bound} does not fit 32 bits")
@@ -61,19 +62,29 @@ def requantise_params(multiplier, offset, bound, shortcut=None, bits=8):
     exact = np.rint(np.ldexp(multiplier, 16 + fraction - shift))
     m = np.clip(exact, -_MAX_MULTIPLIER, _MAX_MULTIPLIER)
 
-    if bits == 8:
-        offset = np.clip(offset, -_MAX_STEPS, _MAX_STEPS)
-    elif np.abs(offset).max(initial=0.0) > MAX_OFFSET:
-        raise ValueError("the offset of a logit reaches 2^23; choose a larger output scale")
-    o = np.rint(np.ldexp(offset, fraction)).astype(np.int64) + ((1 << fraction) >> 1)
-    ms = None
+    ms, of_zero_point, reach = None, 0, np.abs(multiplier) * bounds
     if shortcut is not None:
         real, zero_point = shortcut
         if not (np.isfinite(real) and abs(np.rint(np.ldexp(real, fraction))) <= _MAX_MULTIPLIER):
             raise ValueError(f"shortcut multiplier {real} is not below {1 << (15 - fraction)}")
         ms = int(np.rint(np.ldexp(real, fraction)))
-        o -= ms * int(zero_point)
+        of_zero_point, reach = ms * int(zero_point), reach + 255 * abs(real)
+    if bits == 8:
+        offset = _limited(offset, np.ldexp(np.abs(offset), fraction) + 512 + abs(of_zero_point) < MAX_OFFSET, reach)
+    elif np.abs(offset).max(initial=0.0) > MAX_OFFSET:
+        raise ValueError("the offset of a logit reaches 2^23; choose a larger output scale")
+    o = np.rint(np.ldexp(offset, fraction)).astype(np.int64) + ((1 << fraction) >> 1) - of_zero_point
     return RequantiseParams(m.astype(np.int16), shift, o.astype(np.int32), ms, m != exact)
+
+
+def _limited(offset, fits, reach):
+    """Offsets, those that do not fit at +-4095 steps: saturated all the same, if what comes in reaches less far."""
+    wrong = ~fits & (reach > _MAX_STEPS - 256)
+    if wrong.any():
+        channel = int(wrong.argmax())
+        raise ValueError(f"the offset of channel {channel}, {offset[channel]:.0f} output steps, does not fit: the "
+                         "channel hardly varied where its batch normalisation was trained; train on, or set gamma to 0")
+    return np.where(fits, offset, np.clip(offset, -_MAX_STEPS, _MAX_STEPS))
 
 
 def _max_shift(bound):

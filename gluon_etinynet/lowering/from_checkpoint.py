@@ -69,7 +69,7 @@ def graph_of_checkpoint(model="etinynet1.0", params=None, calib_dir=None, calib_
         from ..data.datasets import digits
 
         pictures = pixels_to_input(digits(input_size).x_train)
-        pictures = pictures[_evenly(len(pictures), num_images)]
+        pictures = pictures[evenly(range(len(pictures)), num_images)]
     elif calib_dir is not None:
         pictures = calibration_pictures(calib_dir, num_images, input_size, whole=contents.detector)
     elif not contents.has_ranges:
@@ -106,12 +106,11 @@ def calibration_pictures(folder, count, size, whole=False):
     if len(found) < 2:
         raise InputError(f"{folder} holds one photograph; the ranges of feature maps need at least two, better a few "
                          "hundred")
-    files = [found[index] for index in _evenly(len(found), count)]
-    return read_whole(files, size) if whole else read_inputs(files, size)
+    return (read_whole if whole else read_inputs)(evenly(found, count), size)
 
 
-def _evenly(total, count):
-    """Indices of at most `count` of `total` pictures."""
+def evenly(found, count):
+    """At most `count` of a sequence, spread evenly; a list."""
     if count < 2:
         raise InputError(f"num_images {count}: ranges need at least two pictures, better a few hundred")
-    return np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))
+    return [found[index] for index in np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).astype(int))]

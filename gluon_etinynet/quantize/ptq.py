@@ -11,7 +11,7 @@ from ..networks.blocks import copied
 from ..networks.parameters import check_finite
 from .equalise import equalise
 from .qat import feature_map_quantisers, prepare_qat, quantised_convolutions
-from .reconstruct import check_parts, reconstruct
+from .reconstruct import check_count, check_parts, reconstruct
 from .rounding import fit_to_rounding
 
 __all__ = ["quantise"]
@@ -29,7 +29,8 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
     Parameters
     ----------
     net : EtinyNet or EtinyNetSSD
-        Float; or with quantised weights, which stay as they are: then only the feature maps are quantised.
+        Float; or, with ``linear``, with quantised weights, which stay as they are: then only the feature maps are
+        quantised.
     images : numpy.ndarray of int8, shape (N, 3, rows, columns)
         ``pixel - 128``, of the size that the network is to be used at; at least one batch for ASQ and DoReFa.
     scheme : {"linear", "asq", "dorefa"}
@@ -52,21 +53,28 @@ def quantise(net, images, scheme="linear", weight_bits=8, act_bits=8, batch_size
         If a parameter is not finite, the pictures show nothing to learn from, or ASQ or DoReFa are asked of a network
         that is none of these.
     ValueError
-        As `prepare_qat` and `reconstruct`; for `options` without a scheme that learns.
+        As `prepare_qat` and `reconstruct`; for `options` without a scheme that learns, for such a scheme if weights are
+        quantised already.
     """
     check_finite(net)
     for name, conv in quantised_convolutions(net).items():
         if not np.isfinite(conv.quantised_weight()).all():
             raise InputError(f"{name}: its quantised weights are not finite; train or quantise the network anew")
     check_pictures(images)
-    learns = scheme != "linear" and not quantised_convolutions(net)
+    learns = scheme != "linear"
+    if act_bits not in (8, None):
+        raise ValueError(f"feature maps have 8 bits, or None, not {act_bits}")
     if options and not learns:
         raise ValueError(f"{', '.join(options)}: nothing is learnt; these are options of asq and dorefa")
     if scheme == "linear" and (weight_bits, act_bits) != (8, 8):
         raise ValueError(f"linear quantisation is of weights and maps of 8 bits, not {weight_bits} and {act_bits}")
     if learns:
         prepared = {name: options.pop(name) for name in ("per_channel", "balance_channels") if name in options}
-        check_parts(net)  # before anything changes
+        # Before anything changes: a network that has changed is not learnt from the beginning.
+        check_parts(net)
+        check_count(images, batch_size)
+        if quantised_convolutions(net):
+            raise ValueError(f"the network's weights are quantised already: {scheme} learns from a float one")
         float_net = copied(net)
         prepare_qat(net, scheme, weight_bits, lam=None, **prepared)
         reconstruct(float_net, net, images, batch_size=batch_size, **options)

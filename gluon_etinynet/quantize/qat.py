@@ -115,7 +115,8 @@ def quantise_convolution(conv, bn=None, scheme="linear", bits=8, lam=2.0, per_ch
     """
     channels = conv.weight.shape[0]
     initialised = conv.weight._data is not None
-    by_channel = per_channel or scheme == "linear"
+    # Nothing behind the convolution would give its channels their sizes back.
+    by_channel = scheme == "linear" or per_channel and bn is not None
     _extend(conv, QuantisedConvolution)
     with conv.name_scope():
         conv.weight_quantiser = SCHEMES[scheme](bits, channels if by_channel else None,

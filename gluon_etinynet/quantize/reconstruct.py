@@ -21,7 +21,7 @@ from ..networks.params_file import read_params
 from ..reading import is_file, parsing, read_record
 from .qat import quantised_convolutions
 
-__all__ = ["reconstruct", "check_parts"]
+__all__ = ["reconstruct", "check_count", "check_parts"]
 
 UNDAMPED = 0.25  # part of the steps in which weights move freely between levels
 # Of a BN's variance so much is left at least. A channel that fires seldom in the float network may do so even less in
@@ -91,7 +91,7 @@ def reconstruct(float_net, net, images, steps=1000, batch_size=32, lr=0.02, lamb
         network, other images or settings, or what a part puts out is no number or more than float16 holds.
     """
     check_parts(net)
-    _check_count(images, batch_size)
+    check_count(images, batch_size)
     settings = {"steps": steps, "batch_size": batch_size, "lr": lr, "lambda_lr": lambda_lr, "damping": damping,
                 "seed": seed}
     state = _State(state_dir, net, images, settings)
@@ -145,7 +145,8 @@ def _learn(part, inputs, targets, steps, batch_size, lr, lambda_lr, damping, rng
     return [float(np.mean(losses[:tenth])), float(np.mean(losses[-tenth:]))] if steps else [0.0, 0.0]
 
 
-def _check_count(images, batch_size):
+def check_count(images, batch_size):
+    """Refuse fewer pictures than a batch has."""
     if len(images) < batch_size:
         raise InputError(f"{len(images)} images are fewer than one batch of {batch_size}; give more images or "
                          "a smaller batch")

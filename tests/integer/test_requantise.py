@@ -70,7 +70,7 @@ def test_the_hardware_forms_are_the_same_number(case):
                                            (-1.5, -1), (126.5, 127), (200, 127), (-128.5, -128),
                                            (-300, -128)])
 def test_ties_go_towards_plus_infinity(real, rounded):
-    """acc = 100 * real at M = 1/100 rounds as `real` does; the tie comes from the offset, which is exact."""
+    """The tie comes from the offset at acc = 0, and from acc = 2 * real at M = 1/2."""
     params = requantise_params([1.0], [real], 8)
     assert both(0, params.multiplier[0], params.shift, params.offset[0], 0, 0) == rounded
     half = requantise_params([0.5], [0.0], 600)
@@ -91,12 +91,16 @@ def test_relu_after_clamps_at_the_zero_point(low, expected):
 reals = st.floats(-16, 16, allow_nan=False).filter(lambda x: x == 0 or abs(x) > 1e-12)
 
 
-@given(st.lists(st.tuples(reals, st.floats(-300, 300)), min_size=1, max_size=6), st.integers(1, 2 ** 24),
-       st.data())
+@given(st.lists(st.tuples(reals, st.floats(-300, 300) | st.floats(-9000, 9000)), min_size=1, max_size=6),
+       st.integers(1, 2 ** 24), st.data())
 def test_error_stays_within_the_stated_bound(channels, bound, data):
     multiplier, offset = map(np.array, zip(*channels))
     ratio, zero_point = data.draw(st.floats(0.01, 31)), data.draw(int8)
-    params = requantise_params(multiplier, offset, bound, (ratio, zero_point))
+    try:
+        params = requantise_params(multiplier, offset, bound, (ratio, zero_point))
+    except ValueError as error:
+        assert "does not fit" in str(error) and np.abs(offset).max() > 8191 - 128 * ratio - 1
+        return
     assert bound << params.shift < 2 ** 31
     assert params.multiplier.dtype == np.int16 and params.offset.dtype == np.int32
     assert np.abs(params.offset).max() <= MAX_OFFSET and np.abs(params.multiplier.astype(int)).max() <= 32767
@@ -140,6 +144,12 @@ def test_what_cannot_be_represented_is_refused(arguments, message):
 
 
 def test_an_offset_far_outside_is_limited_and_stays_saturated():
-    params = requantise_params([1e-3, 1e-3], [1e9, -1e9], 100, (31.9, -128))
-    assert [both(0, params.multiplier[c], params.shift, params.offset[c], params.shortcut_multiplier, -128)
-            for c in (0, 1)] == [127, -128]
+    params = requantise_params([1e-3, 1e-3], [1e9, -1e9], 100, (2, -128))
+    for c, expected in enumerate((127, -128)):
+        assert {both(acc, params.multiplier[c], params.shift, params.offset[c], params.shortcut_multiplier, s)
+                for acc in (-100, 0, 100) for s in (-128, 127)} == {expected}
+    # Where what comes in may bring it back into the range, a limited offset would be wrong.
+    with pytest.raises(ValueError, match="the offset of channel 1, -9000 output steps, does not fit"):
+        requantise_params([0.01, 0.01], [5000, -9000], 1 << 20)
+    exact = requantise_params([0.01], [-5000], 1 << 20)
+    assert abs(both(500_000, exact.multiplier[0], exact.shift, exact.offset[0], 0, 0)) <= 1  # 5000 - 5000

@@ -7,7 +7,7 @@ from small_networks import SIZE, batch, pictures, small_net
 from gluon_etinynet import InputError, lower, quantise
 from gluon_etinynet._mxnet import mx
 from gluon_etinynet.networks.blocks import copied
-from gluon_etinynet.quantize.qat import feature_map_quantisers, quantised_convolutions
+from gluon_etinynet.quantize.qat import feature_map_quantisers, prepare_qat, quantised_convolutions
 
 
 def agreement(net, other):
@@ -47,8 +47,14 @@ def test_refusals():
         quantise(small_net(), pictures(4), weight_bits=4)
     with pytest.raises(ValueError, match="steps: nothing is learnt"):
         quantise(small_net(), pictures(4), steps=3)
+    net = small_net()
     with pytest.raises(ValueError, match="fewer than one batch"):
-        quantise(small_net(), pictures(4), "asq", 4)
+        quantise(net, pictures(4), "asq", 4)
+    with pytest.raises(ValueError, match="8 bits, or None, not 4"):
+        quantise(net, pictures(32, 8), "asq", 4, act_bits=4)
+    assert not quantised_convolutions(net)  # nothing has changed: it can be tried again
+    with pytest.raises(ValueError, match="quantised already: asq learns from a float one"):
+        quantise(prepare_qat(net, "asq", 4), pictures(32, 8), "asq", 2)
     other = mx.gluon.nn.HybridSequential()
     other.add(mx.gluon.nn.Conv2D(4, 1, in_channels=3))
     other.initialize()

@@ -59,6 +59,16 @@ def test_function_is_preserved_at_8_bits(scheme, per_channel, factor, bound):
     assert difference(quantised, net, images()) > 2 * bound
 
 
+def test_a_layer_without_bn_keeps_the_sizes_of_its_channels():
+    """Classes whose weights are alike but for a factor do not become the same class."""
+    net = small_net()
+    weight = net.output.weight.data()
+    weight[1] = weight[0] / 4
+    net.output.weight.set_data(weight)
+    quantised = prepare_qat(net, "asq", 8, lam=16, per_channel=True).output.quantised_weight()
+    assert np.abs(quantised[0]).max() > 3 * np.abs(quantised[1]).max() > 0
+
+
 @pytest.mark.parametrize("balance_channels", [True, False])
 def test_channels_start_with_one_size_on_request(balance_channels):
     net = small_net()

@@ -1,12 +1,13 @@
 """The tool that quantises: with labels and from photographs, by every scheme, restart, sizes, mistakes."""
 
 import json
+import sys
 from math import ceil, prod
 
 import cv2
 import numpy as np
 import pytest
-from running import assert_one_line, run
+from running import assert_one_line, load, run
 
 from gluon_etinynet import get_model
 from gluon_etinynet._mxnet import mx
@@ -70,6 +71,19 @@ def test_training_with_labels(tiny_cifar, tmp_path):
     assert_one_line(run(TOOL, *arguments, "--lr", 0.02, "--save-dir", tmp_path / "asq"), "other settings")
 
 
+@pytest.mark.slow
+def test_training_on_several_devices(tiny_cifar, tmp_path, monkeypatch):
+    """Devices of which none is the one that MXNet takes by itself."""
+    tool = load(TOOL)
+    monkeypatch.setitem(tool.main.__globals__, "contexts",
+                        lambda count: [mx.cpu(1 + number) for number in range(count)])
+    monkeypatch.setattr(sys, "argv", [str(word) for word in (
+        TOOL, "--model", "etinynet0.75", "--cifar", tiny_cifar, "--input-size", 64, "--batch-size", 8, "--num-gpus", 2,
+        "--num-epochs", 1, "--float-epochs", 1, "--lr", 1e-3, "--save-dir", tmp_path / "asq")])
+    tool.main()
+    assert len(result_of(tmp_path / "asq")["layers"]) == 1 + 14 * 3 + 1
+
+
 def test_few_unlabelled_photographs(photographs, tmp_path):
     arguments = ("--model", "etinynet0.75", "--params", photographs / "float.params",
                  "--photographs", photographs / "some", "--val-dir", photographs / "val", "--input-size", 32,
@@ -82,7 +96,7 @@ def test_few_unlabelled_photographs(photographs, tmp_path):
     assert 0 < result["quantised"]["val"]["divergence"] < np.inf
     assert len(result["losses"]["reconstruction"]) == 16
     assert result["sizes"]["packed_bytes"] == packed_bytes(3, classes=1000)
-    assert result["sizes"]["total_bytes"] - result["sizes"]["packed_bytes"] == 6 * (1000 + CHANNELS)
+    assert result["sizes"]["total_bytes"] - result["sizes"]["packed_bytes"] == 10 * (1000 + CHANNELS)
     assert (tmp_path / "a" / "net.params").stat().st_size > 4 * 680_000
     again = run(TOOL, *arguments, "--save-dir", tmp_path / "a")
     assert "features.1.0" not in again.stdout and "features.1.0" in done.stdout
@@ -94,11 +108,13 @@ def test_few_unlabelled_photographs(photographs, tmp_path):
 
 def test_8_bits_need_no_training_and_become_integers(photographs, tmp_path):
     arguments = ("--model", "etinynet0.75", "--params", photographs / "float.params", "--scheme", "linear",
-                 "--photographs", photographs / "some", "--val-dir", photographs / "val", "--input-size", 32)
+                 "--photographs", *(photographs / "some" / wnid for wnid in WNIDS),
+                 "--val-dir", photographs / "val", "--input-size", 32)
     done = run(TOOL, *arguments, "--save-dir", tmp_path / "8")
     assert done.returncode == 0, done.stderr
     result = result_of(tmp_path / "8")
     assert result["sizes"]["packed_bytes"] == packed_bytes(8, classes=1000)
+    assert result["settings"]["images"] == [4, 32]  # all that there are
     assert 0 < result["quantised"]["val"]["divergence"] < 0.5
     assert not (tmp_path / "8" / "classes.txt").exists()  # there is none beside the float checkpoint
     # The checkpoint holds the ranges of the maps: no photographs are needed any more, and a second rounding is refused.

@@ -23,8 +23,8 @@ _ALIGNMENT = 8
 
 
 def layout_of(layers, plans, anchors, address, has_digests):
-    """Return 32 bits that tell what a firmware and its blob must agree in: shapes, memory, the blob's address and whether
-    it has digests of a self-test; not weights or scales."""
+    """Return 32 bits that tell what a firmware and its blob must agree in: shapes, memory, the blob's address, and
+    whether it has digests of a self-test; not weights or scales."""
     shapes = [[layer["fields"].get(key, 0) for key in _SHAPE] for layer in layers]
     steps = [[name, plan["widened"], plan["arena_bytes"], plan["steps"]] for name, plan in sorted(plans.items())]
     what = [shapes, steps, [array["text"] for array in anchors], address, has_digests]
