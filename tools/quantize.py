@@ -115,13 +115,14 @@ def parse_args():
     add("--num-epochs", type=EPOCHS, help="default: 40")
     add("--float-dir", metavar="DIR", help="where the float network of --cifar and --digits is trained, or goes on "
                                            "(default: float-seedN beside --save-dir)")
-    add("--float-epochs", type=EPOCHS, default=15, help="of that network (default: 15)")
-    add("--float-lr", type=POSITIVE_RATE, default=0.05, help="and its learning rate (default: 0.05)")
+    add("--float-epochs", type=EPOCHS, help="of that network (default: 15)")
+    add("--float-lr", type=POSITIVE_RATE, help="and its learning rate (default: 0.05)")
     args = parser.parse_args()
     check(parser, args)
     return args
 
 
+FLOAT = {"float_dir": None, "float_epochs": 15, "float_lr": 0.05}
 LEARNT = {"crops": None, "steps": 1000, "lambda_lr": 1.0, "damping": 0.3}
 
 
@@ -154,6 +155,11 @@ def check(parser, args):
         parser.error("--photographs runs on the CPU: no --num-gpus")
     if args.num_epochs is None:
         args.num_epochs = 40
+    for name, default in FLOAT.items():
+        if getattr(args, name) is None:
+            setattr(args, name, default)
+        elif args.params or not small:
+            parser.error(f"--{name.replace('_', '-')} is for --cifar and --digits without --params")
     if small and (args.val_dir or args.rec_val or args.val_size):
         parser.error("--cifar and --digits have test pictures of their own: no --val-dir, --rec-val or --val-size")
     if not small and not args.val_dir and not args.rec_val and not detector:

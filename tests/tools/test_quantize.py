@@ -139,6 +139,7 @@ def test_mistakes(photographs, tiny_cifar, tmp_path):
             (("--cifar", tiny_cifar, "--digits"), "give one of"),
             (("--photographs", photographs, "--val-dir", photographs, "--crops", -1), "--crops"),
             (("--digits", "--weight-bits", 9), "--weight-bits"),
+            (("--digits", "--float-lr", 0.1), "--float-lr is for --cifar and --digits without --params"),
             (("--model", "ssd_256_etinynet1.0_voc", "--photographs", photographs, "--crops", 2), "a detector takes"),
             (("--model", "ssd_256_etinynet1.0_voc", "--digits"), "a detector takes")]:
         done = run(TOOL, *common, *arguments)
