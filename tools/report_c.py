@@ -19,6 +19,7 @@ from gluon_etinynet.quantities import MEGAHERTZ
 from gluon_etinynet.reading import read_json
 
 CFLAGS = "-O2 -fcallgraph-info=su"  # the latter changes nothing but lists the calls
+PUSHED = " -DPUSHED_ONLY"  # where the RAM holds no image
 LIMITS = """\
 - Instructions are exact for QEMU's processor; cycles do not follow from them: wait states of the flash cost, caches and
   dual issue gain. Energy is the board's power times the time that you measure.
@@ -45,7 +46,12 @@ def main():
     report = read_json(folder / REPORT, "give a folder of tools/export_c.py", tool=str, layers=list)
     if report["tool"] != TOOL:
         raise InputError(f"{folder} was written by {report['tool']}; give a folder of tools/export_c.py")
-    program.build_elf(folder, args.mcu, f"CFLAGS={CFLAGS}")
+    cflags = CFLAGS
+    try:
+        program.build_elf(folder, args.mcu, f"CFLAGS={cflags}")
+    except program.DoesNotFit:
+        cflags += PUSHED
+        program.build_elf(folder, args.mcu, f"CFLAGS={cflags}")
     build = folder / "build" / f"{mcu.processor.lower()}-{args.mcu}"
     calls = stack.read_calls(build.rglob("*.ci"), lambda path: program.call(
         ["arm-none-eabi-objdump", "-d", "--no-show-raw-insn", path.with_suffix(".o")]).decode())
@@ -53,30 +59,30 @@ def main():
              ("init", "self_test", "push_row", "camera_begin", "camera_row", "run", "detect")]
     deepest = {name: stack.deepest(calls, name) for name in calls if name.startswith(tuple(names))}
     sections = dict(re.findall(r"^\.(\S+) +(\d+)", program.make(
-        folder, "size", *program.target(args.mcu), f"CFLAGS={CFLAGS}").decode(), re.MULTILINE))
-    counted = count(folder, args.mcu, report) if shutil.which("qemu-system-arm") else None
+        folder, "size", *program.target(args.mcu), f"CFLAGS={cflags}").decode(), re.MULTILINE))
+    counted = count(folder, args.mcu, report, cflags) if shutil.which("qemu-system-arm") else None
     found = {"mcu": args.mcu, "mhz": args.mhz, "sections": {name: int(size) for name, size in sections.items()},
              "constants": report["flash_bytes"], "arena_bytes": report["arena_bytes"],
              "stack": {name: {"bytes": size, "calls": path} for name, (size, path) in deepest.items()},
              "counted": counted}
-    text = page(report, mcu, found, args.mhz)
+    text = page(report, mcu, found, args.mhz, cflags)
     print(text)
     write_text(Path(args.save_dir) / "report.md", text)
     write_json(Path(args.save_dir) / "report.json", found)
 
 
-def count(folder, mcu, report):
+def count(folder, mcu, report, cflags):
     """Instructions and bytes of stack under QEMU: of a stored image, of rows, and by layer."""
     columns = report["image"]["columns"] * report["image"]["channels"]
     image = bytes(i * 37 % 251 for i in range(report["image"]["rows"] * columns))
-    whole = program.simulate(folder, mcu, image, CFLAGS)
-    pushed = program.simulate(folder, mcu, image, CFLAGS, "--pushed")
+    pushed = program.simulate(folder, mcu, image, cflags, "--pushed")
+    whole = pushed if cflags.endswith(PUSHED) else program.simulate(folder, mcu, image, cflags)
     counted = {"instructions": whole.instructions, "stack": whole.stack,
                "rows": {"image": rows_of(pushed, report["image"]["rows"])}}
     if report["camera"]:
         camera = report["camera"]
         frame = bytes(i * 37 % 251 for i in range(camera["height"] * camera["row_bytes"]))
-        seen = program.simulate(folder, mcu, frame, CFLAGS, "--camera")
+        seen = program.simulate(folder, mcu, frame, cflags, "--camera")
         counted["rows"]["camera"] = rows_of(seen, camera["height"])
         counted["stack"] = max(whole.stack, seen.stack)
     counted["layers"] = program.instructions_by_layer(folder, mcu, image, CFLAGS)
@@ -87,7 +93,7 @@ def rows_of(inference, rows):
     return {"most": inference.most_of_a_row, "mean": round(inference.of_rows / rows), "all": inference.of_rows}
 
 
-def page(report, mcu, found, mhz):
+def page(report, mcu, found, mhz, cflags):
     """The report as Markdown."""
     sections, constants = found["sections"], found["constants"]
     static, arena = int(sections.get("data", 0)) + int(sections["bss"]), found["arena_bytes"]
@@ -102,6 +108,7 @@ def page(report, mcu, found, mhz):
                  ["flash", f"{flash:,}", f"{mcu.flash:,}"], ["static RAM", f"{static:,}", f"{mcu.ram:,}"],
                  ["of it the arena, image stored", f"{arena['stored']:,}", ""],
                  ["of it the arena, rows pushed", f"{arena['pushed']:,}", ""]]) + "\n",
+             "The demo has the arena for rows: an image does not fit into the RAM.\n" if cflags.endswith(PUSHED) else
              "The demo has the larger of the two arenas.\n",
              "## Stack, bytes, by the deepest calls\n",
              cli.table(["function", "bytes", "calls"], [[short(name), of["bytes"], " > ".join(of["calls"][1:])]

@@ -194,7 +194,7 @@ def test_what_does_not_fit_ends_with_status_1(tmp_path):
         def accuracy(self, work):
             return tool.Accuracy("top-1", 60.0, 59.0, 58.5, 200)
 
-    def too_large(folder, mcu):
+    def too_large(folder, mcu, cflags):
         raise DoesNotFit(folder, mcu, "region `FLASH' overflowed by 7 bytes")
 
     args = tool.argparse.Namespace(mcu="stm32f412", model="etinynet1.0", weight_bits=8)
@@ -208,6 +208,19 @@ def test_what_does_not_fit_ends_with_status_1(tmp_path):
     assert not (tmp_path / "c" / "build").exists()
     assert row["fits"] == "no (region `FLASH' overflowed by 7 bytes)" and row["flash, KiB"] == "-"
     assert (row["top-1 in float, %"], row["quantised, %"], row["in integers, %"]) == ("60.00", "59.00", "58.50")
+
+
+@pytest.mark.slow
+def test_what_fits_without_a_stored_image_fits(tmp_path):
+    """EtinyNet-0.75 by portable kernels on 128 KiB; tools/report_c.py measures it as well."""
+    needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
+    graph = etinynet_graph("0.75", 224, 4, classes=10)
+    graph.save(tmp_path / "network.npz")
+    c.emit(graph, "net").write(tmp_path / "c")
+    memory = load("tools/deploy.py").measure(tmp_path / "c", tmp_path / "network.npz", "stm32f205")
+    assert memory.fits == "yes, if the image comes by rows" and memory.static + memory.stack < 128 * 1024
+    done = run("tools/report_c.py", tmp_path / "c", "--mcu", "stm32f205", "--save-dir", tmp_path / "report")
+    assert done.returncode == 0 and "an image does not fit into the RAM" in done.stdout, done.stderr
 
 
 @pytest.mark.slow
