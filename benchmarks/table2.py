@@ -23,18 +23,12 @@ from gluon_etinynet.data.sources import FolderSource, Loading, RecordSource
 from gluon_etinynet.files import atomic_path, write_csv, write_json
 from gluon_etinynet.networks.complexity import measure
 from gluon_etinynet.quantities import BATCH, GPUS, THREADS
-from gluon_etinynet.report.paper import load, side_by_side
+from gluon_etinynet.report.paper import REASONS, load, side_by_side
 from gluon_etinynet.training import contexts, evaluate
 
 OURS = {"EtinyNet-1.0": "etinynet1.0", "EtinyNet-0.75": "etinynet0.75"}
 COLUMNS = {"size_mb": "size, MB", "madds": "MAdds, M", "top1": "top-1, %", "top5": "top-5, %"}
 IMAGENET_VALIDATION = 50000
-# Why GluonCV's networks do not have the multiply-adds that Table 2 gives them.
-OTHERS = {
-    "MobileNetV1-0.5": "110 M is its count at 192 x 192",
-    "MobileNetV2-0.35": "GluonCV does not round widths to multiples of 8",
-    "MobileNetV2-0.15": "GluonCV does not round widths to multiples of 8; rounded it would be 31 M, not 39 M either",
-}
 # Where a label does not stand up and to the right of its point: its text's end that is at the point, and its rise.
 LABELS = {"MobileNetV1-0.5": ("left", 11), "EtinyNet-0.75": ("right", 5), "ShuffleNetV2-0.5": ("right", -8),
           "MicroNet-M2": ("right", 2), "EfficientNet-B": ("right", -3), "MobileNetV2-0.15": ("right", -3),
@@ -73,7 +67,7 @@ def main():
     print("Table 2: ImageNet, 224 x 224; each measured value stands behind the paper's\n")
     print(cli.table(header, rows))
     for m in measurements:
-        note = m.get("differs") or m.get("note")
+        note = REASONS.get((m["table"], m["row"], m["quantity"])) or m.get("note")
         if note:
             print(f"  {m['row']}, {m['quantity']}: {note}")
     save_dir = Path(args.save_dir)
@@ -91,8 +85,6 @@ def costs(row, name, bits):
         label = row if width == 32 else f"{row} ({width}-bit)"
         found.append({"table": "2", "row": label, "quantity": "size_mb", "value": counts.bytes_at(width) / 1e6})
         found.append({"table": "2", "row": label, "quantity": "madds", "value": counts.madds / 1e6})
-        if row in OTHERS:
-            found[-1]["differs"] = OTHERS[row]
     return found
 
 

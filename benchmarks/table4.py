@@ -68,7 +68,7 @@ def main():
             graph = random_network(size)
         memory = measure(graph, save_dir / mcu.upper(), mcu)
         results.append((mcu, memory, accuracy(args, graph, size) if with_pictures else None))
-    report(results, save_dir)
+    return report(results, save_dir)
 
 
 def random_network(size):
@@ -140,6 +140,7 @@ def report(results, save_dir):
                      "accuracy": accuracies and dict(zip(("float", "int8", "same_class"), accuracies))}
                     for mcu, memory, accuracies in results]})
     print(f"\nwritten: {save_dir}/metrics.json, table4.csv, and the C of each")
+    return int(any(memory.fits != "yes" for _, memory, _ in results))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ save_dir=runs/finetune_ssd root="" network=etinynet1.0 split=train data=(--datas
 while [ $# -gt 0 ]; do
     case "$1" in
         --save-dir) save_dir=$(value "$@") ;;
+        --int8|--validation-part) die "$1: this recipe rounds to 8 bits itself, and measures on --val-split" ;;
         --network) network=$(value "$@") ;;
         --dataset) [ "$(value "$@")" = custom ] || die "--dataset $2: for Pascal VOC there is recipes/table5.sh" ;;
         --dataset-root) root=$(value "$@"); data+=("$1" "$root") ;;

@@ -64,8 +64,10 @@ python benchmarks/histograms.py --params "$save_dir/net.params" --save-dir "$sav
 
 stage "Two photographs that come with scikit-learn, seen by the released EtinyNet-1.0"
 photographs=$(python -c 'import pathlib, sklearn.datasets; print(pathlib.Path(sklearn.datasets.__file__).parent / "images")')
-python tools/classify.py ${released[@]+"${released[@]}"} "$photographs/china.jpg" "$photographs/flower.jpg" ||
+python tools/classify.py ${released[@]+"${released[@]}"} "$photographs/china.jpg" "$photographs/flower.jpg" || {
+    [ ${#released[@]} -eq 0 ] || exit 2
     printf 'Left out: the released weights cannot be had here.\n'
+}
 
 stage "Pages to look at"
 pages=("$save_dir/report.html")

@@ -11,7 +11,7 @@
 # Expected on ImageNet's 50,000 validation pictures: 65.5 / 86.2 for EtinyNet-1.0.
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
-train=false model=etinynet1.0 save_dir=runs/table2 gpus=0 rec_val="" val_dir="" all=()
+train=false model=etinynet1.0 save_dir=runs/table2 gpus=0 rec_val="" val_dir="" rec_val_idx=() all=()
 while [ $# -gt 0 ]; do
     case "$1" in
         --train) train=true; shift; continue ;;
@@ -19,16 +19,18 @@ while [ $# -gt 0 ]; do
         --save-dir) save_dir=$(value "$@") ;;
         --num-gpus) gpus=$(value "$@") ;;
         --rec-val) rec_val=$(value "$@") ;;
+        --rec-val-idx) rec_val_idx=(--rec-val-idx "$(value "$@")") ;;
         --val-dir) val_dir=$(value "$@") ;;
     esac
     all+=("$1"); shift
 done
 
+case $model in etinynet1.0|etinynet0.75) ;; *) die "--model $model: Table 2 has etinynet1.0 and etinynet0.75" ;; esac
 if [ "$train" = false ]; then
     exec python benchmarks/table2.py ${all[@]+"${all[@]}"}
 fi
 if [ -n "$rec_val" ]; then
-    validation=(--use-rec --rec-val "$rec_val")
+    validation=(--use-rec --rec-val "$rec_val" ${rec_val_idx[@]+"${rec_val_idx[@]}"})
 elif [ -n "$val_dir" ]; then
     validation=(--data-dir "$val_dir")
 else

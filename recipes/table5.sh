@@ -25,6 +25,7 @@ while [ $# -gt 0 ]; do
         --save-dir) save_dir=$(value "$@") ;;
         --params) params=$(value "$@") ;;
         --network*) die "Table 5 is of EtinyNet-1.0; recipes/finetune_ssd.sh takes --network" ;;
+        --int8) die "$1: this recipe rounds to 8 bits itself, after the training" ;;
         --dataset-root) root=$(value "$@"); data+=("$1" "$root") ;;
         --train-split) split=$(value "$@") ;;
         --dataset|--val-split|--classes) data+=("$1" "$(value "$@")") ;;
@@ -34,6 +35,13 @@ while [ $# -gt 0 ]; do
     all+=("$1"); shift
     all+=("$1"); shift
 done
+missing=()
+for program in make cc arm-none-eabi-gcc qemu-system-arm; do
+    command -v "$program" >/dev/null || missing+=("$program")
+done
+[ ${#missing[@]} -eq 0 ] || [ "$train$demo$params" = falsefalse ] ||
+    die "missing: ${missing[*]}; on Debian and Ubuntu, apt-get install -y make gcc gcc-arm-none-eabi" \
+        "libnewlib-arm-none-eabi qemu-system-arm"
 given=${data[0]:-${split:+--train-split}} # of a data set
 if [ "$train$demo" = falsefalse ]; then # with a training these are its options
     [ ${#other[@]} -eq 0 ] || die "${other[0]} is an option of trainings: give --train or --demo too, or leave it out"

@@ -115,6 +115,15 @@ def test_table5_of_a_checkpoint_and_after_training_on_voc(recipe):
 @pytest.mark.parametrize("arguments, word", [
     (["--epochs", "3"], "--epochs"), (["--params", "x.params", "--int8"], "--int8"),
     (["--dataset-root", "x"], "--params"), (["--train-split", "x"], "--params"), (["-j", "2"], "--params"),
-    (["--network", "etinynet0.75"], "finetune_ssd.sh"), (["--demo", "--train-split", "x"], "leave out --train-split")])
+    (["--network", "etinynet0.75"], "finetune_ssd.sh"), (["--train", "--int8"], "--int8"),
+    (["--demo", "--train-split", "x"], "leave out --train-split")])
 def test_table5_takes_no_option_without_a_use(recipe, arguments, word):
     assert word in recipe("table5.sh", *arguments, status=2)
+
+
+@pytest.mark.parametrize("name, arguments, word", [
+    ("finetune_ssd.sh", ["--dataset-root", "x", "--int8"], "--int8: this recipe"),
+    ("finetune_ssd.sh", ["--validation-part", "0.1"], "--validation-part: this recipe"),
+    ("table2.sh", ["--train", "--val-dir", "x", "--model", "etinynet0.75_nonlinear"], "etinynet0.75_nonlinear: Table 2")])
+def test_what_would_fail_after_the_training_is_refused_before(recipe, name, arguments, word):
+    assert word in recipe(name, *arguments, status=2)

@@ -32,7 +32,12 @@ def test_runs_come_before_what_is_recorded(tmp_path, measurement, verdict, remar
 
 def test_accuracies_on_other_pictures_are_not_judged(tmp_path):
     assert row_of(tmp_path, "2", "EtinyNet-1.0", "top-1").verdict == "other conditions"
-    assert row_of(tmp_path, "6", "EtinyNet-0.75 (4-bit)", "time").verdict == "agrees"
+    assert row_of(tmp_path, "6", "EtinyNet-0.75 (4-bit)", "time").verdict == "other conditions"  # the clock is assumed
+
+
+def test_why_a_count_differs_is_told(tmp_path):
+    row = row_of(tmp_path, "5", "EtinyNet-SSD", "MAdds")
+    assert row.verdict == "differs" and row.remark.startswith("anchors for small people")
 
 
 def test_what_was_not_run_is_listed_with_its_command(tmp_path):

@@ -10,7 +10,7 @@ them. The page needs no network and nothing beside it.
 import argparse
 from pathlib import Path
 
-from gluon_etinynet import cli
+from gluon_etinynet import InputError, cli
 from gluon_etinynet.data.datasets import names_of
 from gluon_etinynet.data.images import pictures_below
 from gluon_etinynet.files import write_text
@@ -38,6 +38,9 @@ def main():
             graph = next((graph for graph in evidence.graphs if (graph.detection is not None) == detects), None)
             if graph:
                 seen += look(graph, names_of(graph.labels), cli.progress(paths))
+        if not seen:
+            raise InputError(f"{args.runs} has no integer network that could look at {args.photographs}; "
+                             "tools/make_graph.py --out RUNS/network.npz makes one")
     page = emit(evidence, found, seen)
     write_text(args.out, page)
     print(f"wrote {args.out}: {len(page.encode()) / 1e6:.2f} MB; open it in a browser")

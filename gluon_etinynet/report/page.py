@@ -27,7 +27,8 @@ _HERE = Path(__file__).resolve().parent
 TITLES = {"text": "What the text says"}
 KINDS = {"agrees": "agrees", "differs": "differs", "other conditions": "other", "not run here": "missing",
          "cited": "cited"}  # a verdict -> its class in the style
-ACCURACIES = ("top1", "top5", "map", "top1_change")  # recorded on other pictures than the paper's
+# Recorded on other pictures than the paper's, or at a clock that is assumed.
+OTHER_CONDITIONS = ("top1", "top5", "map", "top1_change", "latency_ms", "fps")
 SERIES = ("fig3.csv", "fig4.csv", "fig4_histograms.csv")
 THUMBNAIL, LEAST_SCORE = 300, 0.3
 
@@ -145,13 +146,13 @@ def _row(entry, found, own):
     elif own:
         numeric = not isinstance(entry.value, str)
         measurement = {"value": float(own["value"]) if numeric else own["value"], "note": own["on"],
-                       "comparable": entry.quantity not in ACCURACIES}
+                       "comparable": entry.quantity not in OTHER_CONDITIONS}
         command = own["command"] or command
     else:
         verdict = "cited" if entry.agreement == "cited" else "not run here"
         return Row(*what, "", verdict, KINDS[verdict], "", command)
     verdict, _, reason = paper.verdict(entry, measurement).partition(" (explained: ")
-    remark = "; ".join(filter(None, [measurement.get("note", ""), reason.rstrip(")")]))
+    remark = "; ".join(filter(None, [measurement.get("note", ""), reason[:-1]]))
     return Row(*what, paper.shown(measurement["value"]), verdict, KINDS[verdict], remark, command)
 
 

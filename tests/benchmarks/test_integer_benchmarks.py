@@ -99,7 +99,7 @@ def test_table_4_says_what_does_not_fit(tmp_path):
     graph = etinynet_graph("1.0", 224, 8, classes=1200)
     memory = table4.measure(graph, tmp_path / "c", "stm32f412")
     assert memory.fits.startswith("no (region `FLASH' overflowed by") and memory.flash is None
-    table4.report([("stm32f412", memory, None)], tmp_path)
+    assert table4.report([("stm32f412", memory, None)], tmp_path) == 1
     assert json.loads((tmp_path / "metrics.json").read_text())["measurements"] == []
 
 
@@ -108,7 +108,7 @@ def test_table_4_with_accuracy(tmp_path):
     memory = table4.Memory("yes", 1000 * 1024, 160 * 1024, 165 * 1024, 592, 405_000_000)
     for count, comparable in ((430, False), (50000, True)):
         before, after = ({"top1": top1, "top5": 0.9, "samples": count} for top1 in (0.655, 0.65))
-        table4.report([("stm32f412", memory, (before, after, 0.97))], tmp_path)
+        assert table4.report([("stm32f412", memory, (before, after, 0.97))], tmp_path) == 0
         top1 = json.loads((tmp_path / "metrics.json").read_text())["measurements"][-1]
         assert (top1["value"], top1["comparable"]) == (65.0, comparable)
         with open(tmp_path / "table4.csv", newline="") as table:
