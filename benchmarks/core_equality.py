@@ -19,6 +19,7 @@ from gluon_etinynet.data.images import pictures_below, read_inputs
 from gluon_etinynet.export.c.program import need
 from gluon_etinynet.export.fpga import core, simulation
 from gluon_etinynet.export.fpga.planner import OUTPUTS, WORD_CHANNELS
+from gluon_etinynet.export.fpga.resources import PARTS
 from gluon_etinynet.files import write_csv, write_json
 from gluon_etinynet.integer import Graph, first_difference, trace
 from gluon_etinynet.integer.random_graphs import etinynet_graph
@@ -35,6 +36,7 @@ def parse_args():
     parser.add_argument("--graph", metavar="NPZ", help="integer network (default: EtinyNet-0.75, random weights)")
     parser.add_argument("--word-channels", type=int, default=24, choices=WORD_CHANNELS, help="default: 24")
     parser.add_argument("--outputs", type=int, default=16, choices=OUTPUTS, help="default: 16")
+    parser.add_argument("--part", choices=PARTS, default="xc7a100t", help="default: xc7a100t")
     parser.add_argument("--simulator", choices=simulation.SIMULATORS, default="verilator",
                         help="default: verilator; icarus compiles in a second and runs 200 times slower")
     parser.add_argument("--save-dir", default="runs/core_equality", help="default: %(default)s")
@@ -47,7 +49,7 @@ def main():
     save_dir = Path(args.save_dir)
     graph = Graph.load(args.graph) if args.graph else etinynet_graph("0.75", 224, 4)
     files = pictures_below(args.data_dir)[:args.num_images]
-    folder = written(core.emit(graph, args.word_channels, args.outputs), save_dir / "core")
+    folder = written(core.emit(graph, args.word_channels, args.outputs, args.part), save_dir / "core")
     started = time.time()
     found, cycles = compare(folder, graph, args.word_channels, files, args.simulator)
     label = f"V = {args.word_channels}, TO = {args.outputs}"
@@ -78,6 +80,9 @@ def compare(folder, graph, word_channels, files, simulator):
         batch = files[first:first + BATCH]
         pictures = read_inputs(batch, graph.image.shape[1])
         run = simulation.simulate(folder, pictures, simulator, trace=True)
+        if len(run.logits) != len(batch) or run.events:
+            raise RuntimeError(f"{folder}: {len(run.logits)} of {len(batch)} pictures were computed; the core says "
+                               f"{', '.join(run.events) or 'nothing'}")
         cycles += run.cycles
         for path, picture, lines, logits in zip(batch, pictures, run.lines, run.logits):
             expected = trace(graph, picture[None])

@@ -49,6 +49,8 @@ def main():
             picture = read_crop(path, rows, args.crop_ratio)
             line.send(serial.request(picture))
             found = serial.answer(line.read, min(memories.TOP, report["classes"]))
+            if any(number >= report["classes"] for number, _ in found.top):
+                raise InputError(f"the board has a class {max(found.top)[0]}: its core is not {args.core}")
         except InputError as error:
             failed += 1
             print(f"  {error}")
@@ -68,7 +70,9 @@ class Line:
             self.file = os.open(port, os.O_RDWR | os.O_NOCTTY)
             tty.setraw(self.file)
             settings = termios.tcgetattr(self.file)
-            settings[2] |= termios.CLOCAL | termios.CREAD
+            # What another program may have left: handshake lines, which a board lacks, and changed characters.
+            settings[0] &= ~(termios.INLCR | termios.IGNCR | termios.IXOFF)
+            settings[2] = settings[2] & ~(termios.CRTSCTS | termios.CSTOPB) | termios.CLOCAL | termios.CREAD
             settings[4] = settings[5] = getattr(termios, f"B{baud}")
             termios.tcsetattr(self.file, termios.TCSANOW, settings)
         except (OSError, termios.error) as error:
@@ -76,7 +80,7 @@ class Line:
 
     def send(self, content):
         """Send bytes; what came unasked before is thrown away."""
-        termios.tcflush(self.file, termios.TCIFLUSH)
+        self._call(termios.tcflush, termios.TCIFLUSH)
         while content:
             content = content[self._call(os.write, content[:4096]):]
         self._call(termios.tcdrain)

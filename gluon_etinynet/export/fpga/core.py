@@ -6,6 +6,7 @@ from pathlib import Path
 import jinja2
 
 from ... import __version__
+from ...files import InputError
 from ..folder import Export
 from . import resources, serial
 from .memories import TOP, accumulator_bits, configuration, line_memories, memories, rom_module, style
@@ -49,15 +50,17 @@ def emit(graph, word_channels, outputs, part="xc7a100t"):
     """
     graph.validate()
     plan = schedule(graph, word_channels, outputs)
-    roms = memories(graph, plan, resources.PARTS[part])
-    counted = _count(part, graph, plan, roms)
     device = resources.PARTS[part]
-    if not resources.fits(device, counted):
-        resources.check(device, counted, _remedy(part, graph, word_channels))
+    roms = memories(graph, plan, device)
+    counted = _count(part, graph, plan, roms)
+    too_much = resources.beyond(device, counted)
+    if too_much:
+        raise InputError(f"the core does not fit {device.name}: {'; '.join(too_much)}: "
+                         f"{_remedy(part, graph, word_channels)}")
 
     sources = {path.name: path.read_text() for path in sorted((_HERE / "rtl").glob("*.v"))}
-    digest = graph.sha256()
-    notice = f"Written by {TOOL} {__version__} from the network {graph.name}, SHA-256 {digest[:16]}. Do not edit."
+    digest, title = graph.sha256(), " ".join(graph.name.split())
+    notice = f"Written by {TOOL} {__version__} from the network {title}, SHA-256 {digest[:16]}. Do not edit."
     sources["etn_roms.v"] = f"// {notice}\n{rom_module(roms)}"
     files = dict(sources)
     board, pins, clock = _BOARDS[part]
@@ -69,7 +72,7 @@ def emit(graph, word_channels, outputs, part="xc7a100t"):
         files[f"{name}.mem"] = "".join(line + "\n" for line in to_hex(memory.bits, 1))
     _, rows, columns = graph.image.shape
     view = {
-        "notice": notice, "network": " ".join(graph.name.split()), "rows": rows, "columns": columns,
+        "notice": notice, "network": title, "rows": rows, "columns": columns,
         "classes": graph.classes, "top": min(TOP, graph.classes), "v": word_channels, "to": outputs,
         "cycles": f"{plan.cycles:,}", "part": device.name, "synthesis": device.synthesis, "sources": list(sources),
         "memories": [f"{name}.mem" for name in roms], "block_kbit": 18 * device.pair,
@@ -101,7 +104,7 @@ def _remedy(part, graph, v):
         for to in sorted((to for to in OUTPUTS if to <= v), reverse=True):
             plan = schedule(graph, v, to)
             roms = memories(graph, plan, resources.PARTS[other])
-            if resources.fits(resources.PARTS[other], _count(other, graph, plan, roms)):
+            if not resources.beyond(resources.PARTS[other], _count(other, graph, plan, roms)):
                 found.append(f"--outputs {to}" + f" --part {other}" * (other != part))
                 break
     if found:

@@ -2,10 +2,9 @@
 
 from typing import NamedTuple, Tuple
 
-from ...reading import InputError
 from .words import ceil_div
 
-__all__ = ["PARTS", "Part", "block_ram_kbits", "count", "check"]
+__all__ = ["PARTS", "Part", "block_ram_kbits", "count", "beyond"]
 
 # Widths at depths of a block RAM: parity bits hold data.
 _WIDTHS_36K = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
@@ -84,33 +83,8 @@ def count(part, plan, sizes, acc_bits):
             "multipliers": {"products": products, "requantisation": (to + v) * wide, "average": 1}}
 
 
-def check(part, counted, remedy):
-    """Refuse what does not fit.
-
-    Parameters
-    ----------
-    part : Part
-    counted : dict
-        As `count` returns it.
-    remedy : str
-        What would fit.
-
-    Raises
-    ------
-    InputError
-        With the numbers.
-    """
-    found: Tuple = _over(part, counted)
-    if found:
-        raise InputError(f"the core does not fit {part.name}: {'; '.join(found)}: {remedy}")
-
-
-def fits(part, counted):
-    """Whether it does."""
-    return not _over(part, counted)
-
-
-def _over(part, counted):
+def beyond(part, counted):
+    """What `counted`, as `count` returns it, has more than the part, in words: a list."""
     blocks, multipliers = sum(counted["block_ram"].values()), sum(counted["multipliers"].values())
     unit = f"block RAMs of {18 * part.pair} Kbit"
     over = []

@@ -84,7 +84,7 @@ def emit(graph, word_channels, prefix=""):
     files = {}
     for name, words in _encode(arrays, address_map).items():
         files.update(_views(memories[name], to_hex(words, memories[name]["lane_bits"])))
-    banner = f"{TOOL} {__version__}, network {graph.name}, graph {graph.sha256()[:16]}; do not edit"
+    banner = f"{TOOL} {__version__}, network {' '.join(graph.name.split())}, graph {graph.sha256()[:16]}; do not edit"
     files[f"{roms}.vh"] = _header(address_map, begin.upper(), banner)
     files[f"{roms}.v"] = _wrapper(memories, roms, f"{begin}rom", banner)
     files[f"{begin}rom.v"] = (_RTL / "rom.v").read_text().replace("module rom ", f"module {begin}rom ")

@@ -94,6 +94,11 @@ def simulate(folder, images, simulator="verilator", trace=False, stalls=0, seed=
     Returns
     -------
     Simulation
+
+    Raises
+    ------
+    InputError
+        As `build`; if the simulator dies, or says what it should not.
     """
     folder = Path(folder)
     build(folder, simulator)
@@ -105,6 +110,9 @@ def simulate(folder, images, simulator="verilator", trace=False, stalls=0, seed=
     command = ["vvp", "-n", "build/icarus"] if simulator == "icarus" else ["build/verilator"]
     done = subprocess.run([*command, *arguments], cwd=str(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           universal_newlines=True)
+    if done.returncode:
+        raise InputError(f"{simulator} in {folder} ended with status {done.returncode}: "
+                         f"{(done.stdout.splitlines() or ['it said nothing'])[-1]}")
     return _parse(done.stdout.splitlines(), f"{simulator} in {folder}")
 
 

@@ -140,9 +140,11 @@ def test_every_pin_has_its_place(graph, part):
     ports = set(re.findall(r"^    (?:input|output) +wire (\w+)", files["etn_board.v"], re.MULTILINE))
     place = {"xdc": r"PACKAGE_PIN \w+ .*get_ports (\w+)\]", "lpf": r'LOCATE COMP "(\w+)" SITE "\w+"'}
     assert sorted(re.findall(place[constraints[-3:]], files[constraints])) == sorted(ports) and len(ports) == 7
+    assert files["README.md"].startswith(f"# {graph.name} on an FPGA\n") and constraints in files["README.md"]
     clock = int(re.search(r"ETN_BOARD_CLOCK (\d+)", files["etn_config.vh"]).group(1))
     period = re.search(r"-period ([\d.]+)", files[constraints])
-    assert clock == (1e9 / float(period.group(1)) if period else 25e6)
+    assert clock == (1e9 / float(period.group(1)) if period else
+                     1e6 * int(re.search(r'FREQUENCY PORT "clk" (\d+) MHZ', files[constraints]).group(1)))
 
 
 def test_the_page_has_every_status():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from running import load, run
+from running import assert_one_line, load, run
 from small_roms import small_graph, written
 
 from gluon_etinynet.export.fpga import roms
@@ -262,6 +262,15 @@ def test_a_folder_of_others_is_refused_without_force(small, tmp_path):
     assert (out / "thesis.txt").read_text() == "years of work" and roms.read_address_map(out)
     in_the_way = export("--graph", tmp_path / "model.npz", "--out", out / "thesis.txt")
     assert in_the_way.returncode == 2 and "is a file" in in_the_way.stderr
+
+
+def test_roms_of_another_prefix_are_not_lost(small, tmp_path):
+    small[0].save(tmp_path / "model.npz")
+    arguments = ("--graph", tmp_path / "model.npz", "--word-channels", 8, "--out", tmp_path / "rom", "--prefix")
+    assert export(*arguments, "a").returncode == export(*arguments, "a").returncode == 0
+    before = contents(tmp_path / "rom")
+    assert_one_line(export(*arguments, "b"), "holds ROMs of another prefix")
+    assert contents(tmp_path / "rom") == before
 
 
 def test_weights_of_8_bits_are_refused_in_one_line(tmp_path):

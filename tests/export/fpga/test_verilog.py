@@ -144,7 +144,9 @@ def test_a_rom_that_is_not_block_ram_is_an_error(tmp_path):
     clocked = "always @(posedge clk)\n        if (enable) "
     read_at_once = files["rom.v"].replace(clocked, "always @*\n        ")
     assert read_at_once != files["rom.v"]
-    for text in (read_at_once, read_at_once.replace('(* rom_style = "block" *) ', "")):
+    without_style = read_at_once.replace("(* rom_style = ROM_STYLE *) ", "")
+    assert without_style != read_at_once
+    for text in (read_at_once, without_style):
         (folder / "rom.v").write_text(text)
         with pytest.raises(RuntimeError):
             block_rams(folder, roms.read_address_map(folder)["memories"]["depthwise"])

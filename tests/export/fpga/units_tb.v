@@ -36,7 +36,7 @@ module units_tb;
             repeat (14) @(posedge clk);
             #1 $display("%0d %0d %0d %0d %0d", q, t, sum_0, sum_1, taps);
         end
-        $finish;
+        $finish(0);
     end
 endmodule
 

@@ -4,6 +4,7 @@
 //     m PASS WORD     of the pointwise unit                  d PASS WORD   of the first depthwise unit
 //     y PASS ADDRESS WORD   a result in the memory           g PASS WORD   of the average
 //     l CLASS LOGIT   t RANK CLASS LOGIT   c PASS CYCLES (the pass has begun)   f CYCLES (the picture is done)
+//     e frame (a picture was given up)   e rom (a memory is empty)   e limit (it did not end)
 `default_nettype none
 `include "etn_config.vh"
 
@@ -42,7 +43,7 @@ module etn_tb;
         file = $fopen("pixels.hex", "r");
         if (file == 0) begin
             $display("e cannot read pixels.hex");
-            $finish;
+            $finish(0);
         end
     end
 
@@ -80,16 +81,16 @@ module etn_tb;
             if (top_valid && !busy && pictures == 0) begin
                 for (rank = 0; rank < `ETN_TOP; rank = rank + 1)
                     $display("t %0d %0d %0d", rank, top_classes[16*rank +: 16], $signed(top_logits[32*rank +: 32]));
-                $finish;
+                $finish(0);
             end
             if (error_rom) begin
                 $display("e rom");
-                $finish;
+                $finish(0);
             end
         end
         if (now == limit) begin
             $display("e limit");
-            $finish;
+            $finish(0);
         end
     end
 endmodule

@@ -30,7 +30,7 @@ module rom_tb;
         address = 0;
         @(posedge clk) #1;
         if (data !== last) $display("rom_tb: data changed while enable was low");
-        $finish;
+        $finish(0);
     end
 endmodule
 
