@@ -49,7 +49,7 @@ def results(measured):
     papers = {entry.key: entry for entry in paper.load()}
     text = ["# What was measured", "", fill(INTRODUCTION, WIDTH)]
     for section, (heading, remark) in SECTIONS.items():
-        text += ["", f"## {heading}"] + (["", fill(remark, WIDTH)] if remark else [])
+        text += ["", f"## {heading}"] + (["", fill(remark, WIDTH, break_on_hyphens=False)] if remark else [])
         rows = [row for row in measured if row["section"] == section]
         for command in dict.fromkeys(row["command"] for row in rows):
             by = f"By `{command}`:" if command else "Experiments that no command here repeats:"

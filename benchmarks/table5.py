@@ -61,6 +61,9 @@ def main():
         cells = [[name, f"{value:.2f}" if isinstance(value, float) else value] for name, value in trained.items()]
         print(cli.table([f"{ROW}, trained", "measured"], cells) + "\n")
         pictures = trained["pictures"]
+        ram = next(m for m in measurements if m["quantity"] == "ram_kb")
+        ram.update(value=(trained["static RAM, bytes"] + trained["stack, bytes"]) / 1024,
+                   note="the demo's, with its stack")
         measurements += [
             {"table": "5", "row": ROW, "quantity": "map", "value": trained["mAP, integers"],
              "comparable": args.dataset == "voc" and not args.val_split and pictures == VOC_TEST_PICTURES,

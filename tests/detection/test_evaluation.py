@@ -255,6 +255,8 @@ def test_table_5_stands_on_what_the_tools_measured(shapes, detectors, tmp_path):
     assert (trained["mAP, float"], trained["mAP, integers"]) == (13.5, 12.5)
     assert trained["pictures of 3 on which C on the Cortex-M7 is equal"] == 3
     assert 20 < trained["most instructions of a picture, M"] < 165 and trained["static RAM, bytes"] < 512 * 1024
+    ram = trained["static RAM, bytes"] + trained["stack, bytes"]
+    assert values["EtinyNet-SSD STM32H743", "ram_kb"]["value"] * 1024 == ram
     assert values["EtinyNet-SSD STM32H743", "flash_kb"]["value"] * 1024 == trained["flash, bytes"]
 
     assert table("differs", program={"file": "x", "equal": 5}).returncode == 1
