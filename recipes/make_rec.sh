@@ -5,7 +5,8 @@
 #
 # FOLDER has a subfolder of pictures for each class, or a labels.csv (file,wnid,class_index). Makes
 # PREFIX.rec, .idx, .lst and .classes.txt (the names, which belong beside the records), checked (PREFIX.rec.checked
-# says so), or nothing; shuffled, so that any run of records holds all classes. About 200 pictures a second on each core for ImageNet.
+# says so), or nothing; shuffled, so that any run of records holds all classes. About 200 pictures a second on each
+# core for ImageNet.
 from=$PWD
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 tool=$PWD/tools/make_rec.py

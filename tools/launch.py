@@ -138,7 +138,7 @@ def start(workers, servers, hosts, command):
     """Start everything; return the list of processes, the scheduler first."""
     addresses = {host: _address(host) for host in hosts}
     local = [host for host, address in addresses.items() if address.startswith("127.")]
-    if 0 < len(local) < len(hosts):
+    if 0 < len(local) < len(addresses):
         raise InputError(f"{local[0]} is {addresses[local[0]]} here, which the others cannot reach; name this machine "
                          "in the host file by the address that they see")
     root = _own_address(addresses[hosts[0]])
