@@ -17,22 +17,22 @@ extern "C" {
 
 typedef enum {
     ETN_OK = 0,
-    ETN_NULL_POINTER,    /* an argument is NULL */
-    ETN_WRONG_VERSION,   /* the network's tables, or its weights, are of another version than the runtime; or
-                          * the blob of weights was made for another network, address or choice of a self-test */
-    ETN_WRONG_ARGUMENT,  /* the input is neither ETN_STORED nor ETN_PUSHED */
-    ETN_MISALIGNED,      /* the arena's address is no multiple of ETN_ALIGNMENT */
-    ETN_ARENA_TOO_SMALL, /* fewer than *_arena_bytes() */
-    ETN_NOT_INITIALISED, /* the arena was not initialised, or by another network, or is overwritten */
-    ETN_WRONG_INPUT,     /* a row pushed into an arena for a stored image, or between those of a camera's frame */
-    ETN_NO_IMAGE,        /* run without a call of *_image() since the last run, which overwrote the image */
-    ETN_TOO_FEW_ROWS,    /* run before the last row was pushed */
-    ETN_TOO_MANY_ROWS,   /* a row pushed after the last; run first. A camera's frame is torn: begin the next */
-    ETN_NO_FRAME,        /* a camera's row without a call of *_camera_begin() */
-    ETN_TORN_ROW,        /* a camera's row of another length than *_CAMERA_ROW_BYTES; begin the next frame */
-    ETN_NO_WEIGHTS,      /* the blob of weights is not where it should be, or damaged */
+    ETN_NULL_POINTER,     /* an argument is NULL */
+    ETN_WRONG_VERSION,    /* the network's tables, or its weights, are of another version than the runtime; or
+                           * the blob of weights was made for another network, address or choice of a self-test */
+    ETN_WRONG_ARGUMENT,   /* the input is neither ETN_STORED nor ETN_PUSHED */
+    ETN_MISALIGNED,       /* the arena's address is no multiple of ETN_ALIGNMENT */
+    ETN_ARENA_TOO_SMALL,  /* fewer than *_arena_bytes() */
+    ETN_NOT_INITIALISED,  /* the arena was not initialised, or by another network, or is overwritten */
+    ETN_WRONG_INPUT,      /* a row pushed into an arena for a stored image, or between those of a camera's frame */
+    ETN_NO_IMAGE,         /* run without a call of *_image() since the last run, which overwrote the image */
+    ETN_TOO_FEW_ROWS,     /* run before the last row was pushed */
+    ETN_TOO_MANY_ROWS,    /* a row pushed after the last; run first. A camera's frame is torn: begin the next */
+    ETN_NO_FRAME,         /* a camera's row without a call of *_camera_begin() */
+    ETN_TORN_ROW,         /* a camera's row of another length than *_CAMERA_ROW_BYTES; begin the next frame */
+    ETN_NO_WEIGHTS,       /* the blob of weights is not where it should be, or damaged */
     ETN_SELF_TEST_FAILED, /* a layer computes other values than on the computer that exported it */
-    ETN_BUSY             /* called during a run, which overwrites the arena: a camera's frame of then is dropped */
+    ETN_BUSY              /* called during a run, which overwrites the arena: a camera's frame of then is dropped */
 } etn_status;
 
 /* What a detector finds. Scores are in units of 1/65536, corners in 1/16 pixel of the network's input, from

@@ -9,9 +9,9 @@ typedef struct {
     uint32_t rows; /* of the image, as far as pushed; ETN_IMAGE_IN_ARENA if it is stored there */
     const etn_model *model;
     const etn_plan *plan;
-    uint16_t frame_rows; /* of a camera's frame, as far as they came */
-    uint8_t in_frame;    /* 1: a camera's frame has begun */
-    uint8_t torn;        /* why the frame does not serve: an etn_status */
+    uint16_t frame_rows;      /* of a camera's frame, as far as they came */
+    uint8_t in_frame;         /* 1: a camera's frame has begun */
+    uint8_t torn;             /* why the frame does not serve: an etn_status */
     volatile uint8_t running; /* 1: the arena is being computed in; calls of an interrupt are refused */
 } etn_state;
 
