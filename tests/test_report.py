@@ -2,6 +2,8 @@
 
 import re
 
+import cv2
+import numpy as np
 import pytest
 from running import assert_one_line, run
 
@@ -57,6 +59,13 @@ def test_every_measurement_is_on_the_page(tmp_path):
 def test_a_damaged_file_is_one_line(tmp_path):
     (tmp_path / "metrics.json").write_text("{")
     assert_one_line(run("tools/report.py", "--runs", tmp_path, "--out", tmp_path / "report.html"), "metrics.json")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_photographs_that_no_network_looks_at_are_one_line(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 20, 3), np.uint8))
+    done = run("tools/report.py", "--runs", tmp_path, "--photographs", tmp_path, "--out", tmp_path / "report.html")
+    assert_one_line(done, "has no integer network that could look at")
     assert not (tmp_path / "report.html").exists()
 
 

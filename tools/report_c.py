@@ -85,7 +85,8 @@ def count(folder, mcu, report, cflags):
         seen = program.simulate(folder, mcu, frame, cflags, "--camera")
         counted["rows"]["camera"] = rows_of(seen, camera["height"])
         counted["stack"] = max(whole.stack, seen.stack)
-    counted["layers"] = program.instructions_by_layer(folder, mcu, image, CFLAGS)
+    counted["layers"] = program.instructions_by_layer(folder, mcu, image, cflags,
+                                                      "--pushed" if cflags.endswith(PUSHED) else "")
     return counted
 
 

@@ -2,12 +2,14 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from running import assert_one_line, load, needs, run
 
+from gluon_etinynet.export.fpga import simulation
 from gluon_etinynet.files import InputError
 from gluon_etinynet.integer.random_graphs import etinynet_graph
 from gluon_etinynet.report import paper
@@ -114,6 +116,26 @@ def test_a_figure_that_misses_its_budget_is_said(found, missed, tmp_path, capsys
     assert judged == (expected if found else {"dram": "agrees"})
     if found:
         assert (measured["latency_ms"]["value"], measured["onchip_kb"]["value"]) == (2.0, 573.75)
+
+
+@pytest.mark.parametrize("computed, events", [(1, []), (2, ["limit"])])
+def test_a_core_that_hangs_is_no_equality(computed, events, tmp_path, monkeypatch):
+    """It answers one picture of two, or says that it did not end."""
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((40, 50, 3), np.uint8))
+    run_of = SimpleNamespace(logits=[None] * computed, events=events, cycles=[], lines=[], top=[])
+    monkeypatch.setattr(simulation, "simulate", lambda *arguments, **options: run_of)
+    with pytest.raises(RuntimeError, match=f"{computed} of 2 pictures were computed"):
+        core_equality.compare(tmp_path, etinynet_graph("tiny", 32, 4), 8, sorted(tmp_path.glob("*.png")), "icarus")
+
+
+def test_a_simulator_that_dies_is_named(tmp_path, monkeypatch):
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "verilator").write_text("#!/bin/sh\necho out of memory\nexit 9\n")
+    (tmp_path / "build" / "verilator").chmod(0o755)
+    monkeypatch.setattr(simulation, "build", lambda folder, simulator: None)
+    with pytest.raises(InputError, match="ended with status 9: out of memory"):
+        simulation.simulate(tmp_path, ["1000000\n"])
 
 
 def test_the_core_is_the_interpreter_on_pictures_and_a_difference_is_named(tmp_path):

@@ -1,6 +1,7 @@
 """The tool that quantises: with labels and from photographs, by every scheme, restart, sizes, mistakes."""
 
 import json
+import shutil
 import sys
 from math import ceil, prod
 
@@ -117,6 +118,9 @@ def test_8_bits_need_no_training_and_become_integers(photographs, tmp_path):
     assert result["settings"]["images"] == [4, 32]  # all that there are
     assert 0 < result["quantised"]["val"]["divergence"] < 0.5
     assert not (tmp_path / "8" / "classes.txt").exists()  # there is none beside the float checkpoint
+    other = shutil.copytree(photographs / "val", tmp_path / "other" / "val")  # of the same name
+    again = run(TOOL, *arguments[:-3], other, *arguments[-2:], "--save-dir", tmp_path / "8")
+    assert_one_line(again, "other settings")
     # The checkpoint holds the ranges of the maps: no photographs are needed any more, and a second rounding is refused.
     made = run("tools/make_graph.py", "--model", "etinynet0.75", "--params", tmp_path / "8" / "net.params",
                "--input-size", 32, "--out", tmp_path / "8.npz")

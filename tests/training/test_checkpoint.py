@@ -19,6 +19,7 @@ from running import ROOT, largest_file
 from small_trainings import Broken, assert_same_bits, config, make_net, make_source, stop, weights
 
 from gluon_etinynet import training
+from gluon_etinynet._mxnet import mx
 from gluon_etinynet.files import InputError
 from gluon_etinynet.networks.params_file import read_params
 from gluon_etinynet.training import checkpoint
@@ -119,6 +120,10 @@ def test_another_training_is_not_resumed(trained):
         resume(make_net(), make_source(), config(lr=0.05))
     with pytest.raises(InputError, match="batch_size=16 and not 8"):
         resume(make_net(), make_source(batch_size=8), config())
+    other = make_net()
+    other.add(mx.gluon.nn.ELU())  # without parameters
+    with pytest.raises(InputError, match=r"blocks=\[.*\] and not \[.*'ELU'"):
+        resume(other, make_source(), config())
     with pytest.raises(InputError, match="resume it, or choose another save_dir"):
         training.train(make_net(), make_source(), None, config(), trained)
     resume(make_net(), make_source(), config())

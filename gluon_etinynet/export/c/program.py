@@ -169,12 +169,12 @@ def read_inference(output):
     return Inference(lines, **{COSTS[name]: int(value) for name, value in map(str.split, said[len(lines):])})
 
 
-def instructions_by_layer(folder, mcu, image, cflags=""):
+def instructions_by_layer(folder, mcu, image, cflags="", arguments=""):
     """Instructions of each layer of one inference on a simulated microcontroller, as {number of the layer: count}."""
     # The code that counts them needs room, and these boards of QEMU have it.
     roomy = "stm32h743" if MCUS[mcu].machine in SPACIOUS and MCUS[mcu].flash <= 1 << 20 else mcu
     profile = simulated_output(folder, roomy, image, f"MACHINE={MCUS[mcu].machine}", "OBSERVE=profile",
-                               f"CFLAGS={cflags}").decode()
+                               f"CFLAGS={cflags}", f"ARGS={arguments}").decode()
     return {int(layer): int(count) for layer, count in re.findall(r"layer (\d+) instructions (\d+)", profile)}
 
 

@@ -32,7 +32,8 @@ module etn_top #(
     output wire [15:0]       logit_class,
     output wire [31:0]       logit,
 
-    // The classes of the largest logits, rank r in bits 16 r .. and 32 r .., from the cycle after `done` to the next picture's.
+    // The classes of the largest logits, rank r in bits 16 r .. and 32 r .., from the cycle after `done` until the next
+    // picture's begin.
     output wire              top_valid,
     output wire [16*TOP-1:0] top_classes,
     output wire [32*TOP-1:0] top_logits,
