@@ -45,10 +45,15 @@ LEAST = {"clock, MHz"}
 def parse_args():
     parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=RUN, default=list(RUN), help="default: all")
-    parser.add_argument("--outputs", type=int, choices=OUTPUTS, default=16,
-                        help="output channels together of the core that is held against the budget (default: 16)")
+    parser.add_argument("--outputs", type=int, choices=OUTPUTS,
+                        help="output channels together of the core that is held against the budget, but for "
+                             f"{LATTICE}'s, which has {LATTICE_OUTPUTS} (default: 16)")
     parser.add_argument("--save-dir", default="runs/table6", help="default: %(default)s")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.outputs and args.parts == [LATTICE]:
+        parser.error(f"--outputs goes with cycles or {XILINX}: {LATTICE}'s core has {LATTICE_OUTPUTS}")
+    args.outputs = args.outputs or 16
+    return args
 
 
 def main():

@@ -114,7 +114,7 @@ def parse_args():
     add("--digits", action="store_true", help="scikit-learn's handwritten digits")
     add("--num-epochs", type=EPOCHS, help="default: 40")
     add("--float-dir", metavar="DIR", help="where the float network of --cifar and --digits is trained, or goes on "
-                                           "(default: float-seedN beside --save-dir)")
+                                           "(default: float-MODEL-seedN beside --save-dir)")
     add("--float-epochs", type=EPOCHS, help="of that network (default: 15)")
     add("--float-lr", type=POSITIVE_RATE, help="and its learning rate (default: 0.05)")
     args = parser.parse_args()
@@ -318,7 +318,7 @@ def with_labels(args):
 
 def train_float(args, classes, source, validation):
     """Train the float network of a small set; return the checkpoint of its last epoch."""
-    folder = Path(args.float_dir or Path(args.save_dir).parent / f"float-seed{args.seed}")
+    folder = Path(args.float_dir or Path(args.save_dir).parent / f"float-{args.model}-seed{args.seed}")
     print(f"{args.model}, float, seed {args.seed}", flush=True)
     train(get_model(args.model, classes=classes), source, validation,
           Config(epochs=args.float_epochs, lr=args.float_lr, seed=args.seed), folder, ctx=contexts(args.num_gpus),

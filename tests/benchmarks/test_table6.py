@@ -176,3 +176,8 @@ def test_a_line_is_reached_if_all_its_statements_were():
     second = dat(("etn_ram.v", 22, 2, "if", "22", 4), ("etn_ram.v", 23, 3, "else", "23", 0))
     assert rtl_coverage.by_file(rtl_coverage.merged([first])) == ([["etn_ram.v", 4, 2, "50", "22 23"]], 50)
     assert rtl_coverage.by_file(rtl_coverage.merged([first, second])) == ([["etn_ram.v", 4, 3, "75", "23"]], 75)
+
+
+def test_a_flag_without_effect_is_refused(tmp_path):
+    done = run("benchmarks/table6.py", "--parts", "lfe5u-85", "--outputs", 8, "--save-dir", tmp_path / "out")
+    assert done.returncode == 2 and "has 4" in done.stderr and not (tmp_path / "out").exists()

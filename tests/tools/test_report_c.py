@@ -81,6 +81,18 @@ def test_a_report(tmp_path):
     assert found["sections"]["bss"] > found["arena_bytes"]["stored"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("address, counts", [(0x21000000, True), (0x90000000, False)])
+def test_weights_in_memory_of_their_own(address, counts, tmp_path):
+    """QEMU's board has memory at the first address only; flash and stack are told all the same."""
+    needs("make", "arm-none-eabi-gcc", "qemu-system-arm")
+    folder = export(etinynet_graph("tiny", 33, classes=5), tmp_path / "c", kernels="dsp", blob_address=address)
+    done = run("tools/report_c.py", folder, "--mcu", "stm32f412", "--save-dir", tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert done.returncode == 0 and found["stack"] and bool(found["counted"]) == counts
+    assert ("at 0x90000000, where it may have no memory: instructions are not counted" in done.stdout) != counts
+
+
 def test_a_folder_of_another_tool(tmp_path):
     needs("make", "arm-none-eabi-gcc")
     (tmp_path / "report.json").write_text('{"tool": "another", "layers": []}')

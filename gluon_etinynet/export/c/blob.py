@@ -14,11 +14,11 @@ __all__ = ["layout_of", "pack_blob"]
 
 _MAGIC = 0x57744E45  # "ENtW"
 _HEADER = struct.Struct("<8I")
-_LAYER = struct.Struct("<4I7Hh8B2bBx")  # etn_layer
+_LAYER = struct.Struct("<4I7Hh8B2b2x")  # etn_layer
 _POINTERS = ("weights", "bias", "multiplier", "offset")
 _NUMBERS = ("inputs", "in_rows", "in_columns", "outputs", "rows", "columns", "taps", "shortcut_multiplier", "bits",
-            "bias_bytes", "kernel", "stride", "shift", "room", "relu", "shortcut", "low", "in_zero_point", "wide")
-_SHAPE = (*_NUMBERS[:7], "kernel", "stride", "shortcut", "wide")
+            "bias_bytes", "kernel", "stride", "shift", "room", "relu", "shortcut", "low", "in_zero_point")
+_SHAPE = (*_NUMBERS[:7], "kernel", "stride", "shortcut")
 _ALIGNMENT = 8
 
 

@@ -241,7 +241,7 @@ def _layers(graph):
         fields.update(zip(("outputs", "rows", "columns"), output.shape))
         fields.update(stride=attrs.get("stride", 1), kernel=attrs.get("kernel", 0),
                       low=output.quant.zero_point if attrs.get("relu") == "after" else -128,
-                      in_zero_point=source.quant.zero_point, wide=int(output.quant.bits == 32))
+                      in_zero_point=source.quant.zero_point)
         layers.append({"node": _plain(node.output), "fields": fields})
     return layers, arrays
 

@@ -42,7 +42,6 @@ typedef struct {
     uint8_t shortcut;     /* 1: has one */
     int8_t low;           /* least output */
     int8_t in_zero_point; /* what padding is filled with */
-    uint8_t wide;         /* 1: its outputs are int32 */
 } etn_layer;
 
 enum {
@@ -104,7 +103,7 @@ typedef struct {
 
 typedef struct {
     uint32_t version;
-    uint16_t layers, steps;
+    uint16_t steps;
     const etn_layer *layer;
     etn_plan plan[2];             /* by etn_input */
     const etn_detector *detector; /* NULL: a classifier */
