@@ -34,8 +34,7 @@ if [ -n "$rec_val" ]; then
 elif [ -n "$val_dir" ]; then
     validation=(--data-dir "$val_dir")
 else
-    echo "table2.sh: error: --train needs validation data: --rec-val FILE or --val-dir DIR" >&2
-    exit 2
+    die "--train needs validation data: --rec-val FILE or --val-dir DIR"
 fi
 python tools/train_imagenet.py "${all[@]}" --save-dir "$save_dir/$model"
 python benchmarks/table2.py --model "$model" --params "$save_dir/$model/best.params" "${validation[@]}" \

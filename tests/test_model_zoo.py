@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import os
+import socket
 import threading
 from functools import partial
 
@@ -170,6 +171,24 @@ def test_partial_download_leaves_nothing(server, checkpoint, tmp_path):
     server(checkpoint).send_only = 1000
     with pytest.raises(InputError, match="etinynet0.75-"):
         get_model("etinynet0.75", classes=5, pretrained=True, root=str(tmp_path / "cache"))
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize("answer", [b"", b"no HTTP\r\n\r\n", b"HTTP/1.1 404 Not Found\r\n\r\n",
+                                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nshort"])
+def test_a_server_that_hangs_up_is_one_line(answer, monkeypatch, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            connection, _ = listener.accept()
+            connection.recv(4096)
+            connection.sendall(answer)
+            connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/weights"
+        monkeypatch.setitem(model_zoo.RELEASES, "etinynet1.0", model_zoo.Release(url, "0" * 64))
+        with pytest.raises(InputError, match="cannot download .*put it at"):
+            get_model("etinynet1.0", pretrained=True, root=str(tmp_path / "cache"))
     assert list((tmp_path / "cache").iterdir()) == []
 
 

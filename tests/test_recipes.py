@@ -10,6 +10,7 @@ from running import ROOT
 
 RECORDER = """#!/usr/bin/env bash
 printf '%q ' "$@" >>"$LOG"; printf '\\n' >>"$LOG"
+[ "$1" != "$FAILS" ]
 """
 # What recipes/env.sh offers to recipes, without an environment.
 ENVIRONMENT = """
@@ -32,8 +33,15 @@ def recipe(tmp_path):
         (programs / program).chmod(0o755)
     environment = dict(os.environ, PATH=f"{programs}:{os.environ['PATH']}", LOG=str(tmp_path / "log"))
 
-    def run(name, *arguments, status=0):
+    def run(name, *arguments, status=0, fails="", installed=None):
+        """`fails`: the script that ends with an error. `installed`: the only programs, but for the shell's."""
         (tmp_path / "log").write_text("")
+        environment["FAILS"] = fails
+        if installed is not None:
+            for program in ("bash", "basename", "dirname", *installed):
+                (tmp_path / "installed").mkdir(exist_ok=True)
+                (tmp_path / "installed" / program).symlink_to(shutil.which(program))
+            environment["PATH"] = f"{programs}:{tmp_path / 'installed'}"
         done = subprocess.run(["bash", f"a clone/recipes/{name}", *arguments], cwd=tmp_path, env=environment, text=True,
                               capture_output=True)
         assert done.returncode == status, done.stderr
@@ -127,3 +135,24 @@ def test_table5_takes_no_option_without_a_use(recipe, arguments, word):
     ("table2.sh", ["--train", "--val-dir", "x", "--model", "etinynet0.75_nonlinear"], "nonlinear: Table 2")])
 def test_what_would_fail_after_the_training_is_refused_before(recipe, name, arguments, word):
     assert word in recipe(name, *arguments, status=2)
+
+
+def test_table5_names_the_programs_that_are_missing(recipe):
+    said = recipe("table5.sh", "--train", status=2, installed=["cc"])
+    assert "missing: arm-none-eabi-gcc qemu-system-arm; on Debian" in said
+
+
+def test_table2_trains_and_measures_on_the_same_records(recipe):
+    records = ["--rec-val", "val.rec", "--rec-val-idx", "other.idx"]
+    training, table = recipe("table2.sh", "--train", "--rec-train", "train.rec", *records)
+    assert training == ["tools/train_imagenet.py", "--rec-train", "train.rec", *records, "--save-dir",
+                        "runs/table2/etinynet1.0"]
+    assert table[:3] == ["benchmarks/table2.py", "--model", "etinynet1.0"] and "--use-rec" in table
+    assert flag(table, "--rec-val") == "val.rec" and flag(table, "--rec-val-idx") == "other.idx"
+    assert "needs validation data" in recipe("table2.sh", "--train", "--rec-train", "train.rec", status=2)
+
+
+def test_the_quickstart_goes_on_without_the_released_weights_but_not_without_given_ones(recipe):
+    commands = recipe("quickstart.sh", fails="tools/classify.py")
+    assert [command[0] for command in commands][-1] == "tools/report.py"
+    recipe("quickstart.sh", "--params", "x.params", fails="tools/classify.py", status=2)

@@ -32,6 +32,15 @@ def folders(tmp_path_factory):
 
 
 @pytest.mark.slow
+def test_validation_leaves_no_picture_out(folders, tmp_path):
+    shutil.copytree(folders / "val", tmp_path / "val")
+    (tmp_path / "val" / "bee" / "1.png").write_bytes((folders / "val" / "bee" / "1.png").read_bytes()[:80])
+    done = train("--data-dir", folders / "train", "--val-dir", tmp_path / "val", "--input-size", 32, "--batch-size", 8,
+                 "--model", "etinynet0.75", "-j", 1, "--num-epochs", 1, "--save-dir", tmp_path / "a")
+    assert_one_line(done, "bee/1.png")
+
+
+@pytest.mark.slow
 def test_from_folders_to_fine_tuning(folders, tmp_path):
     data = ["--data-dir", folders / "train", "--val-dir", folders / "val", "--input-size", 32, "--batch-size", 8,
             "--model", "etinynet0.75", "-j", 1, "--lr", 0.01, "--num-epochs", 2, "--log-interval", 1]

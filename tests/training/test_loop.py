@@ -221,6 +221,18 @@ def test_the_best_weights_are_kept(tmp_path):
     assert sorted(path.name for path in tmp_path.glob("epoch-*")) == ["epoch-0001", "epoch-0002"]
 
 
+def test_the_best_of_a_training_that_began_without_validation(tmp_path):
+    options = dict(config=config(epochs=3), save_dir=tmp_path, log=lambda line: None)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(make_net(), Broken(make_source(), 1, 0, stop), None, **options)
+    assert not (tmp_path / "best.params").exists()
+    net = make_net()
+    history = training.train(net, make_source(), GoodOnce(net, make_source(samples=32, batch_size=32, train=False)),
+                             resume=True, **options)
+    assert [row.get("validation_top1") for row in history] == [None, 0, 1]
+    assert_same_bits(read_params(tmp_path / "best.params"), read_params(tmp_path / "epoch-0002" / "net.params"))
+
+
 class ElementwiseNet(mx.gluon.HybridBlock):
     """A linear classifier without matrix products, which MXNet does not have in float16 on the CPU."""
 

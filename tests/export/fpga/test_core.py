@@ -153,6 +153,16 @@ def test_a_rom_that_is_not_this_networks_is_an_error_and_nothing_is_computed(sma
         assert run.events == ["rom"] and not len(run.logits)
 
 
+def test_make_fails_where_the_core_reports_an_error(small, tmp_path):
+    _, files, folder, pictures, _ = small
+    altered = with_changed_bits(files, "passes", 1, lambda w: w ^ 1, checked=False)
+    for core, status in ((folder, 0), (written(tmp_path / "altered", altered), 2)):
+        (tmp_path / "photo.raw").write_bytes(bytes(pictures[0].size))
+        done = subprocess.run(["make", "-C", str(core), "icarus", f"IMAGE={tmp_path / 'photo.raw'}"],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+        assert done.returncode == status and ("\ne rom" in done.stdout) == bool(status), done.stdout
+
+
 def test_a_missing_rom_ends_the_simulation(small, tmp_path):
     _, files, _, pictures, _ = small
     folder = written(tmp_path / "core", files)
