@@ -1,5 +1,7 @@
 """Exporting, compiling and running C for the tests."""
 
+import re
+
 import numpy as np
 from running import needs
 
@@ -10,11 +12,24 @@ from gluon_etinynet.integer import Detection, Graph, Node, QuantParams, Tensor, 
 from gluon_etinynet.integer.random_graphs import conv_attrs, etinynet_graph, images, predict, ssd_graph
 
 __all__ = ["SANITIZE", "Sanitized", "call", "etinynet_graph", "export", "images", "logits", "make", "needs",
-           "raw", "read_trace", "ssd_graph", "varied_detector", "varied_graph"]
+           "raw", "read_arrays", "read_trace", "ssd_graph", "varied_detector", "varied_graph"]
+
+
+TYPES = {"uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32}
+
 
 def export(graph, folder, prefix="net", kernels="portable", camera=None, **options):
     """Write the C of `graph`, with a camera as in "rgb888:32x24" or without; returns the folder."""
     return c.emit(graph, prefix, kernels, camera and Camera.parse(camera), **options).write(folder)
+
+
+def read_arrays(text):
+    """The constant arrays of an emitted src/PREFIX.c, by name."""
+    arrays = {}
+    for kind, name, count, body in re.findall(r"static const (\w+) (\w+)\[(\d+)\] ETN_TABLE = \{([^}]*)\}", text):
+        arrays[name] = np.array(body.replace(",", " ").split(), np.int64).astype(TYPES[kind])
+        assert len(arrays[name]) == int(count), name
+    return arrays
 
 
 def varied_graph(seed):

@@ -11,7 +11,7 @@ import numpy as np
 from ... import __version__
 from ...data.camera import CLASSIFIERS, DETECTORS, inverse_of, sum_of_weights
 from ...files import InputError
-from ...integer import Graph, accumulator_bound, pack, plan, stages, unpack
+from ...integer import accumulator_bound, pack, plan, stages
 from ...integer.memory import CANDIDATE_BYTES
 from ..folder import Export
 from .blob import layout_of, pack_blob
@@ -20,7 +20,7 @@ from .mcus import MCUS
 from .names import check_prefix
 from .self_test import digests
 
-__all__ = ["REPORT", "TOOL", "emit", "quoted", "read_arrays", "read_weights"]
+__all__ = ["REPORT", "TOOL", "emit", "quoted"]
 
 TOOL = "gluon_etinynet export_c"
 REPORT = "report.json"
@@ -317,7 +317,7 @@ def _align(size):
     return -(-size // 8) * 8
 
 
-# ---- Report and reader ----
+# ---- Report ----
 
 def _report(graph, roles, arrays, plans, widened, constants):
     kinds = {"weights": "weights", "bias": "biases", "multiplier": "multipliers", "offset": "offsets",
@@ -335,37 +335,3 @@ def _report(graph, roles, arrays, plans, widened, constants):
             "arena_parts": {"state": constants["ETN_STATE_BYTES"], "widened_weights": widened},
             "line_buffers": plans["stored"]["lines"], "layers": layers,
             "macs": sum(layer["macs"] for layer in layers)}
-
-
-def read_arrays(text):
-    """Read the constant arrays of emitted C back.
-
-    Parameters
-    ----------
-    text : str
-        Of `src/<prefix>.c`.
-
-    Returns
-    -------
-    dict from str to array
-        Name -> values, in the C type.
-    """
-    arrays = {}
-    pattern = r"static const (\w+) (\w+)\[(\d+)\] ETN_TABLE = \{([^}]*)\}"
-    for kind, name, count, body in re.findall(pattern, text):
-        arrays[name] = np.array(body.replace(",", " ").split(), np.int64).astype(_TYPES[kind])
-        if len(arrays[name]) != int(count):
-            raise InputError(f"array {name} holds {len(arrays[name])} of {count} values; export it anew")
-    return arrays
-
-
-def read_weights(text, graph: Graph):
-    """Read every weight of `graph` back from emitted C: node's name -> int8 array of the weight's shape."""
-    arrays, weights = read_arrays(text), {}
-    for index, node in enumerate(graph.nodes):
-        if node.op == "conv2d":
-            shape = node.attrs["weight"].shape
-            packed = arrays[f"weights_{index}"].reshape(shape[0], -1)
-            taps = int(np.prod(shape[1:]))
-            weights[node.output] = unpack(packed, node.attrs["weight_quant"].bits, taps).reshape(shape)
-    return weights

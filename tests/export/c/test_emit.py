@@ -10,14 +10,14 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from c_export import call, needs
+from c_export import call, needs, read_arrays
 
 from gluon_etinynet.export import c
 from gluon_etinynet.export.c.kernel_sets import KERNEL_SETS, KernelSet, fastest
 from gluon_etinynet.export.c.names import check_prefix
 from gluon_etinynet.export.c.program import MCUS
 from gluon_etinynet.files import InputError
-from gluon_etinynet.integer import weight_limit
+from gluon_etinynet.integer import unpack, weight_limit
 from gluon_etinynet.integer.memory import LineFormat
 from gluon_etinynet.integer.random_graphs import etinynet_graph
 
@@ -41,13 +41,14 @@ def export_c(capsys, *arguments):
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
 def test_every_weight_reads_back(bits):
     graph = etinynet_graph("tiny", 33, bits, classes=5, seed=bits)
-    text = c.emit(graph, "net")["src/net.c"]
-    read = c.read_weights(text, graph)
-    convolutions = [node for node in graph.nodes if node.op == "conv2d"]
-    assert list(read) == [node.output for node in convolutions]
-    for node in convolutions:
-        assert np.array_equal(read[node.output], node.attrs["weight"])
-        assert np.abs(read[node.output]).max() <= weight_limit(bits)
+    arrays = read_arrays(c.emit(graph, "net")["src/net.c"])
+    convolutions = {f"weights_{index}": node for index, node in enumerate(graph.nodes) if node.op == "conv2d"}
+    assert {name for name in arrays if name.startswith("weights")} == set(convolutions)
+    for name, node in convolutions.items():
+        weight = node.attrs["weight"]
+        packed = arrays[name].reshape(len(weight), -1)
+        read = unpack(packed, node.attrs["weight_quant"].bits, weight[0].size).reshape(weight.shape)
+        assert np.array_equal(read, weight) and np.abs(read).max() <= weight_limit(bits)
 
 
 def of_three_bytes(array):
@@ -64,12 +65,12 @@ def test_a_large_bias_has_four_bytes(graph):
         node.attrs.update(bias=np.full_like(node.attrs["bias"], bias), shift=0)
         text = c.emit(large, "net")["src/net.c"]
         index = large.nodes.index(node)
-        assert len(c.read_arrays(text)[f"bias_{index}"]) == count * len(node.attrs["bias"]) + 1
+        assert len(read_arrays(text)[f"bias_{index}"]) == count * len(node.attrs["bias"]) + 1
         assert text.split(f"/* {index} {node.output} */")[1].split(".bias_bytes = ")[1].startswith(f"{count},")
 
 
 def test_every_parameter_reads_back(graph):
-    arrays = c.read_arrays(c.emit(graph, "net")["src/net.c"])
+    arrays = read_arrays(c.emit(graph, "net")["src/net.c"])
     for index, node in enumerate(graph.nodes):
         for key in ("bias", "multiplier", "offset"):
             if node.attrs.get(key) is not None:
@@ -134,7 +135,7 @@ def test_report(graph):
     flash = report["flash_bytes"]
     assert flash["total"] == sum(flash[key] for key in ("weights", "biases", "multipliers", "offsets"))
     text = c.emit(graph, "net")["src/net.c"]
-    assert flash["total"] == sum(array.nbytes for array in c.read_arrays(text).values())
+    assert flash["total"] == sum(array.nbytes for array in read_arrays(text).values())
     stem = report["layers"][0]
     assert stem == {"layer": "stem.conv", "role": "stem", "output": [4, 17, 17], "macs": 4 * 17 * 17 * 27}
     roles = [layer["role"] for layer in report["layers"]]

@@ -2,11 +2,22 @@
 
 import numpy as np
 import pytest
-from c_export import call, etinynet_graph, export, images, make, needs, raw, read_trace, ssd_graph, varied_graph
+from c_export import (
+    call,
+    etinynet_graph,
+    export,
+    images,
+    make,
+    needs,
+    raw,
+    read_arrays,
+    read_trace,
+    ssd_graph,
+    varied_graph,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gluon_etinynet.export.c.emit import read_arrays
 from gluon_etinynet.export.c.program import simulate
 from gluon_etinynet.integer import first_difference, trace
 from gluon_etinynet.integer import run as interpret
