@@ -6,8 +6,10 @@ back, so where NumPy is newer (Python 3.12) ``import gluon_etinynet`` must come 
 """
 
 import contextlib
+import importlib
 import os
 import sys
+import types
 import warnings
 
 import numpy as np
@@ -50,21 +52,35 @@ def _show_in_one_line(error):
     sys.excepthook = hook
 
 
+class _Later(types.ModuleType):
+    """Stands for a module that is loaded when something of it is used."""
+
+    def __getattr__(self, name):
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
 @contextlib.contextmanager
-def _without(package):
-    """Let a package that is not imported yet seem not to be installed."""
-    sys.modules.setdefault(package, None)
+def _imported_as(stand_ins):
+    """Within the block, what is imported by these names where it has not been yet; None: as if not installed."""
+    for name, stand_in in stand_ins.items():
+        sys.modules.setdefault(name, stand_in)
     try:
         yield
     finally:
-        if sys.modules[package] is None:
-            del sys.modules[package]
+        for name, stand_in in stand_ins.items():
+            if sys.modules[name] is stand_in:
+                del sys.modules[name]
 
+
+# What MXNet imports and hardly ever uses is two fifths of its import. Of scikit-learn it wants the base of a class that
+# it has deprecated itself; the others are loaded if it does use them.
+_UNUSED = {"sklearn": None, **{name: _Later(name) for name in ("scipy.stats", "requests", "onnx")}}
 
 _quieten()
 try:
-    # Of scikit-learn, MXNet wants the base of a class that it has deprecated itself; it is a quarter of the import.
-    with warnings.catch_warnings(), _without("sklearn"):
+    with warnings.catch_warnings(), _imported_as(_UNUSED):
         warnings.simplefilter("ignore")
         import mxnet as mx
 except (ImportError, OSError, AttributeError) as _error:

@@ -59,6 +59,23 @@ def test_imports_in_any_order_are_quiet(names):
         assert "has no attribute 'bool'" in done.stderr
 
 
+def test_what_mxnet_hardly_ever_uses_is_loaded_when_it_is_used():
+    pytest.importorskip("scipy")
+    done = python("""
+from gluon_etinynet._mxnet import mx
+import sys
+later = "scipy.stats", "requests", "onnx"
+assert not any(name in sys.modules for name in later)
+assert mx.test_utils.ss.norm.ppf(0.5) == 0 and mx.gluon.utils.requests.Session()
+import scipy.stats
+from requests.exceptions import HTTPError
+assert mx.contrib.quantization.stats.entropy is scipy.stats.entropy and type(sys.modules["requests"]) is type(sys)
+""")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert python("import scipy.stats\nfrom gluon_etinynet._mxnet import mx\nassert mx.test_utils.ss is scipy.stats"
+                  ).returncode == 0
+
+
 def test_numpy_alias():
     done = python("import gluon_etinynet, numpy as np; assert np.bool is bool")
     assert done.returncode == 0, done.stderr
