@@ -27,8 +27,7 @@ IMAGENET_VALIDATION = 50000
 
 
 def parse_args():
-    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                     allow_abbrev=False)
+    parser = cli.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     add = parser.add_argument
     add("--model", default="etinynet1.0", choices=list(ROWS), help="default: etinynet1.0")
     add("--schemes", nargs="+", default=list(NAMES), choices=list(NAMES), help="default: asq dorefa")

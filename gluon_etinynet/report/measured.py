@@ -123,6 +123,8 @@ HEADLINES = [
      ("mcu", "EtinyNet-1.0, picture stored", "", "arena, KiB")),
     ("EtinyNet-SSD: memory for picture and feature maps, KiB", ("5", "EtinyNet-SSD", "sram_kb"),
      ("mcu", "EtinyNet-SSD, picture stored", "", "arena, KiB")),
+    ("in 8-bit integers, on a part of VOC 2007 test: mean AP of five classes, %", None,
+     ("5", "EtinyNet-SSD, 8-bit integers", "VOC 2007 test", "mean of bus, car, cat, person and train, %")),
     ("EtinyNet-0.75 in 4 bits on an FPGA: ms a picture, at an assumed 100 MHz",
      ("6", "EtinyNet-0.75 (4-bit)", "latency_ms"), ("6", "EtinyNet-0.75 (4-bit)", "TO = 16", "latency_ms")),
     ("handwritten digits in 4 bits, as C, top-1, %", None,
