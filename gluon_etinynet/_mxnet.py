@@ -74,7 +74,7 @@ def _imported_as(stand_ins):
                 del sys.modules[name]
 
 
-# What MXNet imports and hardly ever uses is two fifths of its import. Of scikit-learn it wants the base of a class that
+# What MXNet imports and hardly ever uses is half of its import. Of scikit-learn it wants the base of a class that
 # it has deprecated itself; the others are loaded if it does use them.
 _UNUSED = {"sklearn": None, **{name: _Later(name) for name in ("scipy.stats", "requests", "onnx")}}
 
