@@ -70,7 +70,7 @@ def _imported_as(stand_ins):
         yield
     finally:
         for name, stand_in in stand_ins.items():
-            if sys.modules[name] is stand_in:
+            if sys.modules.get(name, name) is stand_in:
                 del sys.modules[name]
 
 
