@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import termios
 import threading
 import tty
 import zlib
@@ -10,7 +11,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from running import assert_one_line, run
+from running import assert_one_line, load, run
 
 from gluon_etinynet.data.images import read_crop
 from gluon_etinynet.export.fpga import serial
@@ -75,6 +76,23 @@ def test_a_fault_is_told_and_the_next_photograph_sent(folder):
     assert done.returncode == 2 and "altered on the line" in done.stdout and "owl" in done.stdout
     done, _ = classify(folder, [GOOD[:9] + b"\1" + GOOD[10:], b"??????"])
     assert done.returncode == 2 and "owl" not in done.stdout and "check the rate" in done.stdout
+
+
+def test_a_port_is_set_up_whatever_was_left_in_it():
+    board, port = os.openpty()
+    settings = termios.tcgetattr(port)
+    settings[0] |= termios.INLCR | termios.IXOFF
+    settings[2] = settings[2] & ~termios.CLOCAL | termios.CRTSCTS | termios.CSTOPB
+    termios.tcsetattr(port, termios.TCSANOW, settings)
+    line = load("tools/fpga_uart.py").Line(os.ttyname(port), 230400)
+    found = termios.tcgetattr(port)
+    assert not found[0] & (termios.INLCR | termios.IXOFF | termios.ICRNL) and not found[3] & termios.ECHO
+    assert not found[2] & (termios.CRTSCTS | termios.CSTOPB) and found[2] & termios.CLOCAL
+    assert found[4:6] == [termios.B230400] * 2
+    os.write(board, b"\r\n\x11")
+    assert line.read(3) == b"\r\n\x11"
+    for file in (line.file, port, board):
+        os.close(file)
 
 
 def test_what_it_refuses(folder):
